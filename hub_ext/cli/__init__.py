@@ -1,0 +1,1 @@
+"""The command `hub-ext`: a module per noun."""

@@ -1,0 +1,146 @@
+"""Every shared setting, read by the Hub, the services and the command line from one file without secrets.
+
+The file is named by the environment variable HUB_EXT_CONFIG; `jupyterhub_config.py` loads it too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from traitlets import Dict, Float, Int, List, Unicode
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import PyFileConfigLoader
+
+from hub_ext.errors import SettingsError
+from hub_ext.model import Ceilings, Localised, Size
+from hub_ext.settings import DEFAULT_SIZES, GIB, MIB, RegistrySettings, Settings
+
+CONFIG_VARIABLE = "HUB_EXT_CONFIG"
+
+
+class HubExt(Configurable):
+    """`c.HubExt.…` in the settings file; `settings()` is the frozen value that the rest of the code sees."""
+
+    state_dir = Unicode("", help="Folder of everything that hub-ext keeps. Required.").tag(config=True)
+    instance = Unicode(
+        "hubext",
+        help="Prefix of every engine object of this instance: 1 to 10 of [a-z0-9], so that bridge names fit.",
+    ).tag(config=True)
+    node = Unicode("local", help="Name of the engine on which servers start.").tag(config=True)
+    engine_url = Unicode("unix:///var/run/docker.sock", help="A local Docker engine's socket.").tag(config=True)
+    store_url = Unicode("", help="SQLAlchemy URL; empty is SQLite under state_dir.").tag(config=True)
+    registries = Dict(
+        help='{"ALIAS": {"address": "HOST:PORT", "ca_file": PATH, "auth_file": PATH}}; TLS always.'
+    ).tag(config=True)
+    seed_image = Unicode(
+        "", help="repository@digest of the base image: volumes are seeded and probes run from it."
+    ).tag(config=True)
+    network_subnet = Unicode("10.213.0.0/22", help="IPv4 subnet of the closed network.").tag(config=True)
+    hub_port = Int(8081, help="The Hub's port on that network's gateway.").tag(config=True)
+    dataset_roots = List(Unicode(), help="Folders under which datasets may lie.").tag(config=True)
+    sizes = List(
+        Dict(),
+        help='Choices of the form, smallest first: {"slug", "en", "fr", "cpus", "mem_bytes"} each; '
+        "empty takes the built-in three.",
+    ).tag(config=True)
+    max_cpus = Float(8.0, help="Ceiling of the site, CPUs of one server.").tag(config=True)
+    max_mem_bytes = Int(32 * GIB, help="Ceiling of the site, bytes of memory of one server.").tag(config=True)
+    max_gpus = Int(1, help="Ceiling of the site, GPUs of one server.").tag(config=True)
+    idle_seconds = Int(2 * 3600, help="Longest idle time of a server, seconds.").tag(config=True)
+    gpu_source = Unicode("auto", help="auto, nvml, cdi or none.").tag(config=True)
+    cdi_dirs = List(Unicode(), ["/etc/cdi", "/var/run/cdi"], help="Where CDI specs lie.").tag(config=True)
+    gpu_shares = Int(1, help="Launches that may share one GPU; sharing isolates nothing.").tag(config=True)
+    home_bytes = Int(10 * GIB, help="Allowance of a home, bytes.").tag(config=True)
+    project_bytes = Int(50 * GIB, help="Allowance of a project folder, bytes.").tag(config=True)
+    disk_reserve_bytes = Int(2 * GIB, help="Below this free room no server starts, bytes.").tag(config=True)
+    pids = Int(1024, help="Processes and threads of one server.").tag(config=True)
+    shm_bytes = Int(1 * GIB, help="Size of /dev/shm, bytes.").tag(config=True)
+    tmp_bytes = Int(2 * GIB, help="Size of /tmp, bytes of memory.").tag(config=True)
+    log_max_bytes = Int(10 * MIB, help="Log of one server kept by the engine, bytes.").tag(config=True)
+    pull_seconds = Int(1800, help="Time allowed for the pull of one image, seconds.").tag(config=True)
+    start_seconds = Int(120, help="Time allowed from a started container to its answer, seconds.").tag(
+        config=True
+    )
+    stop_seconds = Int(10, help="Time a server has to save before it is killed, seconds.").tag(config=True)
+    engine_seconds = Int(30, help="Time allowed for any other call of the engine, seconds.").tag(config=True)
+    concurrent_starts = Int(4, help="Containers started at the same moment.").tag(config=True)
+    busy_ceiling_seconds = Int(
+        7 * 24 * 3600, help="A server busy for longer is stopped all the same, seconds."
+    ).tag(config=True)
+    cull_brake_share = Float(0.5, help="Share of running servers that one sweep may stop.").tag(config=True)
+    cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)
+    time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)
+    sign_in = Unicode("demo", help='"demo" or "oauth".').tag(config=True)
+
+    def settings(self) -> Settings:
+        """The settings as one frozen value. Raises SettingsError with the setting's name."""
+        if not self.state_dir:
+            raise SettingsError(
+                "c.HubExt.state_dir is not set.",
+                advice=f"Name the settings file in {CONFIG_VARIABLE}, or pass --config.",
+            )
+        if not (self.instance.isascii() and self.instance.isalnum() and self.instance.islower()):
+            raise SettingsError(f"c.HubExt.instance is {self.instance!r}.", advice="Use 1 to 10 of [a-z0-9].")
+        if len(self.instance) > 10:
+            raise SettingsError(f"c.HubExt.instance {self.instance!r} is longer than 10 characters.")
+        if not self.engine_url.startswith("unix://"):
+            raise SettingsError(
+                f"c.HubExt.engine_url is {self.engine_url!r}; only a local socket is supported.",
+                advice="Use unix:///var/run/docker.sock. Engines on other hosts come with a later version.",
+            )
+        plain = (
+            "instance node engine_url store_url seed_image network_subnet hub_port gpu_source gpu_shares "
+            "home_bytes project_bytes disk_reserve_bytes pids shm_bytes tmp_bytes log_max_bytes pull_seconds "
+            "start_seconds stop_seconds engine_seconds concurrent_starts busy_ceiling_seconds "
+            "cull_brake_share cull_brake_least time_zone sign_in"
+        ).split()
+        return Settings(
+            state_dir=Path(self.state_dir),
+            registries=tuple(_registry(alias, known) for alias, known in self.registries.items()),
+            dataset_roots=tuple(Path(root) for root in self.dataset_roots),
+            cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),
+            sizes=tuple(_size(entry) for entry in self.sizes) or DEFAULT_SIZES,
+            ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
+            **{name: getattr(self, name) for name in plain},
+        )
+
+
+def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:
+    if set(known) - {"address", "ca_file", "auth_file"} or "address" not in known:
+        raise SettingsError(f"c.HubExt.registries[{alias!r}] needs address, and may have ca_file, auth_file.")
+    ca_file, auth_file = known.get("ca_file"), known.get("auth_file")
+    return RegistrySettings(
+        alias,
+        known["address"],
+        ca_file=Path(ca_file) if ca_file else None,
+        auth_file=Path(auth_file) if auth_file else None,
+    )
+
+
+def _size(entry: dict[str, Any]) -> Size:
+    try:
+        return Size(
+            entry["slug"], Localised(entry["en"], entry["fr"]), float(entry["cpus"]), int(entry["mem_bytes"])
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"c.HubExt.sizes has a bad entry {entry!r}.", advice="Give slug, en, fr, cpus and mem_bytes."
+        ) from error
+
+
+def load(path: str | None = None) -> Config:
+    """The settings file as a traitlets Config. Raises SettingsError when there is none."""
+    path = path or os.environ.get(CONFIG_VARIABLE, "")
+    if not path or not Path(path).is_file():
+        raise SettingsError(
+            f"There is no settings file {path!r}.",
+            advice=f"Name it in {CONFIG_VARIABLE}; `make run` writes one under .state/.",
+        )
+    return PyFileConfigLoader(path).load_config()
+
+
+def load_settings(path: str | None = None) -> Settings:
+    """The settings of the file, or of the one that HUB_EXT_CONFIG names."""
+    return HubExt(config=load(path)).settings()

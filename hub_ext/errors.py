@@ -1,0 +1,97 @@
+"""What can fail, as opposed to what is refused (`model.Refusal`).
+
+HubExtError                 every failure that we raise; carries advice
+├── SettingsError           a setting is missing or contradicts another
+├── InputError              something a person typed or sent cannot be used
+├── StoreError              the store cannot be read or written
+│   ├── NotFound            no such person, project, dataset, image, …
+│   └── Conflict            it exists already, or was changed by somebody else meanwhile
+├── EngineError             the Docker engine failed, or what it says cannot be trusted
+│   ├── EngineUnreachable   no answer within the time allowed: unknown, never "gone"
+│   ├── ImageUnavailable    the engine cannot have the image's bytes
+│   └── PlanMismatch        a created container differs from its plan
+├── RegistryError           the registry failed
+│   ├── RegistryUnreachable no answer, or no trusted TLS
+│   ├── RegistryDenied      it refused our credentials
+│   └── ManifestUnknown     no such repository, tag or digest
+├── NetworkError            the closed network is not as it must be
+└── LaunchFailed            a server did not come up, or ended by itself
+"""
+
+
+class HubExtError(Exception):
+    """A failure with a sentence for its reader and the next step.
+
+    `advice` is for whoever can mend it. Neither text names a secret.
+    """
+
+    advice = ""
+
+    def __init__(self, message: str, *, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        if advice:
+            self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip()
+
+
+class SettingsError(HubExtError):
+    """A setting is missing or contradicts another."""
+
+
+class InputError(HubExtError):
+    """Something a person typed or sent cannot be used."""
+
+
+class StoreError(HubExtError):
+    """The store cannot be read or written."""
+
+
+class NotFound(StoreError):
+    """No such person, project, dataset, image, …"""
+
+
+class Conflict(StoreError):
+    """It exists already, or was changed by somebody else meanwhile."""
+
+
+class EngineError(HubExtError):
+    """The Docker engine failed, or what it says cannot be trusted."""
+
+
+class EngineUnreachable(EngineError):
+    """No answer within the time allowed: unknown, never "gone"."""
+
+
+class ImageUnavailable(EngineError):
+    """The engine cannot have the image's bytes."""
+
+
+class PlanMismatch(EngineError):
+    """A created container differs from its plan."""
+
+
+class RegistryError(HubExtError):
+    """The registry failed."""
+
+
+class RegistryUnreachable(RegistryError):
+    """No answer, or no trusted TLS."""
+
+
+class RegistryDenied(RegistryError):
+    """The registry refused our credentials."""
+
+
+class ManifestUnknown(RegistryError):
+    """No such repository, tag or digest."""
+
+
+class NetworkError(HubExtError):
+    """The closed network is not as it must be."""
+
+
+class LaunchFailed(HubExtError):
+    """A server did not come up, or ended by itself."""

@@ -1,0 +1,1 @@
+"""Pure wording: a plan for an engine, a refusal for its reader."""

@@ -1,0 +1,1 @@
+"""Pure decisions: equal inputs, equal answers. No input or output, no clock, no randomness."""

@@ -1,0 +1,91 @@
+"""Every shared setting as a frozen value, with units. `config.HubExt` is the one place that makes it.
+
+Secrets are never here: settings name the files (mode 600) that hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_ext.model import Ceilings, Localised, Size
+
+MIB = 1024**2
+GIB = 1024**3
+
+DEFAULT_SIZES = (
+    Size("s", Localised("Small: 1 CPU, 2 GiB", "Petite : 1 CPU, 2 Gio"), 1.0, 2 * GIB),
+    Size("m", Localised("Medium: 2 CPUs, 4 GiB", "Moyenne : 2 CPU, 4 Gio"), 2.0, 4 * GIB),
+    Size("l", Localised("Large: 4 CPUs, 16 GiB", "Grande : 4 CPU, 16 Gio"), 4.0, 16 * GIB),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """A registry: `address` is HOST:PORT as the engine and we reach it, always over TLS.
+
+    `ca_file` None trusts the machine's own authorities. `auth_file` is a JSON object with "username"
+    and "password", mode 600; None reads anonymously.
+    """
+
+    alias: str
+    address: str
+    ca_file: Path | None = None
+    auth_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the flows and adapters need to know about the site. Paths are absolute."""
+
+    state_dir: Path
+    instance: str = "hubext"
+    node: str = "local"
+    engine_url: str = "unix:///var/run/docker.sock"
+    store_url: str = ""  # "" is SQLite at <state_dir>/store.sqlite
+    registries: tuple[RegistrySettings, ...] = ()
+    seed_image: str = ""  # repository@digest, as the engine knows it, from which volumes are seeded and probes run
+    network_subnet: str = "10.213.0.0/22"
+    hub_port: int = 8081
+    dataset_roots: tuple[Path, ...] = ()
+    sizes: tuple[Size, ...] = DEFAULT_SIZES
+    ceilings: Ceilings = Ceilings(cpus=8.0, mem_bytes=32 * GIB, gpus=1, idle_seconds=2 * 3600)
+    gpu_source: str = "auto"  # auto | nvml | cdi | none
+    cdi_dirs: tuple[Path, ...] = (Path("/etc/cdi"), Path("/var/run/cdi"))
+    gpu_shares: int = 1
+    home_bytes: int = 10 * GIB
+    project_bytes: int = 50 * GIB
+    disk_reserve_bytes: int = 2 * GIB
+    pids: int = 1024
+    shm_bytes: int = 1 * GIB
+    tmp_bytes: int = 2 * GIB
+    log_max_bytes: int = 10 * MIB
+    pull_seconds: int = 1800
+    start_seconds: int = 120
+    stop_seconds: int = 10
+    engine_seconds: int = 30  # any other engine call
+    concurrent_starts: int = 4
+    busy_ceiling_seconds: int = 7 * 24 * 3600
+    cull_brake_share: float = 0.5  # of the running servers, in one sweep
+    cull_brake_least: int = 4  # fewer culls than this are never braked
+    time_zone: str = "UTC"
+    sign_in: str = "demo"  # demo | oauth
+
+    @property
+    def store(self) -> str:
+        """The store's SQLAlchemy URL."""
+        return self.store_url or f"sqlite:///{self.state_dir / 'store.sqlite'}"
+
+    @property
+    def network_name(self) -> str:
+        """The closed Docker network of this instance."""
+        return f"{self.instance}-net"
+
+    @property
+    def network_bridge(self) -> str:
+        """Its bridge on the host. Linux allows 15 characters."""
+        return f"br-{self.instance}"[:15]
+
+    def registry(self, alias: str) -> RegistrySettings | None:
+        """The registry of that alias, or None where no such alias is configured."""
+        return next((known for known in self.registries if known.alias == alias), None)
