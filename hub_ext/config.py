@@ -29,7 +29,9 @@ class HubExt(Configurable):
         help="Prefix of every engine object of this instance: 1 to 10 of [a-z0-9], so that bridge names fit.",
     ).tag(config=True)
     node = Unicode("local", help="Name of the engine on which servers start.").tag(config=True)
-    engine_url = Unicode("unix:///var/run/docker.sock", help="A local Docker engine's socket.").tag(config=True)
+    engine_url = Unicode("unix:///var/run/docker.sock", help="A local Docker engine's socket.").tag(
+        config=True
+    )
     store_url = Unicode("", help="SQLAlchemy URL; empty is SQLite under state_dir.").tag(config=True)
     registries = Dict(
         help='{"ALIAS": {"address": "HOST:PORT", "ca_file": PATH, "auth_file": PATH}}; TLS always.'
@@ -90,12 +92,7 @@ class HubExt(Configurable):
                 f"c.HubExt.engine_url is {self.engine_url!r}; only a local socket is supported.",
                 advice="Use unix:///var/run/docker.sock. Engines on other hosts come with a later version.",
             )
-        plain = (
-            "instance node engine_url store_url seed_image network_subnet hub_port gpu_source gpu_shares "
-            "home_bytes project_bytes disk_reserve_bytes pids shm_bytes tmp_bytes log_max_bytes pull_seconds "
-            "start_seconds stop_seconds engine_seconds concurrent_starts busy_ceiling_seconds "
-            "cull_brake_share cull_brake_least time_zone sign_in"
-        ).split()
+        plain = ["instance", "node", "engine_url", "store_url", "seed_image", "network_subnet", "hub_port", "gpu_source", "gpu_shares", "home_bytes", "project_bytes", "disk_reserve_bytes", "pids", "shm_bytes", "tmp_bytes", "log_max_bytes", "pull_seconds", "start_seconds", "stop_seconds", "engine_seconds", "concurrent_starts", "busy_ceiling_seconds", "cull_brake_share", "cull_brake_least", "time_zone", "sign_in"]
         return Settings(
             state_dir=Path(self.state_dir),
             registries=tuple(_registry(alias, known) for alias, known in self.registries.items()),

@@ -44,7 +44,9 @@ class Settings:
     engine_url: str = "unix:///var/run/docker.sock"
     store_url: str = ""  # "" is SQLite at <state_dir>/store.sqlite
     registries: tuple[RegistrySettings, ...] = ()
-    seed_image: str = ""  # repository@digest, as the engine knows it, from which volumes are seeded and probes run
+    seed_image: str = (
+        ""  # repository@digest, as the engine knows it, from which volumes are seeded and probes run
+    )
     network_subnet: str = "10.213.0.0/22"
     hub_port: int = 8081
     dataset_roots: tuple[Path, ...] = ()
