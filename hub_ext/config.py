@@ -19,6 +19,36 @@ from hub_ext.settings import DEFAULT_SIZES, GIB, MIB, RegistrySettings, Settings
 
 CONFIG_VARIABLE = "HUB_EXT_CONFIG"
 
+# Traits whose value stands in Settings under the same name and type.
+_UNCHANGED = (
+    "instance",
+    "node",
+    "engine_url",
+    "store_url",
+    "seed_image",
+    "network_subnet",
+    "hub_port",
+    "gpu_source",
+    "gpu_shares",
+    "home_bytes",
+    "project_bytes",
+    "disk_reserve_bytes",
+    "pids",
+    "shm_bytes",
+    "tmp_bytes",
+    "log_max_bytes",
+    "pull_seconds",
+    "start_seconds",
+    "stop_seconds",
+    "engine_seconds",
+    "concurrent_starts",
+    "busy_ceiling_seconds",
+    "cull_brake_share",
+    "cull_brake_least",
+    "time_zone",
+    "sign_in",
+)
+
 
 class HubExt(Configurable):
     """`c.HubExt.…` in the settings file; `settings()` is the frozen value that the rest of the code sees."""
@@ -92,7 +122,6 @@ class HubExt(Configurable):
                 f"c.HubExt.engine_url is {self.engine_url!r}; only a local socket is supported.",
                 advice="Use unix:///var/run/docker.sock. Engines on other hosts come with a later version.",
             )
-        plain = ["instance", "node", "engine_url", "store_url", "seed_image", "network_subnet", "hub_port", "gpu_source", "gpu_shares", "home_bytes", "project_bytes", "disk_reserve_bytes", "pids", "shm_bytes", "tmp_bytes", "log_max_bytes", "pull_seconds", "start_seconds", "stop_seconds", "engine_seconds", "concurrent_starts", "busy_ceiling_seconds", "cull_brake_share", "cull_brake_least", "time_zone", "sign_in"]
         return Settings(
             state_dir=Path(self.state_dir),
             registries=tuple(_registry(alias, known) for alias, known in self.registries.items()),
@@ -100,7 +129,7 @@ class HubExt(Configurable):
             cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),
             sizes=tuple(_size(entry) for entry in self.sizes) or DEFAULT_SIZES,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
-            **{name: getattr(self, name) for name in plain},
+            **{name: getattr(self, name) for name in _UNCHANGED},
         )
 
 
