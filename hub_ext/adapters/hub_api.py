@@ -1,0 +1,123 @@
+"""The Hub's REST API, as a service with a token of its own sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+from hub_ext.errors import HubExtError
+
+PAGE = 200
+PAGINATED = "application/jupyterhub-pagination+json"
+
+
+class HubApiError(HubExtError):
+    """The Hub did not answer, or refused our token."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubServer:
+    """A server as the Hub knows it. `launch_id` is empty where the spawner kept none."""
+
+    username: str
+    name: str
+    ready: bool
+    pending: str | None
+    started: datetime | None
+    last_activity: datetime | None
+    launch_id: str
+
+
+class HubApi:
+    """Asynchronous client; use it as `async with HubApi(url, token) as hub`.
+
+    Scopes needed: `list:users`, `read:servers`, `admin:server_state` to read; `delete:servers` to stop.
+    Every method raises HubApiError when the Hub does not answer within `seconds` or refuses.
+    """
+
+    def __init__(self, url: str, token: str, *, seconds: float = 30) -> None:
+        self._url = url.rstrip("/")
+        self._token = token
+        self._seconds = seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> HubApi:
+        self._session = aiohttp.ClientSession(
+            headers={"Authorization": f"token {self._token}", "Accept": PAGINATED},
+            timeout=aiohttp.ClientTimeout(total=self._seconds),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def servers(self) -> tuple[HubServer, ...]:
+        """Every server that is ready, page by page."""
+        return tuple([server async for server in self._ready()])
+
+    async def kernels(self) -> Mapping[str, Any]:
+        """What servers reported of their kernels, by launch id (`services.activity`)."""
+        answer = await self._call("GET", f"{self._url}/hub-ext/kernels")
+        if not isinstance(answer, dict):
+            raise HubApiError("The Hub's list of kernels is not an object.")
+        return answer
+
+    async def stop(self, username: str, server_name: str) -> None:
+        """Ask the Hub to stop a server; it may still be stopping when this returns."""
+        path = f"servers/{quote(server_name, safe='')}" if server_name else "server"
+        await self._call("DELETE", f"{self._url}/users/{quote(username, safe='')}/{path}")
+
+    async def _ready(self) -> AsyncIterator[HubServer]:
+        url: str | None = f"{self._url}/users?state=ready&limit={PAGE}"
+        while url:
+            page = await self._call("GET", url)
+            for user in page["items"]:
+                for model in user["servers"].values():
+                    yield _server(user["name"], model)
+            following = page["_pagination"]["next"]
+            url = following["url"] if following else None
+
+    async def _call(self, method: str, url: str) -> Any:
+        if self._session is None:
+            raise RuntimeError("HubApi is used outside `async with`")
+        try:
+            async with self._session.request(method, url) as response:
+                if response.status in (401, 403):
+                    raise HubApiError(
+                        f"The Hub refused our token for {method} (HTTP {response.status}).",
+                        advice="Check the scopes of this service in jupyterhub_config.py.",
+                    )
+                if response.status >= 400:
+                    raise HubApiError(f"The Hub answered {response.status} to {method}.")
+                return await response.json(content_type=None) if response.status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise HubApiError(f"The Hub did not answer: {type(error).__name__}.") from error
+
+
+def _server(username: str, model: Mapping[str, Any]) -> HubServer:
+    state = model.get("state") or {}
+    return HubServer(
+        username=username,
+        name=model["name"],
+        ready=bool(model.get("ready")),
+        pending=model.get("pending"),
+        started=_instant(model.get("started")),
+        last_activity=_instant(model.get("last_activity")),
+        launch_id=str(state.get("launch_id") or ""),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
