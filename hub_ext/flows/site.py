@@ -8,12 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from hub_ext.adapters.engine import Engine
-from hub_ext.adapters.registry import RegistryClient
 from hub_ext.adapters.store import Store
 from hub_ext.errors import SettingsError
 from hub_ext.settings import Settings
+
+# Most commands need neither, and they load docker-py and aiohttp: half a second.
+if TYPE_CHECKING:
+    from hub_ext.adapters.engine import Engine
+    from hub_ext.adapters.registry import RegistryClient
 
 
 def utc_now() -> datetime:
@@ -39,7 +43,9 @@ class Site:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine of this node, made at first use: most commands need none."""
+        """The engine of this node, made at first use."""
+        from hub_ext.adapters.engine import Engine
+
         return Engine(self.settings)
 
     def registry(self, alias: str) -> RegistryClient:
@@ -53,6 +59,8 @@ class Site:
                 f"There is no registry {alias!r}.",
                 advice="Add it to c.HubExt.registries in the settings file.",
             )
+        from hub_ext.adapters.registry import RegistryClient
+
         return RegistryClient(known)
 
     def close(self) -> None:
