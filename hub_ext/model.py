@@ -415,6 +415,20 @@ class LaunchState(StrEnum):
         return self not in (LaunchState.ENDED, LaunchState.FAILED)
 
 
+class StopReason(StrEnum):
+    """Why a server was stopped, or how it ended by itself. Stored as `Launch.stop_reason`."""
+
+    PERSON = "stopped-by-person"
+    OPERATOR = "stopped-by-operator"
+    IDLE = "idle"
+    BUSY_CEILING = "busy-ceiling"
+    RIGHT_ENDED = "right-ended"
+    OUT_OF_MEMORY = "out-of-memory"
+    ENDED_BY_ITSELF = "ended-by-itself"
+    START_FAILED = "start-failed"
+    CONTAINER_LOST = "container-lost"
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One start of one notebook server, and what it held."""
@@ -545,6 +559,7 @@ class ReasonCode(StrEnum):
     IMAGE_RETIRED = "image-retired"
     IMAGE_OTHER_PROJECT = "image-other-project"
     IMAGE_NEEDS_GPU = "image-needs-gpu"
+    IMAGE_NONE = "image-none"
     DATASET_UNKNOWN = "dataset-unknown"
     DATASET_ENDED = "dataset-ended"
     GRANT_MISSING = "grant-missing"
@@ -552,10 +567,17 @@ class ReasonCode(StrEnum):
     GRANT_ENDED = "grant-ended"
     GRANT_REVOKED = "grant-revoked"
     GRANT_OTHER_MEMBERS = "grant-other-members"
+    GRANT_APPROVAL_MISSING = "grant-approval-missing"
+    GRANT_APPROVAL_NOT_YET = "grant-approval-not-yet"
+    GRANT_APPROVAL_ENDED = "grant-approval-ended"
+    VERSION_MISSING = "version-missing"
     VERSION_WITHDRAWN = "version-withdrawn"
     FOLDER_MISSING = "folder-missing"
+    FOLDER_UNKNOWN = "folder-unknown"
     NEVER_WITH = "never-with"
     NEVER_WITH_HISTORY = "never-with-history"
+    KEY_WITH_DECODED = "key-with-decoded"
+    KEY_WITH_DECODED_HISTORY = "key-with-decoded-history"
     VOLUME_QUARANTINED = "volume-quarantined"
     SIZE_UNKNOWN = "size-unknown"
     CPUS_ABOVE_CEILING = "cpus-above-ceiling"
