@@ -1,0 +1,46 @@
+"""Looks at everything that a launch rests on, and says for each fault what to do.
+
+`examine` never changes anything but for one short-lived container, which looks at the network from inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from hub_ext.errors import HubExtError
+from hub_ext.flows.doctor import engine, record, software
+from hub_ext.flows.doctor.finding import Finding, Health, failed
+from hub_ext.flows.site import Site
+
+__all__ = ["CHECKS", "Finding", "Health", "examine"]
+
+Check = Callable[[Site], Awaitable[tuple[Finding, ...]]]
+
+# In the order in which a person should read and mend.
+CHECKS: dict[str, Check] = {
+    "engine": engine.check,
+    "network": engine.check_network,
+    "isolation": engine.check_isolation,
+    "registry": record.check_registries,
+    "store": record.check_store,
+    "secrets": record.check_secrets,
+    "sign-in": record.check_sign_in,
+    "hub admins": record.check_admins,
+    "gpus": engine.check_gpus,
+    "disk": engine.check_disk,
+    "software": software.check,
+}
+
+
+async def examine(site: Site) -> tuple[Finding, ...]:
+    """Every finding, in the order of CHECKS. A check that itself fails is a finding, never an exception."""
+
+    async def one(name: str, check: Check) -> tuple[Finding, ...]:
+        try:
+            return await check(site)
+        except HubExtError as error:
+            return (failed(name, error),)
+
+    groups = await asyncio.gather(*(one(name, check) for name, check in CHECKS.items()))
+    return tuple(finding for group in groups for finding in group)

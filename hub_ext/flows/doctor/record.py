@@ -1,0 +1,100 @@
+"""Registries, store, secrets, sign-in and the Hub's own roles."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from hub_ext.adapters import host
+from hub_ext.adapters.store import audit
+from hub_ext.errors import RegistryError
+from hub_ext.flows.doctor.finding import Finding, fail, failed, ok, warn
+from hub_ext.flows.site import Site
+
+CERTIFICATE_DAYS = 14
+
+
+async def check_registries(site: Site) -> tuple[Finding, ...]:
+    """Each registry answers over trusted TLS, takes our password, and its certificate lasts."""
+    if not site.settings.registries:
+        return (fail("registry", "none is configured", "Set c.HubExt.registries."),)
+    return tuple([await _registry(site, known.alias) for known in site.settings.registries])
+
+
+async def _registry(site: Site, alias: str) -> Finding:
+    known = site.settings.registry(alias)
+    assert known is not None
+    name = f"registry {alias}"
+    try:
+        async with site.registry(alias) as registry:
+            await registry.ping()
+        ends = await asyncio.to_thread(host.certificate_end, known.address, known.ca_file)
+    except (RegistryError, host.HostError) as error:
+        return failed(name, error)
+    left = ends - site.now()
+    if left < timedelta(days=CERTIFICATE_DAYS):
+        return warn(name, f"its certificate ends on {ends:%Y-%m-%d}", "Renew it; `make run` does so by itself.")
+    return ok(name, f"{known.address} answers; certificate until {ends:%Y-%m-%d}")
+
+
+async def check_store(site: Site) -> tuple[Finding, ...]:
+    """The store can be read and its record was not edited."""
+
+    def verify() -> Finding:
+        with site.store.reading() as tx:
+            found = audit.verify(tx)
+        if found.ok:
+            return ok("audit trail", f"{found.events} events, unbroken")
+        return fail(
+            "audit trail",
+            f"event {found.first_bad}: {found.why}",
+            "Keep a copy of the store as it is, and compare it with the last export.",
+        )
+
+    return (await asyncio.to_thread(verify),)
+
+
+async def check_secrets(site: Site) -> tuple[Finding, ...]:
+    """Files that hold secrets are their owner's alone."""
+    state = site.settings.state_dir
+    files = {
+        *(known.auth_file for known in site.settings.registries if known.auth_file),
+        *state.glob("*secret*"),
+        *state.glob("*.sqlite"),
+        *state.glob("*accounts.json"),
+        *state.glob("**/*.key"),
+    }
+    bad = sorted(str(path) for path in files if host.open_to_others(path))
+    if bad:
+        return (fail("secrets", f"others may read {', '.join(bad)}", f"Run `chmod 600 {' '.join(bad)}`."),)
+    return (ok("secrets", f"{len(files)} files, each its owner's alone"),)
+
+
+async def check_sign_in(site: Site) -> tuple[Finding, ...]:
+    """The embedded sign-in is for demonstrations."""
+    if site.settings.sign_in == "demo":
+        return (
+            fail(
+                "sign-in",
+                "the embedded demo accounts are on; they are not for production",
+                'Set c.HubExt.sign_in = "oauth" and c.GenericOAuthenticator (README, "Sign-in").',
+            ),
+        )
+    return (ok("sign-in", site.settings.sign_in),)
+
+
+async def check_admins(site: Site) -> tuple[Finding, ...]:
+    """Nobody holds the Hub's admin role: it opens everybody's server and cannot be narrowed."""
+    try:
+        admins = await asyncio.to_thread(host.hub_admins, site.settings.state_dir / "jupyterhub.sqlite")
+    except host.HostError as error:
+        return (warn("hub admins", f"cannot be verified: {error.message}", "Start the Hub once."),)
+    if admins:
+        return (
+            fail(
+                "hub admins",
+                f"{', '.join(admins)} can open everybody's server",
+                "Take the admin role from them on the Hub's admin page; operators have a role of their own.",
+            ),
+        )
+    return (ok("hub admins", "none"),)
