@@ -1,0 +1,71 @@
+"""The embedded sign-in of `make run`. Not for production, and doctor says so."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.auth import Authenticator
+from traitlets import Float, Unicode
+
+from hub_ext.adapters import demo_accounts
+from hub_ext.sign_in import Identity
+
+ISSUER = "demo"
+
+
+class DemoAuthenticator(Authenticator):
+    """Usernames and passwords from a file of bcrypt hashes.
+
+    Failures of one username are answered one after the other, each later than the one before, up to
+    `slowest_seconds`: guessing through parallel requests is no faster.
+    """
+
+    accounts_file = Unicode("", help="File written by `make run`; mode 600.").tag(config=True)
+    slowest_seconds = Float(8.0, help="Longest wait after a wrong password, seconds.").tag(config=True)
+
+    # The file is the list of who may sign in.
+    allow_all = True
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._failures: dict[str, int] = {}
+        self._turns: dict[str, asyncio.Lock] = {}
+        # bcrypt takes a tenth of a second of a CPU: never on the event loop, never on every core.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="demo-sign-in")
+
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:
+        """The account of these credentials, or None after a wait."""
+        username = self.normalize_username(data.get("username", ""))[:64]
+        turn = self._turns.setdefault(username, asyncio.Lock())
+        async with turn:
+            right = await asyncio.get_running_loop().run_in_executor(
+                self._executor,
+                demo_accounts.verify,
+                Path(self.accounts_file),
+                username,
+                data.get("password", ""),
+            )
+            if right:
+                self._failures.pop(username, None)
+                return {"name": username, "admin": False}
+            failures = self._failures[username] = self._failures.get(username, 0) + 1
+            await asyncio.sleep(min(0.5 * 2 ** min(failures - 1, 10), self.slowest_seconds))
+        self._forget()
+        return None
+
+    async def identity(self, user: Any) -> Identity | None:
+        """("demo", username): an account's name is its subject."""
+        return ISSUER, user.name
+
+    async def known_groups(self, user: Any) -> frozenset[str] | None:
+        """The Hub's own groups."""
+        return frozenset(group.name for group in user.groups)
+
+    def _forget(self) -> None:
+        # Usernames that somebody makes up must not fill the memory.
+        if len(self._failures) > 1000:
+            self._failures.clear()
+            self._turns = {name: turn for name, turn in self._turns.items() if turn.locked()}

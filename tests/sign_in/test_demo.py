@@ -1,0 +1,51 @@
+"""Wrong passwords wait, each longer than the one before, in parallel requests too."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hub_ext.adapters import demo_accounts
+from hub_ext.sign_in.demo import DemoAuthenticator
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> DemoAuthenticator:
+    path = tmp_path / demo_accounts.FILE_NAME
+    demo_accounts.write(path, {"ada": "correct horse"})
+    return DemoAuthenticator(accounts_file=str(path), slowest_seconds=1.0)
+
+
+async def test_an_account_signs_in_and_is_no_admin(door: DemoAuthenticator) -> None:
+    assert await door.authenticate(None, {"username": "Ada", "password": "correct horse"}) == {
+        "name": "ada",
+        "admin": False,
+    }
+
+
+async def test_wrong_passwords_of_one_name_queue_and_slow_down(door: DemoAuthenticator) -> None:
+    begin = time.monotonic()
+    answers = await asyncio.gather(
+        *(door.authenticate(None, {"username": "ada", "password": f"guess {n}"}) for n in range(3))
+    )
+    assert answers == [None, None, None]
+    assert time.monotonic() - begin > 0.5 + 1.0 + 1.0
+
+
+async def test_another_name_does_not_wait_for_them(door: DemoAuthenticator) -> None:
+    slow = asyncio.create_task(door.authenticate(None, {"username": "bob", "password": "x"}))
+    await asyncio.sleep(0.05)
+    begin = time.monotonic()
+    assert await door.authenticate(None, {"username": "ada", "password": "correct horse"})
+    assert time.monotonic() - begin < 0.5
+    await slow
+
+
+async def test_who_somebody_is(door: DemoAuthenticator) -> None:
+    user = SimpleNamespace(name="ada", groups=[SimpleNamespace(name="staff")])
+    assert await door.identity(user) == ("demo", "ada")
+    assert await door.known_groups(user) == {"staff"}
