@@ -47,6 +47,10 @@ _UNCHANGED = (
     "cull_brake_least",
     "time_zone",
     "sign_in",
+    "bind_url",
+    "public_url",
+    "subdomain_host",
+    "proxy_api_port",
 )
 
 
@@ -105,6 +109,14 @@ class HubExt(Configurable):
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)
     sign_in = Unicode("demo", help='"demo" or "oauth".').tag(config=True)
+    bind_url = Unicode("http://127.0.0.1:8000", help="Where the proxy listens for browsers.").tag(config=True)
+    public_url = Unicode("", help="What browsers type, where a TLS front stands before the proxy.").tag(
+        config=True
+    )
+    subdomain_host = Unicode(
+        "", help="https://HOST with a wildcard certificate and DNS: gives every server an origin of its own."
+    ).tag(config=True)
+    proxy_api_port = Int(8001, help="The proxy's own port on 127.0.0.1, for the Hub only.").tag(config=True)
 
     def settings(self) -> Settings:
         """The settings as one frozen value. Raises SettingsError with the setting's name."""

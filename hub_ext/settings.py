@@ -72,11 +72,35 @@ class Settings:
     cull_brake_least: int = 4  # fewer culls than this are never braked
     time_zone: str = "UTC"
     sign_in: str = "demo"  # demo | oauth
+    bind_url: str = "http://127.0.0.1:8000"  # where the proxy listens for browsers
+    public_url: str = ""  # what browsers type, where a TLS front stands before the proxy
+    subdomain_host: str = ""  # gives every server an origin of its own
+    proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
 
     @property
     def store(self) -> str:
         """The store's SQLAlchemy URL."""
         return self.store_url or f"sqlite:///{self.state_dir / 'store.sqlite'}"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Keys and tokens, mode 700."""
+        return self.state_dir / "secrets"
+
+    @property
+    def proxy_token_file(self) -> Path:
+        """What the Hub and the proxy share, mode 600."""
+        return self.secrets_dir / "proxy-token"
+
+    @property
+    def demo_accounts_file(self) -> Path:
+        """The demo sign-in's accounts, mode 600."""
+        return self.state_dir / "demo_accounts.json"
+
+    @property
+    def hub_dir(self) -> Path:
+        """The Hub's own database and cookie secret."""
+        return self.state_dir / "hub"
 
     @property
     def network_name(self) -> str:
