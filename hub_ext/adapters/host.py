@@ -50,7 +50,9 @@ def debian_package(name: str) -> PackageState | None:
         env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
     )
     fields = dict(
-        line.strip().split(": ", 1) for line in answer.stdout.splitlines() if line.startswith("  ") and ": " in line
+        line.strip().split(": ", 1)
+        for line in answer.stdout.splitlines()
+        if line.startswith("  ") and ": " in line
     )
     installed = fields.get("Installed", "(none)")
     if installed == "(none)":

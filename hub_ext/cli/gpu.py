@@ -36,7 +36,9 @@ class List(Command):
         """Read GPUs, leases and their launches in one snapshot."""
         with self.site.store.reading() as tx:
             known = [found for found in gpus.listing(tx, node=self.settings.node) if found.ended is None]
-            held = {(lease.gpu_id, lease.share): lease for lease in leases.active(tx, node=self.settings.node)}
+            held = {
+                (lease.gpu_id, lease.share): lease for lease in leases.active(tx, node=self.settings.node)
+            }
             projects = {lease.launch_id: launches.find(tx, lease.launch_id) for lease in held.values()}
         rows = []
         for found in known:

@@ -38,7 +38,9 @@ def _python() -> Iterator[Finding]:
         if Version(here) >= Version(floor):
             yield ok(name, here)
         else:
-            yield fail(name, f"{here} is below {floor} ({why})", "Run `make run` again: it installs the locked one.")
+            yield fail(
+                name, f"{here} is below {floor} ({why})", "Run `make run` again: it installs the locked one."
+            )
 
 
 def _debian() -> Iterator[Finding]:

@@ -1,0 +1,142 @@
+"""The engine, its closed network seen from outside and from inside, its GPUs and its disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hub_ext.adapters import gpu_inventory
+from hub_ext.adapters.engine import check_firewall, gateway
+from hub_ext.adapters.store import gpus, leases
+from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
+from hub_ext.flows.site import Site
+from hub_ext.model import GpuHealth
+from hub_ext.settings import GIB
+
+OLDEST_ENGINE = 26
+PROBE_PYTHON = "/opt/hub-ext/venv/bin/python"
+PROBE_UID = 65534
+# TEST-NET-1 (RFC 5737) belongs to nobody: a container without a way out has no route to it.
+NOWHERE = "192.0.2.1:443"
+
+
+async def check(site: Site) -> tuple[Finding, ...]:
+    """The engine answers, is new enough, and can do what a launch needs of it."""
+    version, info = await asyncio.gather(site.engine.version(), site.engine.info())
+    return (_version(version), _seccomp(info), _live_restore(info))
+
+
+def _version(version: dict[str, Any]) -> Finding:
+    text = str(version.get("Version", ""))
+    if text.split(".")[0].isdigit() and int(text.split(".")[0]) >= OLDEST_ENGINE:
+        return ok("engine", f"Docker {text}")
+    return fail(
+        "engine",
+        f"Docker {text or '?'} lacks recursive read-only mounts",
+        f"Install Docker {OLDEST_ENGINE} or newer.",
+    )
+
+
+def _seccomp(info: dict[str, Any]) -> Finding:
+    options = ", ".join(str(option) for option in info.get("SecurityOptions") or ())
+    if "name=seccomp,profile=builtin" in options:
+        return ok("seccomp", options)
+    return fail("seccomp", options or "off", "Start the engine with its built-in seccomp profile.")
+
+
+def _live_restore(info: dict[str, Any]) -> Finding:
+    if info.get("LiveRestoreEnabled"):
+        return ok("live-restore", "sessions outlive a restart of the engine")
+    return warn("live-restore", "a restart of the engine ends every session", 'Set "live-restore": true.')
+
+
+async def check_network(site: Site) -> tuple[Finding, ...]:
+    """The firewall rules on the bridge are all there."""
+    problems = await asyncio.to_thread(check_firewall, site.settings)
+    if problems:
+        return (fail("firewall", "; ".join(problems), "Start hub-ext again: it puts the rules back."),)
+    return (ok("firewall", f"only port {site.settings.hub_port} of the host is open to notebooks"),)
+
+
+async def check_isolation(site: Site) -> tuple[Finding, ...]:
+    """What a container on the closed network reaches, tried from inside one."""
+    settings = site.settings
+    if not settings.seed_image:
+        return (warn("isolation", "cannot be verified: no seed image", "Run `make images`."),)
+    inside = gateway(settings)
+    with _listener() as port:
+        closed = [f"{inside}:{port}", NOWHERE, *(known.address for known in settings.registries)]
+        probe = await site.engine.run_probe(
+            settings.seed_image,
+            [PROBE_PYTHON, "-c", _script(), f"{inside}:{settings.hub_port}", *closed],
+            uid=PROBE_UID,
+            gid=PROBE_UID,
+            network=settings.network_name,
+        )
+    try:
+        seen = json.loads(probe.output)
+    except ValueError:
+        return (warn("isolation", f"cannot be verified: {probe.output[-200:]!r}", "Run `make images`."),)
+    reached = [target for target, how in seen["closed"].items() if how in ("open", "refused")]
+    if reached or seen["ipv6"]:
+        return (
+            fail(
+                "isolation",
+                f"a notebook reaches {', '.join([*reached, *seen['ipv6']])}",
+                "Stop all sessions, then start hub-ext again: it puts the firewall rules back.",
+            ),
+        )
+    if seen["hub"] not in ("open", "refused"):
+        return (
+            fail("isolation", f"a notebook does not reach the Hub ({seen['hub']})", "Start hub-ext again."),
+        )
+    return (ok("isolation", f"from inside: the Hub {seen['hub']}, {len(closed)} other targets closed"),)
+
+
+def _script() -> str:
+    return Path(__file__).with_name("isolation.py").read_text()
+
+
+@contextmanager
+def _listener() -> Iterator[int]:
+    """A port on every address of this host that would answer, were it let through."""
+    with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104
+        yield server.getsockname()[1]
+
+
+async def check_gpus(site: Site) -> tuple[Finding, ...]:
+    """The GPUs that the store offers are the ones that the machine has."""
+
+    def compare() -> Finding:
+        present = {gpu.id for gpu in gpu_inventory.inventory(site.settings)}
+        with site.store.reading() as tx:
+            known = {gpu.id: gpu for gpu in gpus.listing(tx, node=site.settings.node)}
+            held = len(leases.active(tx, node=site.settings.node))
+        offered = {gpu_id for gpu_id, gpu in known.items() if gpu.health is GpuHealth.OK}
+        if present != offered:
+            return warn(
+                "gpus",
+                f"{len(present - offered)} not offered yet, {len(offered - present)} no longer there",
+                "Run `hub-ext gpu refresh`.",
+            )
+        return ok("gpus", f"{len(present)} known, {held} leased" if present else "none")
+
+    return (await asyncio.to_thread(compare),)
+
+
+async def check_disk(site: Site) -> tuple[Finding, ...]:
+    """There is room for homes and images beyond the reserve."""
+    free, reserve = await site.engine.free_bytes(), site.settings.disk_reserve_bytes
+    if free is None:
+        return (warn("disk", "free room cannot be measured", "See that the engine runs on this machine."),)
+    seen = f"{free / GIB:.1f} GiB free, {reserve / GIB:.1f} GiB kept in reserve"
+    if free < reserve:
+        return (fail("disk", seen, "No server starts until there is room: remove images or old volumes."),)
+    if free < 2 * reserve:
+        return (warn("disk", seen, "Make room soon: below the reserve no server starts."),)
+    return (ok("disk", seen),)

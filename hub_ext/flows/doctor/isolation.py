@@ -1,0 +1,38 @@
+"""Runs inside a probe container on the closed network. Standard library only; prints one JSON object.
+
+Arguments: HOST:PORT of the Hub, then any number of HOST:PORT that must not answer.
+"""
+
+import json
+import socket
+import sys
+
+
+def answers(target: str) -> str:
+    """How a TCP connection to HOST:PORT ends: open, refused, silent, or the system's own word."""
+    host, _, port = target.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+    except ConnectionRefusedError:
+        return "refused"
+    except TimeoutError:
+        return "silent"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return "open"
+
+
+def global_ipv6() -> list[str]:
+    """Addresses other than loopback (scope 10) and link-local (scope 20)."""
+    try:
+        with open("/proc/net/if_inet6") as table:
+            return [line.split()[0] for line in table if line.split()[3] not in ("10", "20")]
+    except FileNotFoundError:
+        return []
+
+
+if __name__ == "__main__":
+    hub, *closed = sys.argv[1:]
+    print(
+        json.dumps({"hub": answers(hub), "closed": {at: answers(at) for at in closed}, "ipv6": global_ipv6()})
+    )
