@@ -41,47 +41,34 @@ def debian_package(name: str) -> PackageState | None:
     """The state of a package; None when it is not installed. Raises HostError where there is no apt."""
     if not shutil.which("apt-cache"):
         raise HostError("This host has no apt: versions cannot be verified.")
-    answer = subprocess.run(
-        ["apt-cache", "policy", name],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
-    )
-    fields = dict(
-        line.strip().split(": ", 1)
-        for line in answer.stdout.splitlines()
-        if line.startswith("  ") and ": " in line
-    )
-    installed = fields.get("Installed", "(none)")
-    if installed == "(none)":
+    installed = _output("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", name)
+    if not installed.startswith("installed "):
         return None
-    return PackageState(installed, _newest_of_release(name, installed) or "")
+    version = installed.split(" ", 1)[1]
+    return PackageState(version, _newest_of_release(name, version))
 
 
-def _newest_of_release(name: str, installed: str) -> str | None:
-    """The newest version offered by the release that the installed one came from.
+def _newest_of_release(name: str, installed: str) -> str:
+    """The newest version offered by the release that the installed one came from; "" where none is known.
 
     The plain candidate would not do: a package taken from a newer release at a low priority has a candidate
     that never moves.
     """
-    table = subprocess.run(
-        ["apt-cache", "madison", name],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"},
-    ).stdout
+    table = _output("apt-cache", "madison", name)
     rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines() if line.count("|") == 2]
     suites = {_suite(source) for _, version, source in rows if version == installed}
-    offered = [version for _, version, source in rows if _suite(source) in suites]
-    newest = None
-    for version in offered:
-        if newest is None or _newer(version, newest):
+    newest = ""
+    for _, version, source in rows:
+        if _suite(source) in suites and (not newest or _newer(version, newest)):
             newest = version
     return newest
+
+
+def _output(*command: str) -> str:
+    environment = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, env=environment
+    ).stdout
 
 
 def _suite(source: str) -> str:

@@ -33,9 +33,7 @@ async def _registry(site: Site, alias: str) -> Finding:
         return failed(name, error)
     left = ends - site.now()
     if left < timedelta(days=CERTIFICATE_DAYS):
-        return warn(
-            name, f"its certificate ends on {ends:%Y-%m-%d}", "Renew it; `make run` does so by itself."
-        )
+        return warn(name, f"its certificate ends on {ends:%Y-%m-%d}", "Renew it (`make run` does).")
     return ok(name, f"{known.address} answers; certificate until {ends:%Y-%m-%d}")
 
 

@@ -38,9 +38,7 @@ def _python() -> Iterator[Finding]:
         if Version(here) >= Version(floor):
             yield ok(name, here)
         else:
-            yield fail(
-                name, f"{here} is below {floor} ({why})", "Run `make run` again: it installs the locked one."
-            )
+            yield fail(name, f"{here} is below {floor} ({why})", "Install the locked versions again.")
 
 
 def _debian() -> Iterator[Finding]:
