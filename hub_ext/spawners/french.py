@@ -1,0 +1,89 @@
+"""The French for every English text of the Hub's pages; a test finds what is missing or no longer used."""
+
+from __future__ import annotations
+
+FRENCH = {
+    # page
+    "Notebooks on confidential data": "Des notebooks sur des données confidentielles",
+    "My servers": "Mes serveurs",
+    "Light or dark": "Clair ou sombre",
+    "Sign out": "Se déconnecter",
+    # sign-in
+    "Sign in": "Se connecter",
+    "Sign in with {service}": "Se connecter avec {service}",
+    "Username": "Identifiant",
+    "Password": "Mot de passe",
+    "This page is not encrypted: what you type can be read on the way.": (
+        "Cette page n’est pas chiffrée : ce que vous tapez peut être lu en chemin."
+    ),
+    "Invalid username or password": "Identifiant ou mot de passe incorrect",
+    "Login form invalid or expired. Try again.": "Le formulaire a expiré. Essayez encore.",
+    # home
+    "Main server": "Serveur principal",
+    "running": "en marche",
+    "in between": "en transition",
+    "Project": "Projet",
+    "Environment": "Environnement",
+    "Datasets": "Jeux de données",
+    "none": "aucun",
+    "Your right ends": "Fin de votre droit",
+    "It ended": "Fin",
+    "Open": "Ouvrir",
+    "See how far it is": "Voir où il en est",
+    "Choose and start": "Choisir et démarrer",
+    "Stop it": "L’arrêter",
+    "Stopping…": "Arrêt…",
+    "Remove from this list": "Retirer de cette liste",
+    "Name of another server": "Nom d’un autre serveur",
+    "name-of-another-server": "nom-d-un-autre-serveur",
+    "Small letters, digits and hyphens": "Des lettres minuscules, des chiffres et des traits d’union",
+    "Choose and start another": "En choisir et démarrer un autre",
+    "Kept when a server stops: your home and the project's folder. Lost: everything else, and what runs.": (
+        "Conservés à l’arrêt d’un serveur : votre dossier personnel et celui du projet. "
+        "Perdus : tout le reste, et ce qui tourne."
+    ),
+    # form
+    "Start a notebook server": "Démarrer un serveur de notebooks",
+    "For {name}": "Pour {name}",
+    "There is nothing that you could start now.": "Vous ne pouvez rien démarrer pour l’instant.",
+    "A server belongs to one project. Its home is apart from your other projects' homes.": (
+        "Un serveur appartient à un seul projet. Son dossier personnel est séparé de ceux de vos autres projets."
+    ),
+    "Read-only, in /data. Tick what you need now; nothing else will be visible.": (
+        "En lecture seule, dans /data. Cochez ce dont vous avez besoin ; rien d’autre ne sera visible."
+    ),
+    "No dataset is granted to this project now.": (
+        "Aucun jeu de données n’est accordé à ce projet pour l’instant."
+    ),
+    "Size": "Taille",
+    "Free now: {count}": "Libres pour l’instant : {count}",
+    "Start": "Démarrer",
+    "Starting…": "Démarrage…",
+    "Cannot be together with {title}.": "Ne peut pas être réuni avec {title}.",
+    # a server that starts, stops or fails
+    "Your server is starting": "Votre serveur démarre",
+    "This page opens it as soon as it is ready.": "Cette page l’ouvrira dès qu’il sera prêt.",
+    "Progress": "Progression",
+    "Choose again": "Choisir à nouveau",
+    "What happened so far": "Ce qui s’est passé jusqu’ici",
+    "Your server did not start": "Votre serveur n’a pas démarré",
+    "Something of ours failed. Try again; if it lasts, tell the operator what time it is.": (
+        "Une erreur s’est produite chez nous. Essayez encore ; si elle persiste, "
+        "indiquez l’heure à l’exploitant."
+    ),
+    "This server is not running": "Ce serveur est arrêté",
+    "What lay in your home and in the project's folder is kept.": (
+        "Ce qui se trouvait dans votre dossier personnel et dans celui du projet est conservé."
+    ),
+    "Your server is stopping": "Votre serveur s’arrête",
+    "You can start it again as soon as it has stopped.": (
+        "Vous pourrez le redémarrer dès qu’il sera arrêté."
+    ),
+    "Look again": "Regarder encore",
+    # errors
+    "Forbidden": "Accès refusé",
+    "Not Found": "Introuvable",
+    "Bad Request": "Requête incorrecte",
+    "Internal Server Error": "Erreur interne",
+    "Service Unavailable": "Service indisponible",
+}

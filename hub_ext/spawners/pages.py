@@ -1,0 +1,88 @@
+"""The Hub's pages in two languages: whose language, which words, and the templates that stand for the Hub's.
+
+The Hub's Jinja environment has no translations and its handlers hand no request to the templates. What
+they do hand over is their own bound method `static_url`, and through it the request.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.ext import Extension
+from jinja2.runtime import Context
+
+from hub_ext.spawners.french import FRENCH
+
+TEMPLATES = Path(__file__).parent / "templates"
+LANGUAGE_COOKIE = "hub-ext-language"
+LANGUAGES = ("en", "fr")
+
+_ACCEPTED = re.compile(r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q\s*=\s*([0-9.]+))?")
+
+
+def translated(text: str, language: str) -> str:
+    """The French for an English text of ours; any other text as it is."""
+    return FRENCH.get(text, text) if language == "fr" else text
+
+
+def request_language(request: Any, otherwise: str = "en") -> str:
+    """The language of whoever sent this request: chosen on a page, else preferred by the browser."""
+    if request is None:
+        return otherwise
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen is not None and unquote(chosen.value) in LANGUAGES:
+        return unquote(chosen.value)
+    return accepted_language(request.headers.get("Accept-Language", "")) or otherwise
+
+
+def accepted_language(header: str) -> str:
+    """The best of ours in an Accept-Language header; "" where it names none."""
+    best, weight = "", 0.0
+    for part in header[:200].split(","):
+        match = _ACCEPTED.fullmatch(part)
+        if not match or match[1].lower() not in LANGUAGES:
+            continue
+        try:
+            q = float(match[2] or 1)
+        except ValueError:
+            continue
+        if q > weight:
+            best, weight = match[1].lower(), q
+    return best
+
+
+def form_environment() -> Environment:
+    """Where the spawn form is rendered: everything escaped, nothing silently missing."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.globals["_"] = _words_of_context
+    return environment
+
+
+class TwoLanguages(Extension):
+    """For `c.JupyterHub.jinja_environment_options`: `_("text")` and `language()` in the Hub's templates."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        environment.globals["_"] = _words_of_context
+        environment.globals["language"] = _language_of_context
+
+
+@pass_context
+def _language_of_context(context: Context) -> str:
+    given = context.get("form_language")
+    if given:
+        return str(given)
+    handler = getattr(context.get("static_url"), "__self__", None)
+    return request_language(getattr(handler, "request", None))
+
+
+@pass_context
+def _words_of_context(context: Context, text: str, **shown: object) -> str:
+    words = translated(text, _language_of_context(context))
+    return words.format(**shown) if shown else words
