@@ -6,6 +6,7 @@ Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It hol
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import os
 import signal
@@ -22,11 +23,11 @@ from hub_ext.errors import HubExtError
 from hub_ext.flows import cull
 from hub_ext.flows.site import Site, open_site
 
-PARENT_CHECK_SECONDS = 5
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 class CuratedIdleCuller(IdleCuller):
-    """Every sweep judges all servers first (`flows.cull`), then lets the parent stop those that are to stop."""
+    """Each sweep judges all servers first (`flows.cull`), then has the parent stop the ones that must."""
 
     @default("cull_every")
     def _cull_every(self) -> int:
@@ -39,13 +40,14 @@ class CuratedIdleCuller(IdleCuller):
 
     def start(self) -> None:
         """Sweep until the Hub is gone."""
+        _end_with_parent()
         asyncio.run(self._run())
 
     async def _run(self) -> None:
         site = open_site(load_settings())
         try:
             async with _alone(site):
-                await asyncio.gather(self._sweep_for_ever(site), _end_with_parent())
+                await self._sweep_for_ever(site)
         finally:
             site.close()
 
@@ -93,12 +95,12 @@ async def _alone(site: Site) -> AsyncIterator[None]:
         yield
 
 
-async def _end_with_parent() -> None:
-    """Ends this process when the Hub that started it is gone, also by kill -9."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        await asyncio.sleep(PARENT_CHECK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _end_with_parent() -> None:
+    """Has the kernel end this process when the Hub that started it is gone, also by kill -9."""
+    hub = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != hub:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
