@@ -68,7 +68,8 @@ class HubExt(Configurable):
     )
     store_url = Unicode("", help="SQLAlchemy URL; empty is SQLite under state_dir.").tag(config=True)
     registries = Dict(
-        help='{"ALIAS": {"address": "HOST:PORT", "ca_file": PATH, "auth_file": PATH}}; TLS always.'
+        help='{"ALIAS": {"address": "HOST:PORT", "ca_file": PATH, "auth_file": PATH}}; TLS always. '
+        '"token_hosts": ["HOST:PORT"] where tokens come from another host.'
     ).tag(config=True)
     seed_image = Unicode(
         "", help="repository@digest of the base image: volumes are seeded and probes run from it."
@@ -146,14 +147,17 @@ class HubExt(Configurable):
 
 
 def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:
-    if set(known) - {"address", "ca_file", "auth_file"} or "address" not in known:
-        raise SettingsError(f"c.HubExt.registries[{alias!r}] needs address, and may have ca_file, auth_file.")
+    if set(known) - {"address", "ca_file", "auth_file", "token_hosts"} or "address" not in known:
+        raise SettingsError(
+            f"c.HubExt.registries[{alias!r}] needs address, and may have ca_file, auth_file, token_hosts."
+        )
     ca_file, auth_file = known.get("ca_file"), known.get("auth_file")
     return RegistrySettings(
         alias,
         known["address"],
         ca_file=Path(ca_file) if ca_file else None,
         auth_file=Path(auth_file) if auth_file else None,
+        token_hosts=tuple(known.get("token_hosts", ())),
     )
 
 

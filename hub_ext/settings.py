@@ -25,13 +25,15 @@ class RegistrySettings:
     """A registry: `address` is HOST:PORT as the engine and we reach it, always over TLS.
 
     `ca_file` None trusts the machine's own authorities. `auth_file` is a JSON object with "username"
-    and "password", mode 600; None reads anonymously.
+    and "password", mode 600; None reads anonymously. `token_hosts` are the other hosts (HOST:PORT) to
+    which the registry may send us, password in hand, for a token.
     """
 
     alias: str
     address: str
     ca_file: Path | None = None
     auth_file: Path | None = None
+    token_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,302 @@
+"""An asynchronous client of one registry."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from types import TracebackType
+
+from yarl import URL
+
+from hub_ext.adapters.registry.auth import Challenge, parse_challenge, read_credentials, token_url
+from hub_ext.adapters.registry.manifests import (
+    INDEXES,
+    MANIFESTS,
+    ImageConfig,
+    Manifest,
+    Platform,
+    choose,
+    digest_of,
+    json_object,
+    machine_platform,
+    media_type,
+    parse_config,
+    parse_manifest,
+)
+from hub_ext.adapters.registry.transport import Answer, Timeouts, Transport
+from hub_ext.errors import (
+    InputError,
+    ManifestUnknown,
+    RegistryDenied,
+    RegistryError,
+    RegistryUnreachable,
+)
+from hub_ext.model import DIGEST
+from hub_ext.settings import RegistrySettings
+
+# From the distribution specification, "Pulling manifests".
+PATH = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+MOST_PATH = 255
+MOST_PAGES = 1000
+TOKEN_BYTES = 64 * 1024
+TOKEN_SECONDS = 60  # how long a token lasts that does not say it (distribution's token specification)
+
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.ASCII)
+
+
+class RegistryClient:
+    """Reads one registry over TLS: `async with RegistryClient(settings) as registry: …`.
+
+    Every call ends within the timeouts. Raises the RegistryError tree, InputError for a path or tag that
+    cannot exist, SettingsError for files that cannot be used. `page` is how many tags are asked for at once.
+    """
+
+    def __init__(
+        self, registry: RegistrySettings, timeouts: Timeouts | None = None, *, page: int = 500
+    ) -> None:
+        self.registry = registry
+        self._timeouts = timeouts or Timeouts()
+        self._transport = Transport(registry, self._timeouts)
+        self._credentials = read_credentials(registry)
+        self._page = page
+        self._challenge: Challenge | None = None
+        self._tokens: dict[str, tuple[str, float]] = {}
+
+    def __repr__(self) -> str:
+        return f"RegistryClient({self.registry.alias!r}, {self.registry.address!r})"
+
+    async def __aenter__(self) -> RegistryClient:
+        await self._transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__(kind, error, trace)
+
+    # --- what it is asked ---
+
+    async def ping(self) -> None:
+        """Nothing, when the registry answers and takes our credentials."""
+        answer = await self._get(self._url("/v2/"), "", "the registry")
+        if answer.status != 200:
+            raise RegistryError(
+                f"{self.registry.address} is no registry: /v2/ answers {answer.status}.",
+                advice=f"Check the address of c.HubExt.registries[{self.registry.alias!r}].",
+            )
+
+    async def tags(self, path: str) -> tuple[str, ...]:
+        """All tags of a repository, in the registry's order. Raises ManifestUnknown where it is unknown."""
+        url: URL | None = self._url(f"/v2/{_path(path)}/tags/list").with_query(n=self._page)
+        found: dict[str, None] = {}
+        try:
+            async with asyncio.timeout(self._timeouts.listing):
+                for _ in range(MOST_PAGES):
+                    if url is None:
+                        return tuple(found)
+                    answer = await self._get(url, _scope(path), f"{self._name(path)}")
+                    listed = json_object(answer.body, f"The tag list of {self._name(path)}").get("tags") or []
+                    if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
+                        raise RegistryError(f"The tag list of {self._name(path)} holds no tags.")
+                    found |= dict.fromkeys(listed)
+                    url = self._next_page(url, answer, path)
+        except TimeoutError as error:
+            raise RegistryUnreachable(
+                f"{self.registry.address} did not list the tags of {path} in time.",
+                advice="Look at the registry's load; try again later.",
+            ) from error
+        raise RegistryError(
+            f"{self._name(path)} has more than {MOST_PAGES} pages of tags.", advice="Remove old tags."
+        )
+
+    async def manifest(self, path: str, reference: str, platform: Platform | None = None) -> Manifest:
+        """The manifest of an image by tag or digest; from an index, that for the platform (this machine's).
+
+        Its digest is computed from its bytes, and compared with what was asked for and what was promised.
+        """
+        platform = platform or machine_platform()
+        body, kind = await self._manifest_bytes(path, reference)
+        what = f"{self._name(path)}{_joined(reference)}"
+        value = json_object(body, what)
+        kind = media_type(kind, value, what)
+        if kind in MANIFESTS:
+            return parse_manifest(body, value, kind, what)
+        inner, inner_kind = await self._manifest_bytes(path, choose(value, platform, what))
+        inner_value = json_object(inner, what)
+        inner_kind = media_type(inner_kind, inner_value, what)
+        if inner_kind not in MANIFESTS:
+            raise RegistryError(f"{what} is an index of indexes.", advice="Push the image itself.")
+        found = parse_manifest(inner, inner_value, inner_kind, what)
+        return Manifest(
+            found.digest,
+            found.media_type,
+            found.config_digest,
+            found.config_size,
+            found.layers,
+            digest_of(body),
+        )
+
+    async def resolve(self, path: str, tag: str, platform: Platform | None = None) -> str:
+        """The digest of the image that a tag names now, for the platform (this machine's)."""
+        return (await self.manifest(path, tag, platform)).digest
+
+    async def config(self, path: str, manifest: Manifest) -> ImageConfig:
+        """The configuration of a manifest's image, its bytes checked against their digest."""
+        what = f"The configuration of {self._name(path)}@{manifest.digest}"
+        url = self._url(f"/v2/{_path(path)}/blobs/{manifest.config_digest}")
+        answer = await self._get(url, _scope(path), what)
+        if digest_of(answer.body) != manifest.config_digest:
+            raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
+        return parse_config(answer.body, what)
+
+    async def delete(self, path: str, digest: str) -> None:
+        """Remove a manifest from the registry; its bytes go at the registry's next garbage collection."""
+        if not DIGEST.fullmatch(digest):
+            raise InputError(f"{digest!r} is not a digest.", advice="Only digests are deleted, never tags.")
+        url = self._url(f"/v2/{_path(path)}/manifests/{digest}")
+        answer = await self._send("DELETE", url, _scope(path, "pull,delete"))
+        if answer.status == 405:
+            raise RegistryDenied(
+                f"{self.registry.address} does not delete.",
+                advice="Turn on storage.delete.enabled in its configuration.",
+            )
+        self._expect(answer, f"{self._name(path)}@{digest}")
+
+    # --- how it is asked ---
+
+    def _name(self, path: str) -> str:
+        return f"{self.registry.address}/{path}"
+
+    def _url(self, path: str) -> URL:
+        return self._transport.base.with_path(path)
+
+    async def _manifest_bytes(self, path: str, reference: str) -> tuple[bytes, str]:
+        if not (DIGEST.fullmatch(reference) or TAG.fullmatch(reference)):
+            raise InputError(f"{reference!r} is neither a tag nor a digest.", advice="Check its spelling.")
+        what = f"{self._name(path)}{_joined(reference)}"
+        url = self._url(f"/v2/{_path(path)}/manifests/{reference}")
+        answer = await self._get(url, _scope(path), what, accept=", ".join(INDEXES + MANIFESTS))
+        digest = digest_of(answer.body)
+        promised = answer.headers.get("Docker-Content-Digest", digest)
+        if digest != promised or (DIGEST.fullmatch(reference) and digest != reference):
+            raise RegistryError(f"The manifest of {what} does not have its digest.", advice=_TAMPERED)
+        return answer.body, answer.headers.get("Content-Type", "")
+
+    async def _get(self, url: URL, scope: str, what: str, *, accept: str = "*/*") -> Answer:
+        answer = await self._send("GET", url, scope, accept=accept)
+        self._expect(answer, what)
+        return answer
+
+    def _expect(self, answer: Answer, what: str) -> None:
+        """Nothing for a good answer. Raises what its status means."""
+        setting = f"c.HubExt.registries[{self.registry.alias!r}]"
+        match answer.status:
+            case 200 | 202:
+                return
+            case 401 if self._credentials is None:
+                raise RegistryDenied(
+                    f"The registry {self.registry.address} asks for a password, and we have none.",
+                    advice=f"Set `auth_file` of {setting}.",
+                )
+            case 401:
+                raise RegistryDenied(
+                    f"The registry refused our credentials for {what}.",
+                    advice=f"Check `auth_file` of {setting}.",
+                )
+            case 403:
+                raise RegistryDenied(
+                    f"The registry does not let us read {what}.",
+                    advice=f"Give the user in `auth_file` of {setting} the right to pull it.",
+                )
+            case 404:
+                raise ManifestUnknown(
+                    f"There is no {what} in the registry.",
+                    advice="Check the path and the tag; push the image if it is not there yet.",
+                )
+            case 429:
+                raise RegistryUnreachable(
+                    f"The registry {self.registry.address} is asked too often.", advice="Try again later."
+                )
+            case status:
+                raise RegistryError(
+                    f"The registry {self.registry.address} answered {status} for {what}.",
+                    advice="Look at its log.",
+                )
+
+    async def _send(self, method: str, url: URL, scope: str, *, accept: str = "*/*") -> Answer:
+        """The answer, asked again with credentials where it is a challenge that we can meet."""
+        headers = {"Accept": accept}
+        if authorization := self._authorization(scope):
+            headers["Authorization"] = authorization
+        answer = await self._transport.send(method, url, headers)
+        if answer.status != 401:
+            return answer
+        challenge = parse_challenge(answer.challenges)
+        if challenge is None or (challenge.scheme == "basic" and self._credentials is None):
+            return answer
+        if self._challenge is not None and self._challenge.scheme == challenge.scheme == "basic":
+            return answer  # they were just refused
+        self._challenge = challenge
+        if challenge.scheme == "bearer":
+            self._tokens[scope] = await self._fetch_token(challenge, scope)
+        headers["Authorization"] = self._authorization(scope)
+        return await self._transport.send(method, url, headers)
+
+    def _authorization(self, scope: str) -> str:
+        if self._challenge is None:
+            return ""
+        if self._challenge.scheme == "basic":
+            return self._credentials.basic() if self._credentials else ""
+        token, until = self._tokens.get(scope, ("", 0.0))
+        return f"Bearer {token}" if time.monotonic() < until else ""
+
+    async def _fetch_token(self, challenge: Challenge, scope: str) -> tuple[str, float]:
+        url = token_url(self.registry, challenge, scope)
+        headers = {"Authorization": self._credentials.basic()} if self._credentials else {}
+        asked = time.monotonic()
+        answer = await self._transport.send("GET", url, headers, most=TOKEN_BYTES)
+        self._expect(answer, f"a token of {url.host}")
+        value = json_object(answer.body, f"The token of {url.host}")
+        token = value.get("token") or value.get("access_token")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise RegistryError(f"{url.host} gives no token.", advice="Look at the token server's log.")
+        seconds = value.get("expires_in")
+        seconds = seconds if isinstance(seconds, int) and seconds > 0 else TOKEN_SECONDS
+        return token, asked + seconds * 0.9
+
+    def _next_page(self, url: URL, answer: Answer, path: str) -> URL | None:
+        link = _NEXT.search(answer.headers.get("Link", ""))
+        if link is None:
+            return None
+        try:
+            target = answer.url.join(URL(link[1]))
+        except ValueError:
+            target = answer.url
+        if target.origin() != answer.url.origin() or target.path != url.path or target == url:
+            raise RegistryError(
+                f"The next page of the tags of {self._name(path)} lies elsewhere.",
+                advice="Ask whoever runs the registry.",
+            )
+        return target
+
+
+_TAMPERED = "Its bytes were changed on the way or in the registry's storage: do not use it, look into it."
+
+
+def _path(path: str) -> str:
+    if len(path) > MOST_PATH or not PATH.fullmatch(path):
+        raise InputError(
+            f"{path[:80]!r} cannot be the path of an image.",
+            advice='Use lower-case words with / between, such as "hub-ext/python".',
+        )
+    return path
+
+
+def _joined(reference: str) -> str:
+    return f"@{reference}" if DIGEST.fullmatch(reference) else f":{reference}"
+
+
+def _scope(path: str, actions: str = "pull") -> str:
+    return f"repository:{path}:{actions}"

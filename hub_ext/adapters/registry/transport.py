@@ -1,0 +1,185 @@
+"""One HTTPS request to one registry: bounded in time and bytes, never beyond its host, failures in words."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+import aiohttp
+from yarl import URL
+
+from hub_ext.adapters.registry.auth import with_port
+from hub_ext.errors import RegistryDenied, RegistryError, RegistryUnreachable, SettingsError
+from hub_ext.settings import MIB, RegistrySettings
+
+MOST_BYTES = 4 * MIB  # the limit that registries themselves set for a manifest
+REDIRECTS = 3
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, between two pieces of an answer, for one request, for a list of many pages."""
+
+    connect: float = 5.0
+    read: float = 10.0
+    request: float = 20.0
+    listing: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. `url` is where it came from, after redirects."""
+
+    status: int
+    headers: Mapping[str, str]
+    challenges: list[str]
+    body: bytes
+    url: URL
+
+
+class Transport:
+    """The connections to one registry and to its token hosts. Opened and closed by `async with`."""
+
+    def __init__(self, registry: RegistrySettings, timeouts: Timeouts) -> None:
+        if not _ADDRESS.fullmatch(registry.address):
+            raise SettingsError(
+                f"The address of c.HubExt.registries[{registry.alias!r}] is {registry.address!r}.",
+                advice="Write HOST:PORT, without a scheme, a path or a password.",
+            )
+        self.registry = registry
+        self.base = URL(f"https://{registry.address}")
+        self._timeouts = timeouts
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Transport:
+        # No trust_env: neither a proxy nor ~/.netrc stands between us and a private registry.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=_trust(self.registry), limit=8),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            headers={"User-Agent": "hub-ext", "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(
+                total=self._timeouts.request,
+                sock_connect=self._timeouts.connect,
+                sock_read=self._timeouts.read,
+            ),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def send(
+        self, method: str, url: URL, headers: Mapping[str, str], *, most: int = MOST_BYTES
+    ) -> Answer:
+        """The answer, whatever its status below 500; redirects within the same host are followed.
+
+        Raises RegistryUnreachable, and RegistryError for an answer that cannot be used.
+        """
+        for _ in range(REDIRECTS + 1):
+            answer = await self._once(method, url, headers, most)
+            if answer.status not in (301, 302, 303, 307, 308):
+                return answer
+            url = self._next(url, answer)
+        raise RegistryError(f"{self._named} redirects without end.", advice="Ask whoever runs the registry.")
+
+    @property
+    def _named(self) -> str:
+        return f"The registry {self.registry.address}"
+
+    def _next(self, url: URL, answer: Answer) -> URL:
+        try:
+            target = url.join(URL(answer.headers.get("Location", "")))
+        except ValueError:
+            target = URL()
+        if _origin(target) != _origin(url):
+            raise RegistryDenied(
+                f"{self._named} sends us to {_origin(target) or 'an odd address'}; we do not follow.",
+                advice="Ask whoever runs it to turn off redirects to storage on another host.",
+            )
+        return target
+
+    async def _once(self, method: str, url: URL, headers: Mapping[str, str], most: int) -> Answer:
+        if self._session is None:
+            raise RuntimeError("enter the RegistryClient with `async with`")
+        try:
+            async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
+                if response.status >= 500:
+                    raise RegistryError(
+                        f"{self._named} answered {response.status}.",
+                        advice="Look at its log; try again when it is well.",
+                    )
+                body = await self._body(response, most)
+                return Answer(
+                    response.status,
+                    response.headers.copy(),
+                    response.headers.getall("WWW-Authenticate", []),
+                    body,
+                    response.url,
+                )
+        except aiohttp.ClientResponseError as error:
+            # No cause: this one's repr shows the request's headers, the password among them.
+            raise self._translated(error, url) from None
+        except (TimeoutError, aiohttp.ClientError, ssl.SSLError, OSError) as error:
+            raise self._translated(error, url) from error
+
+    async def _body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            body += chunk
+            if len(body) > most:
+                response.close()
+                raise RegistryError(
+                    f"{self._named} answered with more than {most} bytes.", advice="That is no image of ours."
+                )
+        return bytes(body)
+
+    def _translated(self, error: Exception, url: URL) -> RegistryError:
+        name = f"c.HubExt.registries[{self.registry.alias!r}]"
+        where = _origin(url).removeprefix("https://") if url else self.registry.address
+        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+            why = getattr(error, "certificate_error", error)
+            said = getattr(why, "verify_message", "") or "it is not trusted"
+            return RegistryUnreachable(
+                f"The certificate of {where} is refused: {said.rstrip('.')}.",
+                advice=f"Check `ca_file` and the address of {name}, and the certificate's names and dates.",
+            )
+        if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
+            return RegistryUnreachable(
+                f"{where} does not speak TLS with us.", advice=f"Check the address of {name} and its TLS."
+            )
+        if isinstance(error, TimeoutError):
+            return RegistryUnreachable(
+                f"{where} did not answer in time.", advice=f"Check that the registry runs, and {name}."
+            )
+        if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
+            return RegistryUnreachable(
+                f"{where} broke off its answer.", advice="Look at the registry's log, and try again."
+            )
+        if isinstance(error, aiohttp.ClientConnectionError | OSError):
+            return RegistryUnreachable(
+                f"{where} cannot be reached.", advice=f"Check that the registry runs, and {name}."
+            )
+        return RegistryError(f"{where} answers no HTTP that we understand.", advice=f"Check {name}.")
+
+
+def _origin(url: URL) -> str:
+    return f"{url.scheme}://{with_port(url.authority)}" if url.host else ""
+
+
+def _trust(registry: RegistrySettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=registry.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"{registry.ca_file}, the `ca_file` of c.HubExt.registries[{registry.alias!r}], cannot be used.",
+            advice="It must hold the authority's certificate as PEM, readable by this user.",
+        ) from error
