@@ -1,0 +1,26 @@
+"""The Docker Engine of a node: containers, images, volumes, the closed network and its firewall."""
+
+from hub_ext.adapters.engine.connection import LABEL_INSTANCE, EngineAnswered
+from hub_ext.adapters.engine.containers import ContainerSummary, address
+from hub_ext.adapters.engine.engine import Engine
+from hub_ext.adapters.engine.events import ContainerEvent
+from hub_ext.adapters.engine.firewall import check_firewall, ensure_firewall, remove_firewall
+from hub_ext.adapters.engine.images import PullProgress
+from hub_ext.adapters.engine.network import gateway
+from hub_ext.adapters.engine.probes import LABEL_PROBE, ProbeResult
+
+__all__ = [
+    "Engine",
+    "EngineAnswered",
+    "ContainerEvent",
+    "ContainerSummary",
+    "PullProgress",
+    "ProbeResult",
+    "LABEL_INSTANCE",
+    "LABEL_PROBE",
+    "address",
+    "gateway",
+    "ensure_firewall",
+    "check_firewall",
+    "remove_firewall",
+]

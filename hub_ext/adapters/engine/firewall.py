@@ -1,0 +1,154 @@
+"""The firewall on the closed network's bridge.
+
+An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
+`HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
+go through it (from DOCKER-USER, or FORWARD where the engine keeps none). dockerd rewrites its own chains
+only, so they outlive its restarts; a restart of the machine loses them, and the Hub applies them at start.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from hub_ext.adapters.engine.network import gateway
+from hub_ext.errors import NetworkError
+from hub_ext.settings import Settings
+
+_TOOL_SECONDS = 30
+_LOCK_SECONDS = "10"
+_BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Our chain, the chains that must jump to it, and its rules as `iptables -S` prints them."""
+
+    name: str
+    parent: str
+    jump: str
+    rules: tuple[str, ...]
+
+
+def ensure_firewall(settings: Settings) -> None:
+    """Puts the rules in place; each family in one transaction, so that there is no moment without them.
+
+    Raises NetworkError where iptables is missing, refuses, or we are not root.
+    """
+    for tool in _tools():
+        changes = []
+        for chain in _chains(settings, tool):
+            if _listed(tool, chain.name) != list(chain.rules):
+                changes += [f":{chain.name} - [0:0]", *chain.rules]
+            if not _first(tool, chain, settings):
+                changes += [f"-D {chain.parent} {chain.jump}"] * _listed(tool, chain.parent).count(
+                    f"-A {chain.parent} {chain.jump}"
+                )
+                changes.append(f"-I {chain.parent} 1 {chain.jump}")
+        if changes:
+            _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
+
+
+def check_firewall(settings: Settings) -> tuple[str, ...]:
+    """What is wrong with the rules, a sentence each; nothing is changed."""
+    problems = []
+    for tool in _tools():
+        for chain in _chains(settings, tool):
+            if _listed(tool, chain.name) != list(chain.rules):
+                problems.append(f"{tool}: the rules of chain {chain.name} are missing or altered.")
+            if not _first(tool, chain, settings):
+                problems.append(f"{tool}: {chain.parent} lets other rules decide before {chain.name} does.")
+    for name in _BRIDGED:
+        switch = Path("/proc/sys/net/bridge", name)
+        if not switch.exists() or switch.read_text().strip() != "1":
+            problems.append(f"Traffic between notebooks is not filtered: net.bridge.{name} is not 1.")
+    return tuple(problems)
+
+
+def remove_firewall(settings: Settings) -> None:
+    """Takes our rules and chains away. Absent is success."""
+    for tool in _tools():
+        changes = []
+        for chain in _chains(settings, tool):
+            for parent in ("INPUT", "FORWARD", "DOCKER-USER"):
+                jump = f"-A {parent} {chain.jump}"
+                changes += [jump.replace("-A", "-D", 1)] * _listed(tool, parent).count(jump)
+            if _exists(tool, chain.name):
+                changes += [f"-F {chain.name}", f"-X {chain.name}"]
+        if changes:
+            _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
+
+
+def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
+    bridge, base = settings.network_bridge, f"HUB-EXT-{settings.instance}"
+    to_host = [f"-A {base} -j DROP"]
+    if tool == "iptables":
+        to_host = [
+            # Answers to what the host began, and nothing of what a notebook once began.
+            f"-A {base} -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j ACCEPT",
+            f"-A {base} -d {gateway(settings)}/32 -p tcp -m tcp --dport {settings.hub_port} -j ACCEPT",
+            *to_host,
+        ]
+    through = f"{base}-FWD"
+    parent = "DOCKER-USER" if _exists(tool, "DOCKER-USER") else "FORWARD"
+    return (
+        _Chain(base, "INPUT", f"-i {bridge} -j {base}", tuple(to_host)),
+        _Chain(through, parent, f"-i {bridge} -j {through}", (f"-A {through} -j DROP",)),
+    )
+
+
+def _first(tool: str, chain: _Chain, settings: Settings) -> bool:
+    """Whether no rule before our jump can decide about our bridge."""
+    for rule in _listed(tool, chain.parent):
+        if rule == f"-A {chain.parent} {chain.jump}":
+            return True
+        # iptables writes "any interface that begins with" as a trailing "+".
+        interface = rule.partition(" -i ")[2].split(" ")[0].replace("+", "*")
+        other = interface and "! -i" not in rule and not fnmatch(settings.network_bridge, interface)
+        if not other:
+            return False
+    return False
+
+
+def _listed(tool: str, chain: str) -> list[str]:
+    """The rules of a chain, without its policy line; none where there is no such chain."""
+    if not _exists(tool, chain):
+        return []
+    return [line for line in _run(tool, "-w", _LOCK_SECONDS, "-S", chain).splitlines() if line[:2] == "-A"]
+
+
+def _exists(tool: str, chain: str) -> bool:
+    names = {
+        line.split()[1] for line in _run(tool, "-w", _LOCK_SECONDS, "-S").splitlines() if line[:2] != "-A"
+    }
+    return chain in names
+
+
+def _batch(changes: list[str]) -> str:
+    return "\n".join(["*filter", *changes, "COMMIT", ""])
+
+
+def _tools() -> tuple[str, ...]:
+    """ip6tables only where the kernel speaks IPv6."""
+    return ("iptables", "ip6tables") if Path("/proc/net/if_inet6").exists() else ("iptables",)
+
+
+def _run(tool: str, *arguments: str, said: str = "") -> str:
+    path = shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin")
+    if path is None:
+        raise NetworkError(f"{tool} is not installed.", advice="Install it: apt-get install iptables.")
+    try:
+        done = subprocess.run(
+            [path, *arguments], input=said, capture_output=True, text=True, timeout=_TOOL_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NetworkError(f"{tool} cannot be run: {error}.") from error
+    if done.returncode != 0:
+        raise NetworkError(
+            f"{tool} failed: {done.stderr.strip()[:300]}.",
+            advice="Run the Hub as root; its firewall closes the notebooks' network.",
+        )
+    return done.stdout

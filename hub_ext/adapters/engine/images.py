@@ -1,0 +1,252 @@
+"""Images: asked for by digest, pulled once for however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
+from hub_ext.errors import ImageUnavailable
+from hub_ext.settings import RegistrySettings, Settings
+
+_PULL_SILENCE_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far a pull is. `total_bytes` grows while the engine learns of layers."""
+
+    done_bytes: int
+    total_bytes: int
+    layers_done: int
+    layers: int
+
+
+OnProgress = Callable[[PullProgress], None]
+
+
+@dataclass(slots=True)
+class _Pull:
+    """A pull under way and all who want to hear of it."""
+
+    task: asyncio.Task[None] | None = None
+    listeners: list[OnProgress] = field(default_factory=list)
+
+    def tell(self, progress: PullProgress) -> None:
+        for listener in tuple(self.listeners):
+            listener(progress)
+
+
+class Images(Connection):
+    """References are HOST:PORT/path and a digest; a tag never reaches the engine."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._pulls: dict[str, _Pull] = {}
+
+    async def has_image(self, repository: str, digest: str) -> bool:
+        """Whether the engine holds exactly this digest under this repository."""
+        try:
+            await self._call("look for an image", "GET", f"/images/{repository}@{digest}/json")
+        except EngineAnswered as error:
+            if error.absent:
+                return False
+            raise
+        return True
+
+    async def pull(
+        self,
+        repository: str,
+        digest: str,
+        *,
+        registry: RegistrySettings | None = None,
+        progress: OnProgress | None = None,
+    ) -> None:
+        """Brings an image to the engine; at once where it is there already, whatever the registry does.
+
+        Simultaneous pulls of one digest are one pull, which goes on when a waiter gives up. `registry` is
+        found by its address where not given. `progress` is called on the event loop. Raises
+        ImageUnavailable with a sentence for each cause, within pull_seconds.
+        """
+        if await self.has_image(repository, digest):
+            return
+        key = f"{repository}@{digest}"
+        pull = self._pulls.get(key)
+        if pull is None:
+            pull = self._pulls[key] = _Pull()
+            pull.task = asyncio.create_task(
+                self._pull(repository, digest, registry or self._registry_of(repository), pull)
+            )
+            pull.task.add_done_callback(lambda task: self._pulled(key, task))
+        if progress:
+            pull.listeners.append(progress)
+        try:
+            assert pull.task is not None
+            await asyncio.shield(pull.task)
+        finally:
+            if progress:
+                pull.listeners.remove(progress)
+
+    def _pulled(self, key: str, task: asyncio.Task[None]) -> None:
+        self._pulls.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # seen by every waiter; by nobody where all gave up
+
+    def _registry_of(self, repository: str) -> RegistrySettings | None:
+        address = repository.partition("/")[0]
+        return next((known for known in self._settings.registries if known.address == address), None)
+
+    async def _pull(
+        self, repository: str, digest: str, registry: RegistrySettings | None, pull: _Pull
+    ) -> None:
+        loop = asyncio.get_running_loop()
+
+        def tell(progress: PullProgress) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(pull.tell, progress)
+
+        headers = _credentials(registry)
+        try:
+            await self._in_lane(Lane.SLOW, lambda: self._pull_now(repository, digest, headers, tell))
+        except EngineAnswered as error:
+            raise unavailable(repository, digest, error.said) from error
+
+    def _pull_now(self, repository: str, digest: str, headers: dict[str, str], tell: OnProgress) -> None:
+        end = time.monotonic() + self._settings.pull_seconds
+
+        def work() -> None:
+            # docker-py's pull() takes what follows "@" for a tag; the engine wants the digest as `tag`.
+            with self._request(
+                "pull an image",
+                "POST",
+                "/images/create",
+                seconds=min(_PULL_SILENCE_SECONDS, self._settings.pull_seconds),
+                parameters={"fromImage": repository, "tag": digest},
+                headers=headers,
+                stream=True,
+            ) as response:
+                layers: dict[str, tuple[int, int, bool]] = {}
+                for line in _lines(response):
+                    if time.monotonic() > end:
+                        raise unavailable(repository, digest, "pull took too long")
+                    if "error" in line:
+                        raise unavailable(repository, digest, str(line["error"]))
+                    if _heard(layers, line):
+                        tell(_progress(layers))
+
+        self._translated(f"pull {repository}@{digest}", work)
+
+
+def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
+    for raw in response.iter_lines():
+        if raw:
+            yield json.loads(raw)
+
+
+def _heard(layers: dict[str, tuple[int, int, bool]], line: dict[str, Any]) -> bool:
+    """Notes what one line says of one layer; whether it said something."""
+    layer, status = line.get("id"), line.get("status", "")
+    detail = line.get("progressDetail") or {}
+    if not layer or ":" in layer:
+        return False
+    done, total, complete = layers.get(layer, (0, 0, False))
+    if status == "Downloading":
+        done, total = int(detail.get("current", 0)), int(detail.get("total", 0) or total)
+    elif status in ("Download complete", "Verifying Checksum", "Extracting"):
+        done = total
+    elif status in ("Pull complete", "Already exists"):
+        done, complete = total, True
+    layers[layer] = (done, total, complete)
+    return True
+
+
+def _progress(layers: dict[str, tuple[int, int, bool]]) -> PullProgress:
+    return PullProgress(
+        done_bytes=sum(done for done, _, _ in layers.values()),
+        total_bytes=sum(total for _, total, _ in layers.values()),
+        layers_done=sum(complete for _, _, complete in layers.values()),
+        layers=len(layers),
+    )
+
+
+def _credentials(registry: RegistrySettings | None) -> dict[str, str]:
+    """The header that carries the registry's name and password; nothing of it is ever logged."""
+    if registry is None or registry.auth_file is None:
+        return {}
+    try:
+        known = json.loads(registry.auth_file.read_text())
+        auth = {
+            "username": known["username"],
+            "password": known["password"],
+            "serveraddress": registry.address,
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        # No "from": the text of a JSON error may quote the file.
+        raise ImageUnavailable(
+            f"The credentials of the registry {registry.alias} cannot be read.",
+            advice=f"Mend c.HubExt.registries[{registry.alias!r}]['auth_file']: a JSON object with username "
+            "and password, readable by the Hub.",
+        ) from None
+    return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(auth).encode()).decode()}
+
+
+# What dockerd and its registry client say, in the order in which they are asked for.
+_CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("x509:", "certificate", "server gave http response"),
+        "The engine does not trust the certificate of the registry {host}.",
+        "Put the authority's certificate in /etc/docker/certs.d/{host}/ca.crt.",
+    ),
+    (
+        ("unauthorized", "authentication required", "no basic auth", "denied", "forbidden"),
+        "The registry refused our credentials for {repository}.",
+        "Check the auth_file of this registry in c.HubExt.registries.",
+    ),
+    (
+        ("manifest unknown", "not found", "name unknown"),
+        "The registry {host} does not have {repository}@{digest} any more.",
+        "A curator can publish another revision, or push this one again.",
+    ),
+    (
+        ("no space left",),
+        "The engine's disk is full: {repository} does not fit.",
+        "Make room on the disk that holds Docker's data.",
+    ),
+    (
+        ("too long",),
+        "The pull of {repository} was not finished in the time allowed.",
+        "Raise c.HubExt.pull_seconds, or pull the image when it is published.",
+    ),
+    (
+        (
+            "connection refused",
+            "no such host",
+            "no route to host",
+            "network is unreachable",
+            "timeout",
+            "deadline exceeded",
+            "connection reset",
+            "eof",
+            "server misbehaving",
+            "received unexpected http status: 5",
+        ),
+        "The registry {host} does not answer.",
+        "See that the registry runs and that the engine's host reaches it.",
+    ),
+)
+
+
+def unavailable(repository: str, digest: str, said: str) -> ImageUnavailable:
+    """One sentence and one piece of advice for what the engine said of a failed pull."""
+    known = {"host": repository.partition("/")[0], "repository": repository, "digest": digest}
+    for marks, sentence, advice in _CAUSES:
+        if any(mark in said.lower() for mark in marks):
+            return ImageUnavailable(sentence.format(**known), advice=advice.format(**known))
+    return ImageUnavailable(f"The engine could not pull {repository}@{digest}: {said}")

@@ -1,0 +1,137 @@
+"""The closed network: pinned, internal, without traffic between notebooks, without IPv6."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Any
+
+from hub_ext.adapters.engine.connection import LABEL_INSTANCE, Connection, EngineAnswered, Lane
+from hub_ext.errors import NetworkError, SettingsError
+from hub_ext.settings import Settings
+
+
+def subnet(settings: Settings) -> IPv4Network:
+    """The closed network's addresses. Raises SettingsError where network_subnet is no private subnet."""
+    try:
+        found = IPv4Network(settings.network_subnet)
+    except ValueError as error:
+        raise SettingsError(
+            f"c.HubExt.network_subnet is {settings.network_subnet!r}: {error}.",
+            advice='Give an IPv4 subnet such as "10.213.0.0/22".',
+        ) from error
+    if not found.is_private or found.prefixlen > 29:
+        raise SettingsError(f"c.HubExt.network_subnet {found} is not private, or too small for a notebook.")
+    return found
+
+
+def gateway(settings: Settings) -> str:
+    """The host's address on the closed network, where the Hub listens."""
+    return str(next(subnet(settings).hosts()))
+
+
+def network_body(settings: Settings) -> dict[str, Any]:
+    """The body of POST /networks/create."""
+    return {
+        "Name": settings.network_name,
+        "Driver": "bridge",
+        "Internal": True,
+        "EnableIPv6": False,
+        "Attachable": False,
+        "Ingress": False,
+        "IPAM": {
+            "Driver": "default",
+            "Config": [{"Subnet": str(subnet(settings)), "Gateway": gateway(settings)}],
+        },
+        "Options": {
+            "com.docker.network.bridge.name": settings.network_bridge,
+            "com.docker.network.bridge.enable_icc": "false",
+            "com.docker.network.bridge.enable_ip_masquerade": "false",
+        },
+        "Labels": {LABEL_INSTANCE: settings.instance},
+    }
+
+
+def network_problems(settings: Settings, inspected: dict[str, Any]) -> tuple[str, ...]:
+    """Where an inspected network differs from the one that we would make."""
+    wanted = network_body(settings)
+    found = {
+        **inspected,
+        "IPAM": {
+            "Driver": (inspected.get("IPAM") or {}).get("Driver"),
+            "Config": [
+                {key: entry.get(key) for key in ("Subnet", "Gateway")}
+                for entry in (inspected.get("IPAM") or {}).get("Config") or ()
+            ],
+        },
+    }
+    return tuple(
+        f"{key} is {found.get(key)!r} instead of {value!r}"
+        for key, value in wanted.items()
+        if found.get(key) != value
+    )
+
+
+class Networks(Connection):
+    """The one network of this instance. The firewall on its bridge is in `firewall`."""
+
+    async def ensure_network(self) -> None:
+        """Makes the closed network where it is not there.
+
+        Raises NetworkError where one of that name differs: it is never changed, containers may hang on it.
+        """
+        name = self._settings.network_name
+        problems = await self._network_problems()
+        if problems is None:
+            try:
+                await self._call(
+                    f"make the network {name}",
+                    "POST",
+                    "/networks/create",
+                    body=network_body(self._settings),
+                    lane=Lane.START,
+                )
+            except EngineAnswered as error:
+                if error.status != 409:  # somebody made it meanwhile
+                    raise _not_made(self._settings, error) from error
+            problems = await self._network_problems()
+        if problems is None or problems:
+            raise NetworkError(
+                f"The network {name} is not as it must be: {'; '.join(problems or ('it is gone again',))}.",
+                advice=f"Stop the servers, remove it with `docker network rm {name}` and start again, "
+                "or choose another c.HubExt.instance.",
+            )
+
+    async def check_network(self) -> tuple[str, ...]:
+        """What is wrong with the closed network; nothing is changed."""
+        problems = await self._network_problems()
+        return (f"There is no network {self._settings.network_name}.",) if problems is None else problems
+
+    async def remove_network(self) -> None:
+        """Removes the closed network. Absent is success; containers on it raise EngineAnswered."""
+        try:
+            await self._call(
+                "remove the network", "DELETE", f"/networks/{self._settings.network_name}", lane=Lane.STOP
+            )
+        except EngineAnswered as error:
+            if not error.absent:
+                raise
+
+    async def _network_problems(self) -> tuple[str, ...] | None:
+        try:
+            answer = await self._call(
+                "inspect the network", "GET", f"/networks/{self._settings.network_name}"
+            )
+        except EngineAnswered as error:
+            if error.absent:
+                return None
+            raise
+        return network_problems(self._settings, answer.json())
+
+
+def _not_made(settings: Settings, error: EngineAnswered) -> NetworkError:
+    if "overlap" in error.said:
+        return NetworkError(
+            f"The subnet {settings.network_subnet} of the closed network is in use on this machine.",
+            advice="Set c.HubExt.network_subnet to a free private subnet.",
+        )
+    return NetworkError(f"The closed network cannot be made: {error.said}.")
