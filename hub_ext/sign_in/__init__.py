@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 Identity = tuple[str, str]
+AuthState = Mapping[str, Any] | None
 
 
 class SignIn(Protocol):
-    """What the spawner asks of an authenticator. Both are called on the event loop."""
+    """What we ask of an authenticator of ours. `auth_state` is what the last sign-in left at the Hub."""
 
-    async def identity(self, user: Any) -> Identity | None:
-        """(issuer, subject) of the Hub's user; None where the last sign-in left none."""
+    def identity(self, username: str, auth_state: AuthState) -> Identity | None:
+        """(issuer, subject) of that sign-in; None where it left none."""
 
-    async def known_groups(self, user: Any) -> frozenset[str] | None:
-        """The user's sign-in groups; None means unknown, never "none"."""
+    def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
+        """The sign-in groups, from the Hub's copy; None means unknown, never "none"."""

@@ -11,7 +11,7 @@ from jupyterhub.auth import Authenticator
 from traitlets import Float, Unicode
 
 from hub_ext.adapters import demo_accounts
-from hub_ext.sign_in import Identity
+from hub_ext.sign_in import AuthState, Identity
 
 ISSUER = "demo"
 
@@ -56,13 +56,13 @@ class DemoAuthenticator(Authenticator):
         self._forget()
         return None
 
-    async def identity(self, user: Any) -> Identity | None:
+    def identity(self, username: str, auth_state: AuthState) -> Identity | None:
         """("demo", username): an account's name is its subject."""
-        return ISSUER, user.name
+        return ISSUER, username
 
-    async def known_groups(self, user: Any) -> frozenset[str] | None:
+    def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
         """The Hub's own groups."""
-        return frozenset(group.name for group in user.groups)
+        return hub_groups
 
     def _forget(self) -> None:
         # Usernames that somebody makes up must not fill the memory.

@@ -9,7 +9,7 @@ from oauthenticator.generic import GenericOAuthenticator
 from tornado.httpclient import HTTPClientError
 from traitlets import Int, Unicode
 
-from hub_ext.sign_in import Identity
+from hub_ext.sign_in import AuthState, Identity
 
 
 class CuratedOAuthenticator(GenericOAuthenticator):
@@ -76,19 +76,14 @@ class CuratedOAuthenticator(GenericOAuthenticator):
             found = found.get(part) if isinstance(found, dict) else None
         return found if isinstance(found, list | tuple | set) else None
 
-    async def identity(self, user: Any) -> Identity | None:
+    def identity(self, username: str, auth_state: AuthState) -> Identity | None:
         """(issuer, subject) of the last sign-in; None without auth_state or without the claim."""
-        state = await user.get_auth_state()
-        if not state:
-            return None
-        subject = (state.get(self.user_auth_state_key) or {}).get(self.subject_claim)
+        claims = (auth_state or {}).get(self.user_auth_state_key) or {}
+        subject = claims.get(self.subject_claim)
         return (self.issuer, str(subject)) if subject else None
 
-    async def known_groups(self, user: Any) -> frozenset[str] | None:
+    def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
         """The Hub's copy of the groups claim; None where the provider's last answer had none."""
-        if not self.manage_groups:
+        if not self.manage_groups or not (auth_state or {}).get("hub_ext_groups_known"):
             return None
-        state = await user.get_auth_state()
-        if not state or not state.get("hub_ext_groups_known"):
-            return None
-        return frozenset(group.name for group in user.groups)
+        return hub_groups

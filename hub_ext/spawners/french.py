@@ -47,7 +47,8 @@ FRENCH = {
     "For {name}": "Pour {name}",
     "There is nothing that you could start now.": "Vous ne pouvez rien démarrer pour l’instant.",
     "A server belongs to one project. Its home is apart from your other projects' homes.": (
-        "Un serveur appartient à un seul projet. Son dossier personnel est séparé de ceux de vos autres projets."
+        "Un serveur appartient à un seul projet. "
+        "Son dossier personnel est séparé de ceux de vos autres projets."
     ),
     "Read-only, in /data. Tick what you need now; nothing else will be visible.": (
         "En lecture seule, dans /data. Cochez ce dont vous avez besoin ; rien d’autre ne sera visible."

@@ -1,0 +1,64 @@
+"""Behind every sign-in stands a person of the store; who has none stays outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tornado import web
+
+from hub_ext.errors import HubExtError, InputError
+from hub_ext.flows import people
+from hub_ext.flows.site import Site
+
+Hook = Callable[[Any, Any, dict[str, Any]], Awaitable[dict[str, Any] | None]]
+
+NOT_KNOWN = (
+    "You are not registered here, or no longer. Ask a steward. "
+    "Vous n’êtes pas ou plus inscrit ici. Adressez-vous à un gestionnaire des données."
+)
+NOT_NOW = (
+    "Sign-in does not work at the moment. Try again in a few minutes. "
+    "La connexion ne fonctionne pas pour l’instant. Réessayez dans quelques minutes."
+)
+
+
+def post_auth_hook(site: Callable[[], Site]) -> Hook:
+    """For `c.Authenticator.post_auth_hook`: finds or writes down who signed in, by (issuer, subject)."""
+
+    async def remember(authenticator: Any, handler: Any, auth_model: dict[str, Any]) -> dict[str, Any]:
+        state = auth_model.get("auth_state")
+        identity = authenticator.identity(auth_model["name"], state)
+        if identity is None:
+            raise web.HTTPError(403, NOT_KNOWN)
+        issuer, subject = identity
+        claims = _claims(authenticator, state)
+        try:
+            person = await asyncio.to_thread(
+                lambda: people.sign_in(
+                    site(),
+                    issuer,
+                    subject,
+                    auth_model["name"],
+                    display_name=str(claims.get("name") or "")[:255],
+                    email=str(claims.get("email") or "")[:255],
+                )
+            )
+        except InputError as error:
+            authenticator.log.warning("Sign-in of %s refused: %s", auth_model["name"], error)
+            raise web.HTTPError(403, NOT_KNOWN) from error
+        except HubExtError as error:
+            authenticator.log.error("Sign-in of %s failed: %s", auth_model["name"], error)
+            raise web.HTTPError(503, NOT_NOW) from error
+        if person is None:
+            raise web.HTTPError(403, NOT_KNOWN)
+        return auth_model
+
+    return remember
+
+
+def _claims(authenticator: Any, state: dict[str, Any] | None) -> dict[str, Any]:
+    key = getattr(authenticator, "user_auth_state_key", "")
+    found = (state or {}).get(key)
+    return found if isinstance(found, dict) else {}

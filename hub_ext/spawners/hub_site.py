@@ -1,0 +1,54 @@
+"""The one Site of a Hub's process, and what is put in order before the Hub listens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.config import load_settings
+from hub_ext.errors import EngineError, NetworkError
+from hub_ext.flows.site import Site, open_site
+from hub_ext.settings import Settings
+
+log = logging.getLogger("hub_ext")
+
+_lock = threading.Lock()
+_site: Site | None = None
+
+
+def hub_site() -> Site:
+    """The Site of this process, opened at first use from the file that HUB_EXT_CONFIG names."""
+    global _site
+    with _lock:
+        if _site is None:
+            _site = open_site(load_settings())
+        return _site
+
+
+def prepare(settings: Settings) -> None:
+    """Brings the closed network and its firewall into order, before the Hub listens on its gateway.
+
+    An engine that is down keeps the Hub from nothing: the network's bridge outlives the engine, and servers
+    that run are kept. Called while the Hub reads its configuration, in an event loop where nothing may
+    wait, so it has a loop of its own.
+
+    Raises NetworkError where notebooks would reach more than they may: then nothing is started.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, _prepare(settings)).result()
+
+
+async def _prepare(settings: Settings) -> None:
+    engine = Engine(settings)
+    try:
+        await engine.ensure_network()
+    except NetworkError:
+        raise
+    except EngineError as error:
+        log.error("The closed network was not checked at the Hub's start: %s", error)
+    finally:
+        engine.close()
+    ensure_firewall(settings)

@@ -1,0 +1,111 @@
+"""How JupyterHub is wired to hub-ext. The site's own settings are in the file that HUB_EXT_CONFIG names."""
+
+import os
+import sys
+
+from hub_ext.adapters.engine import gateway
+from hub_ext.config import CONFIG_VARIABLE, HubExt, load
+from hub_ext.services import activity
+from hub_ext.sign_in.person import post_auth_hook
+from hub_ext.spawners.hub_site import hub_site, prepare
+from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
+
+c = get_config()  # noqa: F821
+
+site_config = load()
+settings = HubExt(config=site_config).settings()
+c.merge(site_config)  # so that sections such as c.CuratedOAuthenticator stand in the same file
+
+# --- where things are ------------------------------------------------------------------------------
+
+# Notebooks reach the host at the closed network's gateway and, there, the Hub's port only.
+hub_url = f"http://{gateway(settings)}:{settings.hub_port}"
+c.JupyterHub.hub_bind_url = hub_url
+c.JupyterHub.hub_connect_url = hub_url
+c.JupyterHub.bind_url = settings.bind_url
+if settings.public_url:
+    c.JupyterHub.public_url = settings.public_url
+if settings.subdomain_host:
+    # An origin for every server: without it, one server's page can act in another's.
+    c.JupyterHub.subdomain_host = settings.subdomain_host
+    c.JupyterHub.cookie_host_prefix_enabled = settings.subdomain_host.startswith("https://")
+
+settings.hub_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+c.JupyterHub.db_url = f"sqlite:///{settings.hub_dir / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(settings.hub_dir / "cookie_secret")
+
+# --- what outlives the Hub -------------------------------------------------------------------------
+
+# The proxy is a process of its own and servers are containers: a Hub that dies takes nobody's work along.
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.cleanup_proxy = False
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_api_port}"
+c.ConfigurableHTTPProxy.auth_token = settings.proxy_token_file.read_text(encoding="utf-8").strip()
+
+# --- servers ---------------------------------------------------------------------------------------
+
+c.JupyterHub.spawner_class = "hub-ext-docker"
+# Waiting in line is not failing, and the line is ours: 429 for "too many starts" would tell nobody why.
+c.JupyterHub.concurrent_spawn_limit = 0
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.named_server_limit_per_user = 4
+# Where images report what their kernels do; the culler reads it.
+c.JupyterHub.extra_handlers = activity.HANDLERS
+
+# --- who comes in ----------------------------------------------------------------------------------
+
+c.Authenticator.post_auth_hook = post_auth_hook(hub_site)
+c.Authenticator.allow_all = True  # who may sign in is decided by the hook, from the store
+# Zero admins: the Hub's admin role opens every server and cannot be narrowed.
+c.Authenticator.admin_users = set()
+# Rights are looked up with fresh groups at every start; a provider that is down is told from a "no".
+c.Authenticator.refresh_pre_spawn = True
+c.Authenticator.auth_refresh_strict = True
+
+if settings.sign_in == "oauth":
+    # The settings file says the rest: c.CuratedOAuthenticator.issuer, client_id, authorize_url, token_url,
+    # userdata_url, username_claim, auth_state_groups_key. The secret has a file of its own.
+    c.JupyterHub.authenticator_class = "hub_ext.sign_in.oauth.CuratedOAuthenticator"
+    c.CuratedOAuthenticator.client_secret = (settings.secrets_dir / "oauth-client-secret").read_text().strip()
+    c.CuratedOAuthenticator.manage_groups = True
+    c.Authenticator.enable_auth_state = True
+    c.CryptKeeper.keys = [(settings.secrets_dir / "auth-state-key").read_text().strip()]
+else:
+    c.JupyterHub.authenticator_class = "hub_ext.sign_in.demo.DemoAuthenticator"
+    c.DemoAuthenticator.accounts_file = str(settings.demo_accounts_file)
+
+# --- pages -----------------------------------------------------------------------------------------
+
+c.JupyterHub.template_paths = [str(TEMPLATES)]
+c.JupyterHub.jinja_environment_options = {"extensions": [TwoLanguages]}
+
+# --- services and what they may do -----------------------------------------------------------------
+
+c.JupyterHub.services = [
+    {
+        "name": "culler",
+        "command": [sys.executable, "-m", "hub_ext.services.culler"],
+        # Managed services get LANG, PATH and JUPYTERHUB_* only.
+        "environment": {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE]},
+    },
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "culler",
+        # Reads what runs and since when, and stops it; never access:servers.
+        "scopes": [
+            "list:users",
+            "read:users:activity",
+            "read:servers",
+            "admin:server_state",
+            "delete:servers",
+        ],
+        "services": ["culler"],
+    },
+]
+
+# --- before the Hub listens ------------------------------------------------------------------------
+
+# The gateway is an address of this host only once the network is there.
+prepare(settings)
