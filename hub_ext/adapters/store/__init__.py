@@ -1,0 +1,47 @@
+"""The site's records in SQLite or PostgreSQL: a module per noun, plain functions taking a `Tx` first.
+
+`get` raises NotFound where `find` returns None; `add` raises Conflict on duplicates; `replace` updates by
+key; `listing` filters. All of it is synchronous: from a coroutine, use `asyncio.to_thread`.
+"""
+
+from hub_ext.adapters.store import (
+    approvals,
+    audit,
+    datasets,
+    exposures,
+    gpus,
+    grants,
+    images,
+    launches,
+    leases,
+    memberships,
+    nodes,
+    persons,
+    projects,
+    revisions,
+    versions,
+    volumes,
+)
+from hub_ext.adapters.store.database import Store
+from hub_ext.adapters.store.rows import Tx
+
+__all__ = [
+    "Store",
+    "Tx",
+    "approvals",
+    "audit",
+    "datasets",
+    "exposures",
+    "gpus",
+    "grants",
+    "images",
+    "launches",
+    "leases",
+    "memberships",
+    "nodes",
+    "persons",
+    "projects",
+    "revisions",
+    "versions",
+    "volumes",
+]

@@ -1,0 +1,195 @@
+"""The audit trail: append-only, each event hashed together with the hash of the one before.
+
+What the chain proves: no event was changed, removed, inserted or moved since it was written. What it
+cannot prove alone: that events were not cut off at the end. For that an operator keeps the head
+(sequence and hash) elsewhere, and verifies against it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Row, Select, or_, select
+
+from hub_ext.adapters.store.facts import MAX_SUBJECT, bounded, bounded_text, canonical, timestamp
+from hub_ext.adapters.store.rows import Tx, writing
+from hub_ext.adapters.store.tables import audit
+from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
+
+GENESIS = "0" * 64  # what the first event has for a previous hash
+PAGE = 500  # rows in memory at a time
+SEGMENT = 0  # sealing segments comes later; the number is hashed from the first day
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found: how many events hold, or the first that does not and why.
+
+    `head` is the sequence and hash of the last event that holds; to be kept elsewhere.
+    """
+
+    ok: bool
+    events: int
+    first_bad: int | None = None
+    why: str = ""
+    head: tuple[int, str] = (0, GENESIS)
+
+
+def append(
+    tx: Tx,
+    *,
+    time: datetime,
+    actor: Actor,
+    verb: Verb,
+    subject: str,
+    facts: Mapping[str, Any] | None = None,
+) -> AuditEvent:
+    """Write the next event. Persons appear in `subject` and `facts` by id only, never by name.
+
+    Facts may hold values of the model; they are made plain and bounded (see `facts`).
+    """
+    writing(tx)
+    sequence, previous_hash = head(tx)
+    row = {
+        "sequence": sequence + 1,
+        "segment": SEGMENT,
+        "time": timestamp(time),
+        "actor_kind": actor.kind.value,
+        "actor_id": bounded_text(actor.id, MAX_SUBJECT),
+        "actor_on_behalf": bounded_text(actor.on_behalf, MAX_SUBJECT),
+        "verb": verb.value,
+        "subject": bounded_text(subject, MAX_SUBJECT),
+        "facts": canonical(bounded(facts or {})),
+        "previous_hash": previous_hash,
+    }
+    row["hash"] = _hash(row)
+    tx.connection.execute(audit.insert().values(row))
+    return _event(row)
+
+
+def head(tx: Tx) -> tuple[int, str]:
+    """Sequence and hash of the last event; (0, GENESIS) before the first."""
+    query = select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
+    row = tx.connection.execute(query).first()
+    return (0, GENESIS) if row is None else (row.sequence, row.hash)
+
+
+def listing(
+    tx: Tx,
+    *,
+    person: str | None = None,
+    subject: str | None = None,
+    verb: Verb | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after_sequence: int | None = None,
+    mentions: str | None = None,
+    limit: int | None = None,
+) -> tuple[AuditEvent, ...]:
+    """Events in their order, `since` ≤ time < `until`. `limit` takes the first of them.
+
+    `person` is an id: events that this person did, had done, or is named in. `mentions` keeps events
+    whose subject it is or whose facts hold it as a whole text (a slug, an id).
+    """
+    query = select(audit).order_by(audit.c.sequence)
+    if person is not None:
+        query = query.where(
+            or_(audit.c.actor_id == person, audit.c.actor_on_behalf == person, _mentioning(person))
+        )
+    if mentions is not None:
+        query = query.where(_mentioning(mentions))
+    if subject is not None:
+        query = query.where(audit.c.subject == subject)
+    if verb is not None:
+        query = query.where(audit.c.verb == verb.value)
+    if since is not None:
+        query = query.where(audit.c.time >= timestamp(since))
+    if until is not None:
+        query = query.where(audit.c.time < timestamp(until))
+    if after_sequence is not None:
+        query = query.where(audit.c.sequence > after_sequence)
+    if limit is not None:
+        query = query.limit(limit)
+    return tuple(_event(row) for row in tx.connection.execute(query).mappings())
+
+
+def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Verification:
+    """Walk the whole chain in constant memory, up to the first event that does not hold.
+
+    `anchor` is a head that was kept elsewhere: the event of that sequence must still have that hash.
+    """
+    head = (0, GENESIS)
+    for row in _walk(tx):
+        why = _fault(row, head)
+        if not why and anchor is not None and row.sequence == anchor[0] and row.hash != anchor[1]:
+            why = "its hash is not the one that was kept elsewhere: the chain was written anew"
+        if why:
+            return Verification(False, head[0], head[0] + 1, why, head)
+        head = (row.sequence, row.hash)
+    if anchor is not None and anchor[0] > head[0]:
+        why = f"the chain ends at {head[0]}, and {anchor[0]} was kept elsewhere: its tail was cut off"
+        return Verification(False, head[0], head[0] + 1, why, head)
+    return Verification(True, head[0], head=head)
+
+
+def _walk(tx: Tx) -> Iterator[Row[Any]]:
+    """All rows in their order, a page at a time."""
+    query: Select[Any] = select(audit).order_by(audit.c.sequence).limit(PAGE)
+    page = tx.connection.execute(query).all()
+    while page:
+        yield from page
+        page = tx.connection.execute(query.where(audit.c.sequence > page[-1].sequence)).all()
+
+
+def _fault(row: Row[Any], head: tuple[int, str]) -> str:
+    """What is wrong with a row that should follow `head`; empty where nothing is."""
+    if row.sequence != head[0] + 1:
+        return f"the event is missing; the next one is {row.sequence}"
+    if row.previous_hash != head[1]:
+        return "it does not follow from the event before it"
+    try:
+        # The text is compared as well: what parses to the same facts is still an edit.
+        sound = row.hash == _hash(row._asdict()) and row.facts == canonical(json.loads(row.facts))
+    except (TypeError, ValueError):
+        sound = False
+    return "" if sound else "its content is not what was written"
+
+
+def _hash(row: Mapping[str, Any]) -> str:
+    """Hash over every column but itself. Hashed text is canonical JSON; "v" names this very recipe."""
+    content = {
+        "v": 1,
+        "sequence": row["sequence"],
+        "segment": row["segment"],
+        "time": row["time"],
+        "actor": [row["actor_kind"], row["actor_id"], row["actor_on_behalf"]],
+        "verb": row["verb"],
+        "subject": row["subject"],
+        "facts": json.loads(row["facts"]),
+        "previous_hash": row["previous_hash"],
+    }
+    return sha256(canonical(content).encode()).hexdigest()
+
+
+def _event(row: Mapping[Any, Any]) -> AuditEvent:
+    return AuditEvent(
+        sequence=row["sequence"],
+        time=datetime.fromisoformat(row["time"]),
+        actor=Actor(ActorKind(row["actor_kind"]), row["actor_id"], row["actor_on_behalf"]),
+        verb=Verb(row["verb"]),
+        subject=row["subject"],
+        facts=json.loads(row["facts"]),
+        previous_hash=row["previous_hash"],
+        hash=row["hash"],
+        segment=row["segment"],
+    )
+
+
+def _mentioning(word: str) -> Any:
+    # In canonical JSON a whole string stands between quotes; autoescape covers % and _.
+    return or_(audit.c.subject == word, audit.c.facts.contains(canonical(word), autoescape=True))

@@ -1,0 +1,55 @@
+"""Image entries: the lines of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace as changed
+
+from hub_ext.adapters.store.rows import Rows, Tx
+from hub_ext.adapters.store.tables import images
+from hub_ext.errors import Conflict
+from hub_ext.model import ImageEntry, ImageState
+
+_rows = Rows(images, ImageEntry, "image")
+
+
+def find(tx: Tx, slug: str) -> ImageEntry | None:
+    """The entry, or None."""
+    return _rows.find(tx, slug)
+
+
+def get(tx: Tx, slug: str) -> ImageEntry:
+    """The entry. Raises NotFound."""
+    return _rows.get(tx, slug)
+
+
+def listing(
+    tx: Tx, *, states: Collection[ImageState] | None = None, project: str | None = None
+) -> tuple[ImageEntry, ...]:
+    """Entries by slug; with `project`, only those that this project may use."""
+    query = _rows.select().order_by(images.c.slug)
+    if states is not None:
+        query = query.where(images.c.state.in_(states))
+    entries = _rows.all(tx, query)
+    if project is None:
+        return entries
+    return tuple(entry for entry in entries if not entry.projects or project in entry.projects)
+
+
+def add(tx: Tx, entry: ImageEntry) -> None:
+    """Raises Conflict where the slug is taken."""
+    _rows.add(tx, entry)
+
+
+def replace(tx: Tx, entry: ImageEntry, *, expected_version: int) -> ImageEntry:
+    """Update by slug and return what was stored: the entry with version `expected_version` + 1.
+
+    Raises NotFound, or Conflict where somebody else changed the entry since that version.
+    """
+    stored = changed(entry, version=expected_version + 1)
+    if not _rows.replace(tx, stored, images.c.version == expected_version):
+        raise Conflict(
+            f"The image {entry.slug!r} was changed by somebody else meanwhile.",
+            advice="Look at it again, then repeat your change.",
+        )
+    return stored

@@ -1,0 +1,61 @@
+"""Launches: starts of notebook servers, and what each held."""
+
+from __future__ import annotations
+
+from hub_ext.adapters.store.rows import Rows, Tx
+from hub_ext.adapters.store.tables import launches
+from hub_ext.model import Launch, LaunchState
+
+_rows = Rows(launches, Launch, "launch")
+
+_ACTIVE = tuple(state for state in LaunchState if state.active)
+_NEWEST_FIRST = (launches.c.admitted.desc(), launches.c.id.desc())
+
+
+def find(tx: Tx, launch_id: str) -> Launch | None:
+    """The launch with that id, or None."""
+    return _rows.find(tx, launch_id)
+
+
+def get(tx: Tx, launch_id: str) -> Launch:
+    """The launch with that id. Raises NotFound."""
+    return _rows.get(tx, launch_id)
+
+
+def last_of(tx: Tx, person_id: str, server_name: str) -> Launch | None:
+    """The newest launch of a person's server of that name, or None."""
+    query = _rows.select().where(launches.c.person_id == person_id, launches.c.server_name == server_name)
+    return _rows.first(tx, query.order_by(*_NEWEST_FIRST))
+
+
+def listing(
+    tx: Tx,
+    *,
+    person_id: str | None = None,
+    project: str | None = None,
+    node: str | None = None,
+    active: bool | None = None,
+    limit: int | None = None,
+) -> tuple[Launch, ...]:
+    """Launches, the newest first. `active` True or False keeps those that do or do not hold resources."""
+    query = _rows.select().order_by(*_NEWEST_FIRST)
+    if person_id is not None:
+        query = query.where(launches.c.person_id == person_id)
+    if project is not None:
+        query = query.where(launches.c.project == project)
+    if node is not None:
+        query = query.where(launches.c.node == node)
+    if active is not None:
+        held = launches.c.state.in_(_ACTIVE)
+        query = query.where(held if active else ~held)
+    return _rows.all(tx, query if limit is None else query.limit(limit))
+
+
+def add(tx: Tx, launch: Launch) -> None:
+    """Raises Conflict for a known id, NotFound where what it refers to is unknown."""
+    _rows.add(tx, launch)
+
+
+def replace(tx: Tx, launch: Launch) -> None:
+    """Update by id. Raises NotFound."""
+    _rows.replace(tx, launch)

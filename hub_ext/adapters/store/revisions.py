@@ -1,0 +1,50 @@
+"""Image revisions: the digests that an entry has pointed to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from hub_ext.adapters.store.rows import Rows, Tx, writing
+from hub_ext.adapters.store.tables import revisions
+from hub_ext.model import ImageRevision
+
+_rows = Rows(revisions, ImageRevision, "image revision")
+
+
+def find(tx: Tx, entry: str, number: int) -> ImageRevision | None:
+    """The entry's revision of that number, or None."""
+    return _rows.find(tx, entry, number)
+
+
+def get(tx: Tx, entry: str, number: int) -> ImageRevision:
+    """The entry's revision of that number. Raises NotFound."""
+    return _rows.get(tx, entry, number)
+
+
+def listing(tx: Tx, entry: str | None = None) -> tuple[ImageRevision, ...]:
+    """Revisions by entry and number."""
+    query = _rows.select().order_by(revisions.c.entry, revisions.c.number)
+    if entry is not None:
+        query = query.where(revisions.c.entry == entry)
+    return _rows.all(tx, query)
+
+
+def next_number(tx: Tx, entry: str) -> int:
+    """The number of the entry's next revision, from 1."""
+    query = select(func.max(revisions.c.number)).where(revisions.c.entry == entry)
+    return (tx.connection.execute(query).scalar() or 0) + 1
+
+
+def add(tx: Tx, revision: ImageRevision) -> None:
+    """Raises Conflict for a known number, NotFound for an unknown entry."""
+    _rows.add(tx, revision)
+
+
+def mark_published(tx: Tx, entry: str, number: int, when: datetime) -> None:
+    """Note when the revision was published. Raises NotFound."""
+    writing(tx)
+    update = revisions.update().where(revisions.c.entry == entry, revisions.c.number == number)
+    if not tx.connection.execute(update.values(published=when)).rowcount:
+        raise _rows.missing(entry, number)
