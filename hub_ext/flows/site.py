@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hub_ext.adapters.store import Store
+from hub_ext.adapters.store import Store, Tx, audit, nodes
 from hub_ext.errors import SettingsError
+from hub_ext.model import Actor, Node, Verb
 from hub_ext.settings import Settings
 
 # Most commands need neither, and they load docker-py and aiohttp: half a second.
@@ -63,6 +64,10 @@ class Site:
 
         return RegistryClient(known)
 
+    def record(self, tx: Tx, actor: Actor, verb: Verb, subject: str, facts: Mapping[str, Any]) -> None:
+        """Write an audit row, in the transaction of what it tells. Facts name nobody: ids only."""
+        audit.append(tx, time=self.now(), actor=actor, verb=verb, subject=subject, facts=facts)
+
     def close(self) -> None:
         """Closes the store, and the engine where it was used."""
         self.store.close()
@@ -71,8 +76,20 @@ class Site:
 
 
 def open_site(settings: Settings, *, now: Callable[[], datetime] = utc_now) -> Site:
-    """The site of these settings; its store is created or brought up to date.
+    """The site of these settings; its store is created or brought up to date, and knows this node.
 
     Raises StoreError where the store cannot be opened.
     """
-    return Site(settings, Store.open(settings.store), now)
+    site = Site(settings, Store.open(settings.store), now)
+    try:
+        with site.store.reading() as tx:
+            known = nodes.find(tx, settings.node)
+        if known is None:
+            with site.store.transaction() as tx:
+                # Two processes may open a new site at once.
+                if nodes.find(tx, settings.node) is None:
+                    nodes.add(tx, Node(settings.node, settings.engine_url, now()))
+    except BaseException:
+        site.close()
+        raise
+    return site

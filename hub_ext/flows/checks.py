@@ -1,0 +1,79 @@
+"""What people type, checked before it is written down; and what changed, as facts of the record."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from hub_ext.errors import InputError
+from hub_ext.model import SLUG, Actor, Localised
+
+MOST_CHARACTERS = 2000
+
+
+def slug(text: str, what: str) -> str:
+    """The text where it is a slug. `what` is the noun in the complaint."""
+    if not SLUG.fullmatch(text):
+        raise InputError(
+            f"{text!r} cannot be the slug of a {what}.",
+            advice="Use 1 to 40 of a-z, 0-9 and -, with a letter or digit at both ends.",
+        )
+    return text
+
+
+def line(text: str, what: str, *, required: bool = False, most: int = MOST_CHARACTERS) -> str:
+    """The text without surrounding space, where it is one printable line."""
+    text = text.strip()
+    if required and not text:
+        raise InputError(f"The {what} is empty.", advice="Give one.")
+    if len(text) > most:
+        raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
+    if not text.isprintable():
+        raise InputError(f"The {what} holds a line break or a control character.", advice="Leave it out.")
+    return text
+
+
+def localised(text: Localised, what: str, *, required: bool = False) -> Localised:
+    """Both languages, each one printable line."""
+    return Localised(
+        line(text.en, f"English {what}", required=required),
+        line(text.fr, f"French {what}", required=required),
+    )
+
+
+def period(start: datetime, end: datetime | None, what: str) -> None:
+    """Nothing where the end, if any, comes after the start."""
+    if end is not None and end <= start:
+        raise InputError(
+            f"The {what} would end ({day(end)}) before it begins ({day(start)}).",
+            advice="Give a later end or an earlier beginning.",
+        )
+
+
+def day(moment: datetime) -> str:
+    """An instant for a sentence, in UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def approver(actor: Actor) -> str:
+    """Who stands for what the actor does: the person named, else the actor."""
+    return actor.on_behalf or actor.id
+
+
+def changed(before: Any, after: Any, *, hidden: Collection[str] = ()) -> dict[str, Any]:
+    """For each field that differs its old and new value; None for a hidden one, which may name a person.
+
+    Raises InputError where nothing differs.
+    """
+    found = {
+        field.name: None
+        if field.name in hidden
+        else [getattr(before, field.name), getattr(after, field.name)]
+        for field in dataclasses.fields(before)
+        if getattr(before, field.name) != getattr(after, field.name)
+    }
+    if not found:
+        raise InputError("That changes nothing.", advice="Say what is to be another value.")
+    return found

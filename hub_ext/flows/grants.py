@@ -1,0 +1,186 @@
+"""Grants: a dataset given to a project under an approval, until a date; revoked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from hub_ext.adapters.store import Tx, approvals, datasets, grants, memberships, versions
+from hub_ext.errors import InputError
+from hub_ext.flows import checks
+from hub_ext.flows.data import key_apart, living_dataset, living_grant, version_numbered
+from hub_ext.flows.projects import living_project
+from hub_ext.flows.site import Site, new_id
+from hub_ext.model import Actor, Approval, Dataset, Grant, Verb, VersionState
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The new grant, and sentences that its steward should know."""
+
+    grant: Grant
+    warnings: tuple[str, ...] = ()
+
+
+def add_grant(
+    site: Site,
+    actor: Actor,
+    dataset: str,
+    project: str,
+    *,
+    valid_until: datetime,
+    valid_from: datetime | None = None,
+    approval: str = "",
+    version: int | None = None,
+    members: tuple[str, ...] = (),
+) -> Granted:
+    """Give a dataset to a project, from now unless said otherwise, until an exclusive instant.
+
+    `approval` is the id or the reference of the approval it rests on; it may be left out where exactly one
+    covers the time. `version` None follows the current version. `members` are persons' ids; empty: all.
+    Raises InputError with what to do.
+    """
+    with site.store.transaction() as tx:
+        given = living_dataset(tx, dataset)
+        living_project(tx, project)
+        start = valid_from or site.now()
+        checks.period(start, valid_until, "grant")
+        if valid_until <= site.now():
+            raise InputError(
+                f"The grant would be over already ({checks.day(valid_until)}).", advice="Give a later end."
+            )
+        key_apart(site, tx, given, project)
+        _members(site, tx, project, members)
+        grant = Grant(
+            id=new_id("gra"),
+            dataset=dataset,
+            project=project,
+            approval_id=_covering(site, tx, project, approval, start, valid_until).id,
+            valid_from=start,
+            valid_until=valid_until,
+            granted_by=checks.approver(actor),
+            created=site.now(),
+            version_id=_version(tx, dataset, version),
+            members=tuple(dict.fromkeys(members)),
+        )
+        warnings = _warnings(site, tx, given, grant)
+        grants.add(tx, grant)
+        told = ("dataset", "project", "approval_id", "valid_from", "valid_until", "granted_by")
+        facts = {name: getattr(grant, name) for name in told}
+        facts |= {"version": grant.version_id, "members": grant.members}
+        site.record(tx, actor, Verb.GRANT_ADDED, grant.id, facts)
+    return Granted(grant, warnings)
+
+
+def revoke_grant(site: Site, actor: Actor, grant_id: str, why: str) -> Grant:
+    """The grant, revoked now: running sessions with the data end at the next sweep.
+
+    What was copied cannot be unlearnt: `exposures` says where copies may be.
+    """
+    with site.store.transaction() as tx:
+        return _revoke(site, tx, actor, grants.get(tx, grant_id), why)
+
+
+def revoke_all(site: Site, actor: Actor, dataset: str, project: str, why: str) -> tuple[Grant, ...]:
+    """Every living grant of a dataset to a project, revoked. Raises InputError where there is none."""
+    with site.store.transaction() as tx:
+        living = [
+            grant
+            for grant in grants.listing(tx, project=project, dataset=dataset)
+            if living_grant(site, grant)
+        ]
+        if not living:
+            raise InputError(
+                f"{dataset!r} is not granted to {project!r} now.",
+                advice="`hub-ext grant list --all` shows ended grants too.",
+            )
+        return tuple(_revoke(site, tx, actor, grant, why) for grant in living)
+
+
+def _revoke(site: Site, tx: Tx, actor: Actor, before: Grant, why: str) -> Grant:
+    if before.revoked:
+        raise InputError(f"That grant was revoked on {checks.day(before.revoked)} already.")
+    grant = replace(before, revoked=site.now(), revoked_why=checks.line(why, "reason", required=True))
+    grants.replace(tx, grant)
+    facts = {"dataset": grant.dataset, "project": grant.project, "why": grant.revoked_why}
+    site.record(tx, actor, Verb.GRANT_REVOKED, grant.id, facts)
+    return grant
+
+
+def _covering(site: Site, tx: Tx, project: str, wanted: str, start: datetime, end: datetime) -> Approval:
+    """The approval of the project, by id or reference or the only one, that covers the time."""
+    living = [
+        approval
+        for approval in approvals.listing(tx, project=project)
+        if approval.ended is None and approval.valid_until > site.now()
+    ]
+    if not living:
+        raise InputError(
+            f"The project {project!r} has no approval now.", advice="Add one: `hub-ext project approve`."
+        )
+    named = [known for known in living if not wanted or wanted in (known.id, known.reference)]
+    if not named:
+        raise InputError(
+            f"The project {project!r} has no approval {wanted!r} now.",
+            advice=f"It has: {', '.join(known.reference for known in living)}.",
+        )
+    covering = [known for known in named if known.valid_from <= start and end <= known.valid_until]
+    if not covering:
+        spans = "; ".join(
+            f"{known.reference} from {checks.day(known.valid_from)} until {checks.day(known.valid_until)}"
+            for known in named
+        )
+        raise InputError(
+            f"No approval covers {checks.day(start)} until {checks.day(end)}.",
+            advice=f"Stay within: {spans}. Or add an approval: `hub-ext project approve`.",
+        )
+    if len(covering) > 1:
+        raise InputError(
+            "More than one approval covers that time.",
+            advice=f"Name one: {', '.join(known.reference for known in covering)}.",
+        )
+    return covering[0]
+
+
+def _version(tx: Tx, dataset: str, number: int | None) -> str | None:
+    if number is None:
+        return None
+    version = version_numbered(tx, dataset, number)
+    if version.state is VersionState.WITHDRAWN:
+        raise InputError(f"Version {number} of {dataset!r} was withdrawn.", advice="Name another version.")
+    return version.id
+
+
+def _members(site: Site, tx: Tx, project: str, members: tuple[str, ...]) -> None:
+    """Nothing where each of these persons is or will be a member. Raises InputError."""
+    known = {
+        membership.person_id
+        for membership in memberships.listing(tx, project=project)
+        if membership.ended is None
+        and (membership.valid_until is None or membership.valid_until > site.now())
+    }
+    if set(members) - known:
+        raise InputError(
+            f"Somebody named is not a member of {project!r}.",
+            advice=f"`hub-ext project show {project}` lists its members.",
+        )
+
+
+def _warnings(site: Site, tx: Tx, given: Dataset, grant: Grant) -> tuple[str, ...]:
+    found = []
+    if grant.version_id is None and versions.current(tx, given.slug) is None:
+        found.append(f"{given.slug!r} has no current version: nobody can mount it before one is registered.")
+    for slug in sorted(
+        {other.dataset for other in grants.listing(tx, project=grant.project) if living_grant(site, other)}
+        - {given.slug}
+    ):
+        other = datasets.get(tx, slug)
+        if {slug, other.data_class.value}.intersection(given.never_with) or {
+            given.slug,
+            given.data_class.value,
+        }.intersection(other.never_with):
+            found.append(
+                f"{given.slug!r} must never meet {slug!r}, which the project has too: "
+                "no session and no home will have both."
+            )
+    return tuple(found)

@@ -1,0 +1,228 @@
+"""Persons: added by a steward or at their first sign-in, changed, ended.
+
+The record holds ids only. Names, addresses and subjects stand in the persons table and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from hub_ext.adapters.store import Tx, persons
+from hub_ext.errors import InputError
+from hub_ext.flows import checks
+from hub_ext.flows.site import Site, new_id
+from hub_ext.model import Actor, ActorKind, Person, PersonKind, SiteRole, Verb
+
+HIDDEN = frozenset({"username", "display_name", "email", "subject"})
+LANGUAGES = ("en", "fr")
+SIGN_IN = Actor(ActorKind.SERVICE, "sign-in")
+
+
+class PersonChanges(TypedDict, total=False):
+    """What may be changed of a person. `roles` and the rest replace the former value."""
+
+    username: str
+    display_name: str
+    email: str
+    language: str
+    kind: PersonKind
+    roles: tuple[SiteRole, ...]
+    sponsor_id: str | None
+    valid_until: datetime | None
+
+
+def person_named(tx: Tx, text: str) -> Person:
+    """The living person with that username, or the person with that id. Raises InputError."""
+    person = persons.find_username(tx, text) or persons.find(tx, text)
+    if person is None:
+        raise InputError(
+            f"There is no person with the username or id {text!r}.",
+            advice="`hub-ext person list` shows everybody.",
+        )
+    return person
+
+
+def add_person(
+    site: Site,
+    actor: Actor,
+    *,
+    issuer: str,
+    subject: str,
+    username: str,
+    display_name: str = "",
+    email: str = "",
+    language: str = "en",
+    kind: PersonKind = PersonKind.STAFF,
+    roles: tuple[SiteRole, ...] = (),
+    sponsor_id: str | None = None,
+    valid_until: datetime | None = None,
+) -> Person:
+    """A new person with a uid of their own, and no rights in any project.
+
+    Raises InputError where (issuer, subject) is known or a living person has the username.
+    """
+    with site.store.transaction() as tx:
+        person = Person(
+            id=new_id("per"),
+            issuer=checks.line(issuer, "issuer", required=True),
+            subject=checks.line(subject, "subject", required=True),
+            username=username,
+            display_name=display_name or username,
+            uid=persons.next_uid(tx),
+            created=site.now(),
+            email=email,
+            language=language,
+            kind=kind,
+            roles=_distinct(roles),
+            sponsor_id=sponsor_id,
+            valid_until=valid_until,
+        )
+        if persons.find_sign_in(tx, person.issuer, person.subject):
+            raise InputError(
+                f"Somebody is known already by the subject {subject!r} of {issuer!r}.",
+                advice="A subject is never reused. `hub-ext person list --all` shows ended people too.",
+            )
+        return _add(site, tx, actor, person)
+
+
+def change_person(site: Site, actor: Actor, person_id: str, **changes: Unpack[PersonChanges]) -> Person:
+    """The person with these fields changed. Raises InputError, and NotFound for an unknown id."""
+    with site.store.transaction() as tx:
+        return _change(site, tx, actor, _living(tx, person_id), **changes)
+
+
+def end_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
+    """The person, ended: signs in no more, and running sessions end at the next sweep. Never undone.
+
+    Somebody who comes back under the same subject is refused until a steward adds them with a new one.
+    """
+    with site.store.transaction() as tx:
+        person = replace(_living(tx, person_id), ended=site.now())
+        persons.replace(tx, person)
+        facts = {"why": checks.line(why, "reason", required=True)}
+        site.record(tx, actor, Verb.PERSON_ENDED, person.id, facts)
+    return person
+
+
+def sign_in(
+    site: Site,
+    issuer: str,
+    subject: str,
+    username: str,
+    *,
+    display_name: str = "",
+    email: str = "",
+) -> Person | None:
+    """Who signed in; None for a person who was ended, and for an unknown one unless sign_in is "oauth".
+
+    Then an unknown person gets a row without memberships, so that a steward can find them: they may
+    sign in and start nothing. A username that somebody else once had brings nothing of theirs.
+
+    Raises InputError where another living person has the username: the Hub knows people by username
+    only, so letting both in would hand one the other's servers.
+    """
+    with site.store.reading() as tx:
+        person = persons.find_sign_in(tx, issuer, subject)
+    if person and (person.ended or not _renewed(person, username, display_name, email)):
+        return None if person.ended else person
+    if person is None and site.settings.sign_in != "oauth":
+        return None
+    with site.store.transaction() as tx:
+        # Read again: two sign-ins of one person may be under way.
+        person = persons.find_sign_in(tx, issuer, subject)
+        if person is None:
+            person = Person(
+                id=new_id("per"),
+                issuer=checks.line(issuer, "issuer", required=True),
+                subject=checks.line(subject, "subject", required=True),
+                username=username,
+                display_name=display_name or username,
+                uid=persons.next_uid(tx),
+                created=site.now(),
+                email=email,
+            )
+            return _add(site, tx, SIGN_IN, person)
+        if person.ended:
+            return None
+        changes = _renewed(person, username, display_name, email)
+        return _change(site, tx, SIGN_IN, person, **changes) if changes else person
+
+
+def _renewed(person: Person, username: str, display_name: str, email: str) -> PersonChanges:
+    """What the sign-in says differently from what we hold; a claim left out changes nothing."""
+    changes = PersonChanges()
+    if username != person.username:
+        changes["username"] = username
+    if display_name and display_name != person.display_name:
+        changes["display_name"] = display_name
+    if email and email != person.email:
+        changes["email"] = email
+    return changes
+
+
+def _add(site: Site, tx: Tx, actor: Actor, person: Person) -> Person:
+    person = _checked(tx, person)
+    persons.add(tx, person)
+    facts = {
+        "issuer": person.issuer,
+        "uid": person.uid,
+        "kind": person.kind,
+        "roles": person.roles,
+        "sponsor": person.sponsor_id,
+        "valid_until": person.valid_until,
+    }
+    site.record(tx, actor, Verb.PERSON_ADDED, person.id, facts)
+    return person
+
+
+def _change(site: Site, tx: Tx, actor: Actor, before: Person, **changes: Unpack[PersonChanges]) -> Person:
+    if "roles" in changes:
+        changes["roles"] = _distinct(changes["roles"])
+    person = _checked(tx, replace(before, **changes))
+    facts = checks.changed(before, person, hidden=HIDDEN)
+    persons.replace(tx, person)
+    site.record(tx, actor, Verb.PERSON_CHANGED, person.id, {"changed": facts})
+    return person
+
+
+def _checked(tx: Tx, person: Person) -> Person:
+    """The person with clean texts. Raises InputError."""
+    username = checks.line(person.username, "username", required=True, most=255)
+    if "/" in username or username != username.lower():
+        raise InputError(
+            f"The username {username!r} is not one of the Hub's.", advice="Use lower case, without /."
+        )
+    if person.language not in LANGUAGES:
+        raise InputError(f"There is no language {person.language!r}.", advice="Use en or fr.")
+    held = persons.find_username(tx, username)
+    if held and held.id != person.id:
+        raise InputError(
+            f"Another person has the username {username!r}.",
+            advice="End that person first (`hub-ext person end`), or use another username.",
+        )
+    if person.sponsor_id is not None:
+        if person.sponsor_id == person.id:
+            raise InputError("Nobody sponsors themselves.", advice="Name another person.")
+        _living(tx, person.sponsor_id)
+    return replace(
+        person,
+        username=username,
+        display_name=checks.line(person.display_name, "display name", most=255),
+        email=checks.line(person.email, "e-mail address", most=255),
+    )
+
+
+def _distinct(roles: tuple[SiteRole, ...]) -> tuple[SiteRole, ...]:
+    return tuple(role for role in SiteRole if role in roles)
+
+
+def _living(tx: Tx, person_id: str) -> Person:
+    person = persons.get(tx, person_id)
+    if person.ended:
+        raise InputError(
+            f"{person.username} was ended on {checks.day(person.ended)}.",
+            advice="An ended person never comes back; add a new one.",
+        )
+    return person
