@@ -1,0 +1,94 @@
+"""Processes of this instance: started with a log file, waited for, and stopped with their whole group."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_ext.errors import HubExtError
+
+_POLL_SECONDS = 0.1
+_LOG_MAX_BYTES = 20 * 1024**2
+
+
+class ChildFailed(HubExtError):
+    """A process of ours ended, or did not become ready."""
+
+
+@dataclass(slots=True)
+class Child:
+    """A running process. `name` is for people, `log` is where its output goes."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    def wait_ready(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Returns once `ready` says so. Raises ChildFailed, with the log's end, after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.running:
+                raise self.failed(f"{self.name} ended with status {self.process.returncode}")
+            if time.monotonic() > deadline:
+                raise self.failed(f"{self.name} was not ready after {seconds:g} s")
+            time.sleep(_POLL_SECONDS)
+
+    def failed(self, what: str) -> ChildFailed:
+        """The failure to raise, quoting the log's last lines."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        return ChildFailed("\n".join([f"{what}:", *lines]), advice=f"The whole log is {self.log}.")
+
+    def stop(self, seconds: float = 10) -> None:
+        """End the process and whatever it started; kill what is left after `seconds`."""
+        if self.running:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(seconds)
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+
+def start(
+    name: str,
+    command: Sequence[str],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Child:
+    """Start a process in a group of its own, so that a terminal's Ctrl-C reaches only us.
+
+    It ends with us, however we end (the kernel sends it SIGTERM). Raises ChildFailed where it is missing.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+    with log.open("ab") as output:
+        try:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if environment is None else dict(environment),
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ChildFailed(f"{name} cannot be started: {error}.") from error
+    return Child(name, log, process)

@@ -1,0 +1,124 @@
+"""Where an instance keeps its things, and how secrets are written."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_VARIABLE = "HUB_EXT_STATE"
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def state_dir() -> Path:
+    """The state's folder: HUB_EXT_STATE, or .state in the checkout. Absolute; need not exist."""
+    return Path(os.environ.get(STATE_VARIABLE) or CHECKOUT / ".state").absolute()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The files under the state's folder. Whatever is secret lies under `secrets` (mode 700)."""
+
+    state: Path
+
+    @property
+    def settings_file(self) -> Path:
+        """What HUB_EXT_CONFIG names; no secrets."""
+        return self.state / "hub_ext_config.py"
+
+    @property
+    def local_settings_file(self) -> Path:
+        """The operator's own settings, read after ours and never written by us."""
+        return self.state / "hub_ext_local.py"
+
+    @property
+    def choices_file(self) -> Path:
+        """What was chosen once: instance name, subnet, ports."""
+        return self.state / "choices.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by whoever sets up or runs this instance."""
+        return self.state / "run.lock"
+
+    @property
+    def secrets(self) -> Path:
+        """Keys, passwords and tokens."""
+        return self.state / "secrets"
+
+    @property
+    def registry(self) -> Path:
+        """The registry's configuration, certificates and blobs."""
+        return self.state / "registry"
+
+    @property
+    def authority(self) -> Path:
+        """Certificate of the instance's own authority."""
+        return self.registry / "ca.crt"
+
+    @property
+    def registry_auth(self) -> Path:
+        """The registry's account as a JSON object."""
+        return self.secrets / "registry-auth.json"
+
+    @property
+    def data(self) -> Path:
+        """Under it lie the datasets that came with hub-ext; the one root until an operator adds others."""
+        return self.state / "data"
+
+    @property
+    def docker_config(self) -> Path:
+        """DOCKER_CONFIG of our pushes: holds the registry's account."""
+        return self.secrets / "docker"
+
+    @property
+    def logs(self) -> Path:
+        """One file for each process."""
+        return self.state / "logs"
+
+    @property
+    def node(self) -> Path:
+        """Where npm put the proxy."""
+        return self.state / "node"
+
+    @property
+    def hub(self) -> Path:
+        """The Hub's own database and cookie secret; it runs in this folder."""
+        return self.state / "hub"
+
+    def make(self) -> None:
+        """Create the folders. Safe to repeat."""
+        for folder in (self.state, self.registry, self.logs, self.hub, self.data):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.secrets, self.docker_config):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+
+def write_file(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write the whole file or nothing: a reader never sees half of it, at no moment with a wider mode."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def write_private(path: Path, text: str) -> None:
+    """As write_file, readable by its owner only."""
+    write_file(path, text, mode=0o600)
+
+
+def kept_secret(path: Path, length: int = 32) -> str:
+    """The secret of that file; made of `length` random bytes, in hexadecimal, at first use."""
+    if not path.exists():
+        write_private(path, secrets.token_hex(length))
+    return path.read_text(encoding="utf-8").strip()

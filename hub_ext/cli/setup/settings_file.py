@@ -1,0 +1,62 @@
+"""The settings file of an instance. It holds no secret: it names the files that do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hub_ext.cli.setup.choices import Choices
+from hub_ext.cli.setup.layout import Layout, write_file
+from hub_ext.settings import RegistrySettings
+
+_HEAD = """\
+# Written by `hub-ext setup`: changes made here are lost. Put your own settings into
+# {local}, which is read after this file.
+c = get_config()  # noqa: F821
+"""
+_TAIL = """\
+load_subconfig({local!r}, path="/")  # noqa: F821
+"""
+
+
+def values(
+    layout: Layout,
+    chosen: Choices,
+    *,
+    engine_url: str,
+    registries: Iterable[RegistrySettings],
+    bind_url: str,
+    seed_image: str = "",
+) -> dict[str, Any]:
+    """The traits of HubExt that set-up decides, by name."""
+    return {
+        "state_dir": str(layout.state),
+        "instance": chosen.instance,
+        "engine_url": engine_url,
+        "network_subnet": chosen.subnet,
+        "hub_port": chosen.hub_port,
+        "proxy_api_port": chosen.proxy_api_port,
+        "bind_url": bind_url,
+        "registries": {
+            known.alias: {
+                "address": known.address,
+                "ca_file": str(known.ca_file),
+                "auth_file": str(known.auth_file),
+            }
+            for known in registries
+        },
+        "seed_image": seed_image,
+        "dataset_roots": [str(layout.data)],
+    }
+
+
+def write(layout: Layout, traits: Mapping[str, Any]) -> Path:
+    """Write the settings file where it says something else; its path."""
+    local = str(layout.local_settings_file)
+    lines = [f"c.HubExt.{name} = {value!r}\n" for name, value in traits.items()]
+    text = "".join([_HEAD.format(local=local), *lines, _TAIL.format(local=local)])
+    path = layout.settings_file
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_file(path, text)
+    return path

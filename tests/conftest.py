@@ -1,0 +1,122 @@
+"""What every suite may ask for: a real engine, closed network, registry and store, made as `make run` does.
+
+All of it is made at first use and once per run of pytest. The instance has its own name, subnet and ports, so
+several runs on one machine do not meet; whatever carries its label is removed at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.cli.setup import choices, daemon, teardown
+from hub_ext.cli.setup import engine as engine_setup
+from hub_ext.cli.setup import registry as registry_setup
+from hub_ext.cli.setup.choices import Choices, machine_lock
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
+from hub_ext.settings import RegistrySettings, Settings
+
+
+@pytest.fixture(scope="session")
+def kept_state() -> Path:
+    """A folder that outlives this run: blobs that need not be pushed again, artefacts to look at."""
+    folder = Path(os.environ.get(STATE_VARIABLE) or CHECKOUT / ".state" / "test").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The state's folder of this run's instance."""
+    folder = tmp_path_factory.mktemp("state")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def layout(state: Path) -> Layout:
+    """Where this run's instance keeps its things."""
+    held = Layout(state)
+    held.make()
+    return held
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[EngineFacts]:
+    """A real engine that is good enough; started where none answers. Never skips: it fails."""
+    with daemon.in_use() as facts:
+        yield facts
+
+
+@pytest.fixture(scope="session")
+def chosen(layout: Layout, docker: EngineFacts) -> Choices:
+    """Name, subnet and ports of this run's instance."""
+    with machine_lock("choices"):
+        return choices.choose(layout.choices_file, docker.subnets)
+
+
+@pytest.fixture(scope="session")
+def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Iterator[Settings]:
+    """Settings of this run's instance; its registry "local" is there once `registry` was asked for."""
+    return Settings(
+        state_dir=layout.state,
+        instance=chosen.instance,
+        engine_url=docker.url,
+        registries=(registry_setup.prepare(layout, chosen.registry_address, data=None),),
+        network_subnet=chosen.subnet,
+        hub_port=chosen.hub_port,
+        proxy_api_port=chosen.proxy_api_port,
+        dataset_roots=(layout.data,),
+        disk_reserve_bytes=0,
+    )
+
+
+@pytest.fixture(scope="session")
+def closed_network(settings: Settings) -> Iterator[Settings]:
+    """The closed network and its firewall; removed at the end with everything of this instance."""
+    try:
+        with machine_lock("choices"):
+            asyncio.run(_ensure_network(settings))
+        ensure_firewall(settings)
+        yield settings
+    finally:
+        teardown.remove_objects(settings)
+
+
+async def _ensure_network(settings: Settings) -> None:
+    engine = Engine(settings)
+    try:
+        await engine.ensure_network()
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def registry(
+    closed_network: Settings, layout: Layout, docker: EngineFacts, chosen: Choices, kept_state: Path
+) -> Iterator[RegistrySettings]:
+    """A private registry over TLS with a password on the closed network's gateway; the engine trusts it."""
+    known = registry_setup.prepare(layout, chosen.registry_address, data=kept_state / "registry")
+    engine_setup.ensure_trust(docker, known.address, layout.authority)
+    child = registry_setup.run(layout, known)
+    try:
+        yield known
+    finally:
+        child.stop()
+        engine_setup.remove_trust(docker, known.address)
+
+
+@pytest_asyncio.fixture
+async def engine(closed_network: Settings) -> AsyncIterator[Engine]:
+    """The engine's adapter, for this run's instance."""
+    held = Engine(closed_network)
+    yield held
+    held.close()
