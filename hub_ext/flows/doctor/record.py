@@ -56,18 +56,18 @@ async def check_store(site: Site) -> tuple[Finding, ...]:
 
 async def check_secrets(site: Site) -> tuple[Finding, ...]:
     """Files that hold secrets are their owner's alone."""
-    state = site.settings.state_dir
+    settings = site.settings
     files = {
-        *(known.auth_file for known in site.settings.registries if known.auth_file),
-        *state.glob("*secret*"),
-        *state.glob("*.sqlite"),
-        *state.glob("*accounts.json"),
-        *state.glob("**/*.key"),
+        *(known.auth_file for known in settings.registries if known.auth_file),
+        *settings.secrets_dir.glob("*"),
+        *settings.hub_dir.glob("*"),
+        *settings.state_dir.glob("*.sqlite"),
+        settings.demo_accounts_file,
     }
     bad = sorted(str(path) for path in files if host.open_to_others(path))
     if bad:
         return (fail("secrets", f"others may read {', '.join(bad)}", f"Run `chmod 600 {' '.join(bad)}`."),)
-    return (ok("secrets", f"{len(files)} files, each its owner's alone"),)
+    return (ok("secrets", "each file its owner's alone"),)
 
 
 async def check_sign_in(site: Site) -> tuple[Finding, ...]:
@@ -86,7 +86,7 @@ async def check_sign_in(site: Site) -> tuple[Finding, ...]:
 async def check_admins(site: Site) -> tuple[Finding, ...]:
     """Nobody holds the Hub's admin role: it opens everybody's server and cannot be narrowed."""
     try:
-        admins = await asyncio.to_thread(host.hub_admins, site.settings.state_dir / "jupyterhub.sqlite")
+        admins = await asyncio.to_thread(host.hub_admins, site.settings.hub_dir / "jupyterhub.sqlite")
     except host.HostError as error:
         return (warn("hub admins", f"cannot be verified: {error.message}", "Start the Hub once."),)
     if admins:
