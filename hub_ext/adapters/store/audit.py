@@ -8,7 +8,7 @@ cannot prove alone: that events were not cut off at the end. For that an operato
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -19,10 +19,16 @@ from sqlalchemy import Row, Select, or_, select
 from hub_ext.adapters.store.facts import MAX_SUBJECT, bounded, bounded_text, canonical, timestamp
 from hub_ext.adapters.store.rows import Tx, writing
 from hub_ext.adapters.store.tables import audit
+from hub_ext.errors import StoreError
 from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
 
 GENESIS = "0" * 64  # what the first event has for a previous hash
 PAGE = 500  # rows in memory at a time
+# The columns under the hash, and "v" for this very recipe. Never changed, only succeeded under a new "v".
+_HASHED = (
+    *("sequence", "segment", "time", "actor_kind", "actor_id", "actor_on_behalf"),
+    *("verb", "subject", "facts", "previous_hash"),
+)
 SEGMENT = 0  # sealing segments comes later; the number is hashed from the first day
 
 
@@ -84,29 +90,27 @@ def listing(
     *,
     person: str | None = None,
     subject: str | None = None,
-    verb: Verb | None = None,
+    verb: Verb | Collection[Verb] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     after_sequence: int | None = None,
-    mentions: str | None = None,
     limit: int | None = None,
 ) -> tuple[AuditEvent, ...]:
     """Events in their order, `since` ≤ time < `until`. `limit` takes the first of them.
 
-    `person` is an id: events that this person did, had done, or is named in. `mentions` keeps events
-    whose subject it is or whose facts hold it as a whole text (a slug, an id).
+    `person` is an id: events that this person did, had done, or is named in. Raises StoreError for an
+    event that cannot be read; `verify` says more.
     """
     query = select(audit).order_by(audit.c.sequence)
     if person is not None:
         query = query.where(
             or_(audit.c.actor_id == person, audit.c.actor_on_behalf == person, _mentioning(person))
         )
-    if mentions is not None:
-        query = query.where(_mentioning(mentions))
     if subject is not None:
         query = query.where(audit.c.subject == subject)
     if verb is not None:
-        query = query.where(audit.c.verb == verb.value)
+        verbs = (verb,) if isinstance(verb, Verb) else tuple(verb)
+        query = query.where(audit.c.verb.in_([known.value for known in verbs]))
     if since is not None:
         query = query.where(audit.c.time >= timestamp(since))
     if until is not None:
@@ -116,6 +120,23 @@ def listing(
     if limit is not None:
         query = query.limit(limit)
     return tuple(_event(row) for row in tx.connection.execute(query).mappings())
+
+
+def content(event: AuditEvent) -> dict[str, Any]:
+    """What is hashed of an event; its hash is that of this in canonical JSON (see `facts.canonical`)."""
+    return {
+        "v": 1,
+        "sequence": event.sequence,
+        "segment": event.segment,
+        "time": timestamp(event.time),
+        "actor_kind": event.actor.kind.value,
+        "actor_id": event.actor.id,
+        "actor_on_behalf": event.actor.on_behalf,
+        "verb": event.verb.value,
+        "subject": event.subject,
+        "facts": dict(event.facts),
+        "previous_hash": event.previous_hash,
+    }
 
 
 def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Verification:
@@ -161,33 +182,27 @@ def _fault(row: Row[Any], head: tuple[int, str]) -> str:
 
 
 def _hash(row: Mapping[str, Any]) -> str:
-    """Hash over every column but itself. Hashed text is canonical JSON; "v" names this very recipe."""
-    content = {
-        "v": 1,
-        "sequence": row["sequence"],
-        "segment": row["segment"],
-        "time": row["time"],
-        "actor": [row["actor_kind"], row["actor_id"], row["actor_on_behalf"]],
-        "verb": row["verb"],
-        "subject": row["subject"],
-        "facts": json.loads(row["facts"]),
-        "previous_hash": row["previous_hash"],
-    }
+    content = {"v": 1, **{name: row[name] for name in _HASHED}, "facts": json.loads(row["facts"])}
     return sha256(canonical(content).encode()).hexdigest()
 
 
 def _event(row: Mapping[Any, Any]) -> AuditEvent:
-    return AuditEvent(
-        sequence=row["sequence"],
-        time=datetime.fromisoformat(row["time"]),
-        actor=Actor(ActorKind(row["actor_kind"]), row["actor_id"], row["actor_on_behalf"]),
-        verb=Verb(row["verb"]),
-        subject=row["subject"],
-        facts=json.loads(row["facts"]),
-        previous_hash=row["previous_hash"],
-        hash=row["hash"],
-        segment=row["segment"],
-    )
+    try:
+        return AuditEvent(
+            sequence=row["sequence"],
+            time=datetime.fromisoformat(row["time"]),
+            actor=Actor(ActorKind(row["actor_kind"]), row["actor_id"], row["actor_on_behalf"]),
+            verb=Verb(row["verb"]),
+            subject=row["subject"],
+            facts=json.loads(row["facts"]),
+            previous_hash=row["previous_hash"],
+            hash=row["hash"],
+            segment=row["segment"],
+        )
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"The audit event {row['sequence']} cannot be read.", advice="See `hub-ext audit verify`."
+        ) from error
 
 
 def _mentioning(word: str) -> Any:

@@ -66,7 +66,7 @@ def _find_living(tx: Tx, kind: VolumeKind, node: str, project: str, person_id: s
             volumes.c.kind == kind,
             volumes.c.node == node,
             volumes.c.project == project,
-            volumes.c.person_id.is_not_distinct_from(person_id),
+            volumes.c.person_id == person_id,
             volumes.c.ended.is_(None),
         ),
     )
