@@ -123,6 +123,7 @@ def sign_in(
     Raises InputError where another living person has the username: the Hub knows people by username
     only, so letting both in would hand one the other's servers.
     """
+    display_name, email = _claim(display_name), _claim(email)
     with site.store.reading() as tx:
         person = persons.find_sign_in(tx, issuer, subject)
     if person and (person.ended or not _renewed(person, username, display_name, email)):
@@ -148,6 +149,11 @@ def sign_in(
             return None
         changes = _renewed(person, username, display_name, email)
         return _change(site, tx, SIGN_IN, person, **changes) if changes else person
+
+
+def _claim(text: str) -> str:
+    """A provider's text as one printable line: an odd name must not keep anybody out."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:255]
 
 
 def _renewed(person: Person, username: str, display_name: str, email: str) -> PersonChanges:
