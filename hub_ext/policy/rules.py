@@ -1,0 +1,192 @@
+"""The rules of a launch: each a function of request and facts that returns reasons, or nothing.
+
+Adding a rule is adding its name to RULES. A rule whose facts are missing stays silent where another one
+already refuses for just that; where none does, it refuses itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hub_ext.model import (
+    Ceilings,
+    Dataset,
+    DatasetFacts,
+    Facts,
+    ImageState,
+    LaunchRequest,
+    Membership,
+    Reason,
+    ReasonCode,
+    Size,
+)
+from hub_ext.policy import gpus as gpu_shares
+from hub_ext.policy import limits, never_with, rights
+
+Rule = Callable[[LaunchRequest, Facts], tuple[Reason, ...]]
+
+
+def person(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The person is known, living and valid."""
+    if facts.person is not None and facts.person.id != request.person_id:
+        return (Reason(ReasonCode.PERSON_UNKNOWN),)
+    return rights.person_reasons(facts.person, facts.now)
+
+
+def project(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The project is active and has not ended."""
+    return rights.project_reasons(request.project, facts.project, facts.now)
+
+
+def membership(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """A membership of the person covers now."""
+    found = find_membership(request, facts)
+    return (found,) if isinstance(found, Reason) else ()
+
+
+def approval(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """An approval of the project covers now."""
+    found = rights.approval(request.project, facts.approvals, facts.now)
+    return (found,) if isinstance(found, Reason) else ()
+
+
+def image(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The image is published, in this project too, and has a revision to start."""
+    entry, revision = facts.image, facts.revision
+    if entry is None or entry.slug != request.environment or entry.ended is not None:
+        return (Reason(ReasonCode.IMAGE_UNKNOWN, request.environment),)
+    reasons = []
+    known = revision is not None and (revision.entry, revision.number) == (entry.slug, entry.revision)
+    if entry.state is ImageState.RETIRED:
+        successor = (("successor", entry.successor),) if entry.successor else ()
+        reasons.append(Reason(ReasonCode.IMAGE_RETIRED, entry.slug, successor))
+    elif entry.state not in (ImageState.PUBLISHED, ImageState.DEPRECATED) or not known:
+        reasons.append(Reason(ReasonCode.IMAGE_DRAFT, entry.slug))
+    if entry.projects and request.project not in entry.projects:
+        shown = (("project", request.project),)
+        reasons.append(Reason(ReasonCode.IMAGE_OTHER_PROJECT, entry.slug, shown))
+    return tuple(reasons)
+
+
+def datasets(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Each dataset is granted now, and its version and folder are there."""
+    return tuple(reason for slug in request.datasets for reason in dataset(slug, request, facts))
+
+
+def dataset(slug: str, request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The same, of one dataset."""
+    known = dataset_facts(slug, facts)
+    right = rights.granted(
+        known, project=request.project, person_id=request.person_id, approvals=facts.approvals, now=facts.now
+    )
+    if not isinstance(right, rights.Granted):
+        return right
+    contact = (("contact", known.dataset.contact),) if known.dataset and known.dataset.contact else ()
+    if known.folder_present is False or right.version.node != facts.node:
+        return (Reason(ReasonCode.FOLDER_MISSING, slug, contact),)
+    if known.folder_present is None:
+        return (Reason(ReasonCode.FOLDER_UNKNOWN, slug, contact),)
+    return ()
+
+
+def apart(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """No two of the datasets may be kept apart from each other, nor from what the volumes have seen."""
+    chosen = chosen_datasets(request, facts)
+    return never_with.together(chosen) + never_with.with_history(chosen, facts.exposed)
+
+
+def volumes(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Neither home nor project folder is in quarantine."""
+    return tuple(
+        Reason(ReasonCode.VOLUME_QUARANTINED, request.project, (("volume", volume.kind.value),))
+        for volume in (facts.home, facts.project_folder)
+        # Why it was quarantined is free text that may name people: it is for stewards.
+        if volume is not None and volume.quarantined_why
+    )
+
+
+def size(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The size exists and lies under every ceiling."""
+    known = find_size(request, facts)
+    if known is None:
+        return (Reason(ReasonCode.SIZE_UNKNOWN, request.size),)
+    return limits.size_reasons(known, ceilings(facts))
+
+
+def gpus(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """As many GPUs as asked for are allowed, enough for the image, and free."""
+    if request.gpus < 0:
+        return (Reason(ReasonCode.OPTIONS_INVALID, "gpus", (("problem", "not-a-small-number"),)),)
+    reasons = limits.gpu_reasons(request.gpus, ceilings(facts))
+    if facts.image is not None and facts.image.needs_gpu and request.gpus == 0:
+        reasons += (Reason(ReasonCode.IMAGE_NEEDS_GPU, facts.image.slug),)
+    return reasons + gpu_shares.reasons(facts.gpus, facts.leases, request.gpus)
+
+
+def running(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """No other launch holds the same server of the same person."""
+    same = any(
+        launch.state.active
+        and (launch.person_id, launch.server_name) == (request.person_id, request.server_name)
+        for launch in facts.active_launches
+    )
+    return (Reason(ReasonCode.ALREADY_RUNNING, request.server_name),) if same else ()
+
+
+def disk(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Room is left beyond the reserve."""
+    if facts.disk.free_bytes is None:
+        return (Reason(ReasonCode.DISK_UNKNOWN),)
+    if facts.disk.free_bytes < facts.disk.reserve_bytes:
+        shown = (("free_bytes", facts.disk.free_bytes), ("reserve_bytes", facts.disk.reserve_bytes))
+        return (Reason(ReasonCode.DISK_RESERVE, "", shown),)
+    return ()
+
+
+# In the order in which the reader sees them. The form (policy.choices) asks the same rules, in groups.
+OF_PERSON: tuple[Rule, ...] = (person, running, disk)
+OF_PROJECT: tuple[Rule, ...] = (project, membership, approval, volumes)
+RULES: tuple[Rule, ...] = (
+    person,
+    project,
+    membership,
+    approval,
+    image,
+    datasets,
+    apart,
+    volumes,
+    size,
+    gpus,
+    running,
+    disk,
+)
+
+
+def find_membership(request: LaunchRequest, facts: Facts) -> Membership | Reason:
+    """What `rights.membership` finds for this request."""
+    return rights.membership(request.person_id, request.project, facts.memberships, facts.groups, facts.now)
+
+
+def find_size(request: LaunchRequest, facts: Facts) -> Size | None:
+    """The size that the request names."""
+    return next((known for known in facts.sizes if known.slug == request.size), None)
+
+
+def dataset_facts(slug: str, facts: Facts) -> DatasetFacts:
+    """What is known of one dataset; of one that nobody knows, that."""
+    return next((known for known in facts.datasets if known.slug == slug), DatasetFacts(slug))
+
+
+def chosen_datasets(request: LaunchRequest, facts: Facts) -> tuple[Dataset, ...]:
+    """The datasets of the request that exist, in its order."""
+    found = (dataset_facts(slug, facts).dataset for slug in request.datasets)
+    return tuple(known for known in found if known is not None)
+
+
+def ceilings(facts: Facts) -> tuple[limits.SetBy, ...]:
+    """Every ceiling that applies."""
+    return (
+        limits.SetBy("site", facts.site_ceilings),
+        limits.SetBy("project", facts.project.ceilings if facts.project else Ceilings()),
+        limits.SetBy("image", facts.image.ceilings if facts.image else Ceilings()),
+    )
