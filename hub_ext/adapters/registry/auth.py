@@ -6,6 +6,7 @@ The realm's host is checked before a password goes there: the challenge comes fr
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import BasicAuth
 from yarl import URL
 
 from hub_ext.errors import RegistryDenied, RegistryError, SettingsError
@@ -36,7 +36,8 @@ class Credentials:
 
     def basic(self) -> str:
         """The Authorization header."""
-        return BasicAuth(self.username, self.password, encoding="utf-8").encode()
+        both = f"{self.username}:{self.password}".encode()
+        return f"Basic {base64.b64encode(both).decode()}"
 
 
 @dataclass(frozen=True, slots=True)

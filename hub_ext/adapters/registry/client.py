@@ -88,19 +88,19 @@ class RegistryClient:
             )
 
     async def tags(self, path: str) -> tuple[str, ...]:
-        """All tags of a repository, in the registry's order. Raises ManifestUnknown where it is unknown."""
+        """All tags of a repository, sorted. Raises ManifestUnknown where it is unknown."""
         url: URL | None = self._url(f"/v2/{_path(path)}/tags/list").with_query(n=self._page)
-        found: dict[str, None] = {}
+        found: set[str] = set()
         try:
             async with asyncio.timeout(self._timeouts.listing):
                 for _ in range(MOST_PAGES):
                     if url is None:
-                        return tuple(found)
+                        return tuple(sorted(found))
                     answer = await self._get(url, _scope(path), f"{self._name(path)}")
                     listed = json_object(answer.body, f"The tag list of {self._name(path)}").get("tags") or []
                     if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
                         raise RegistryError(f"The tag list of {self._name(path)} holds no tags.")
-                    found |= dict.fromkeys(listed)
+                    found |= set(listed)
                     url = self._next_page(url, answer, path)
         except TimeoutError as error:
             raise RegistryUnreachable(
