@@ -22,16 +22,20 @@ HubExtError                 every failure that we raise; carries advice
 class HubExtError(Exception):
     """A failure with a sentence for its reader and the next step.
 
-    `advice` is for whoever can mend it. Neither text names a secret.
+    `advice` is for whoever can mend it. Neither text names a secret. `cause`, where set, is a short code
+    from which a page words the failure for a researcher, who must not see hosts and paths.
     """
 
     advice = ""
+    cause = ""
 
-    def __init__(self, message: str, *, advice: str = "") -> None:
+    def __init__(self, message: str, *, advice: str = "", cause: str = "") -> None:
         super().__init__(message)
         self.message = message
         if advice:
             self.advice = advice
+        if cause:
+            self.cause = cause
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".strip()

@@ -193,38 +193,45 @@ def _credentials(registry: RegistrySettings | None) -> dict[str, str]:
             f"The credentials of the registry {registry.alias} cannot be read.",
             advice=f"Mend c.HubExt.registries[{registry.alias!r}]['auth_file']: a JSON object with username "
             "and password, readable by the Hub.",
+            cause="registry-denied",
         ) from None
     return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(auth).encode()).decode()}
 
 
 # What dockerd and its registry client say, in the order in which they are asked for.
-_CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+_CAUSES: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
     (
+        "registry-untrusted",
         ("x509:", "certificate", "server gave http response"),
         "The engine does not trust the certificate of the registry {host}.",
         "Put the authority's certificate in /etc/docker/certs.d/{host}/ca.crt.",
     ),
     (
+        "registry-denied",
         ("unauthorized", "authentication required", "no basic auth", "denied", "forbidden"),
         "The registry refused our credentials for {repository}.",
         "Check the auth_file of this registry in c.HubExt.registries.",
     ),
     (
+        "image-gone",
         ("manifest unknown", "not found", "name unknown"),
         "The registry {host} does not have {repository}@{digest} any more.",
         "A curator can publish another revision, or push this one again.",
     ),
     (
+        "disk-full",
         ("no space left",),
         "The engine's disk is full: {repository} does not fit.",
         "Make room on the disk that holds Docker's data.",
     ),
     (
+        "pull-too-slow",
         ("too long",),
         "The pull of {repository} was not finished in the time allowed.",
         "Raise c.HubExt.pull_seconds, or pull the image when it is published.",
     ),
     (
+        "registry-silent",
         (
             "connection refused",
             "no such host",
@@ -246,7 +253,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 def unavailable(repository: str, digest: str, said: str) -> ImageUnavailable:
     """One sentence and one piece of advice for what the engine said of a failed pull."""
     known = {"host": repository.partition("/")[0], "repository": repository, "digest": digest}
-    for marks, sentence, advice in _CAUSES:
+    for cause, marks, sentence, advice in _CAUSES:
         if any(mark in said.lower() for mark in marks):
-            return ImageUnavailable(sentence.format(**known), advice=advice.format(**known))
+            return ImageUnavailable(sentence.format(**known), advice=advice.format(**known), cause=cause)
     return ImageUnavailable(f"The engine could not pull {repository}@{digest}: {said}")
