@@ -1,0 +1,126 @@
+"""Compares what the store says with what the engine runs, and mends.
+
+The engine's list of containers is read first: an engine that is down, slow or fails raises, and nothing is
+mended. Unknown is not gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, ContainerSummary
+from hub_ext.adapters.store import audit, launches, leases
+from hub_ext.expression.docker import LABEL_LAUNCH
+from hub_ext.flows import launch as launch_flow
+from hub_ext.flows.site import Site
+from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Lease, Verb
+
+RECONCILER = Actor(ActorKind.SERVICE, "reconciler")
+
+
+class Mend(StrEnum):
+    """What was out of agreement, and is no more."""
+
+    CONTAINER_REMOVED = "container-removed"  # a container of ours whose launch holds nothing
+    LAUNCH_RELEASED = "launch-released"  # a launch whose container is gone, or has ended
+    LEASE_ENDED = "lease-ended"  # a GPU held for a launch that holds nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """One mend: what, and the launch (or, where it names none, the container) it is about."""
+
+    mend: Mend
+    subject: str
+
+
+async def sweep(site: Site, *, booting: bool = False, dry_run: bool = False) -> tuple[Mended, ...]:
+    """Mend everything of this node, or with `dry_run` say what would be.
+
+    `booting`: the Hub is not up, so that nobody starts anything; otherwise a launch that was admitted a
+    short while ago may still be on its way, and is left alone. Raises EngineError, having changed nothing,
+    where the engine cannot be read.
+    """
+    containers = await site.engine.listing({LABEL_INSTANCE: site.settings.instance})
+    known, held = await asyncio.to_thread(_read, site)
+    mends = [
+        *_stray_containers(containers, known),
+        *_lost_launches(site, containers, known, booting=booting),
+        *_stray_leases(held, known),
+    ]
+    if not dry_run:
+        by_name = {_launch_of(container) or container.name: container for container in containers}
+        for mended in mends:
+            await _mend(site, mended, by_name)
+    return tuple(mends)
+
+
+def _read(site: Site) -> tuple[dict[str, Launch], tuple[Lease, ...]]:
+    with site.store.reading() as tx:
+        active = launches.listing(tx, node=site.settings.node, active=True)
+        return {launch.id: launch for launch in active}, leases.active(tx, node=site.settings.node)
+
+
+def _launch_of(container: ContainerSummary) -> str:
+    return container.labels.get(LABEL_LAUNCH, "")
+
+
+def _stray_containers(containers: Iterable[ContainerSummary], active: dict[str, Launch]) -> list[Mended]:
+    return [
+        Mended(Mend.CONTAINER_REMOVED, _launch_of(container) or container.name)
+        for container in containers
+        if _launch_of(container) not in active and LABEL_PROBE not in container.labels
+    ]
+
+
+def _lost_launches(
+    site: Site, containers: Iterable[ContainerSummary], active: dict[str, Launch], *, booting: bool
+) -> list[Mended]:
+    running = {_launch_of(container) for container in containers if container.state in ("running", "paused")}
+    slowest_start = timedelta(seconds=site.settings.pull_seconds + site.settings.start_seconds)
+    return [
+        Mended(Mend.LAUNCH_RELEASED, launch.id)
+        for launch in active.values()
+        if (launch.id not in running or (booting and launch.state is LaunchState.ADMITTED))
+        and (
+            booting
+            or launch.state is not LaunchState.ADMITTED
+            or site.now() - launch.admitted > slowest_start
+        )
+    ]
+
+
+def _stray_leases(held: Iterable[Lease], active: dict[str, Launch]) -> list[Mended]:
+    return [
+        Mended(Mend.LEASE_ENDED, launch_id)
+        for launch_id in sorted({lease.launch_id for lease in held} - set(active))
+    ]
+
+
+async def _mend(site: Site, mended: Mended, containers: dict[str, ContainerSummary]) -> None:
+    if mended.mend is Mend.LAUNCH_RELEASED:
+        if mended.subject in containers:
+            await site.engine.stop(containers[mended.subject].id)
+        await launch_flow.release(site, mended.subject)
+    elif mended.mend is Mend.CONTAINER_REMOVED:
+        await site.engine.remove(containers[mended.subject].id)
+    await asyncio.to_thread(_write_down, site, mended)
+
+
+def _write_down(site: Site, mended: Mended) -> None:
+    now = site.now()
+    with site.store.transaction() as tx:
+        if mended.mend is Mend.LEASE_ENDED:
+            leases.end(tx, mended.subject, now)
+        audit.append(
+            tx,
+            time=now,
+            actor=RECONCILER,
+            verb=Verb.RECONCILE_MENDED,
+            subject=mended.subject,
+            facts={"mend": mended.mend.value},
+        )
