@@ -20,9 +20,11 @@ from hub_ext.model import (
     DatasetVersion,
     Grant,
     Localised,
+    ReasonCode,
     Verb,
     VersionState,
 )
+from hub_ext.policy import never_with
 
 READER_UID = 65000  # an ordinary user: owner of nothing
 READER_GID = 65000
@@ -189,7 +191,7 @@ def key_apart(site: Site, tx: Tx, dataset: Dataset, project: str) -> None:
             held |= {exposure.dataset for exposure in exposures.listing(tx, volume_id=volume.id)}
     for slug in sorted(held - {dataset.slug}):
         other = datasets.get(tx, slug)
-        if slug in dataset.decodes or dataset.slug in other.decodes:
+        if never_with.apart(dataset, other) is ReasonCode.KEY_WITH_DECODED:
             key, coded = (dataset.slug, slug) if slug in dataset.decodes else (slug, dataset.slug)
             raise InputError(
                 f"{key!r} is the key of {coded!r}, and the project {project!r} holds or held "

@@ -12,6 +12,7 @@ from hub_ext.flows.data import key_apart, living_dataset, living_grant, version_
 from hub_ext.flows.projects import living_project
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, Approval, Dataset, Grant, Verb, VersionState
+from hub_ext.policy import never_with
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +176,7 @@ def _warnings(site: Site, tx: Tx, given: Dataset, grant: Grant) -> tuple[str, ..
         - {given.slug}
     ):
         other = datasets.get(tx, slug)
-        if {slug, other.data_class.value}.intersection(given.never_with) or {
-            given.slug,
-            given.data_class.value,
-        }.intersection(other.never_with):
+        if never_with.apart(given, other):
             found.append(
                 f"{given.slug!r} must never meet {slug!r}, which the project has too: "
                 "no session and no home will have both."
