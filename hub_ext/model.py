@@ -308,6 +308,52 @@ class ImageRevision:
     report: Mapping[str, Any] = field(default_factory=dict)
 
 
+class FindingCode(StrEnum):
+    """What the review of an image, or of an edit of the catalogue, found. Stored."""
+
+    PLATFORM = "platform"
+    TOO_LARGE = "too-large"
+    TOO_MANY_LAYERS = "too-many-layers"
+    VOLUMES = "volumes"
+    CONTRACT_MISSING = "contract-missing"
+    RESERVED_LABELS = "reserved-labels"
+    USER_IGNORED = "user-ignored"
+    ENTRYPOINT_IGNORED = "entrypoint-ignored"
+    HEALTHCHECK_IGNORED = "healthcheck-ignored"
+    ENV_EMPTIED = "env-emptied"
+    ENV_OVERRIDDEN = "env-overridden"
+    ENV_SECRET = "env-secret"  # noqa: S105 - a name
+    REVISION_NONE = "revision-none"
+    REVISION_UNKNOWN = "revision-unknown"
+    REVISION_CURRENT = "revision-current"
+    REVISION_NOT_EARLIER = "revision-not-earlier"
+    REVISION_NEVER_PUBLISHED = "revision-never-published"
+    EARLIER_NONE = "earlier-none"
+    STATE_DRAFT = "state-draft"
+    STATE_RETIRED = "state-retired"
+    SUCCESSOR_UNKNOWN = "successor-unknown"
+    SUCCESSOR_ITSELF = "successor-itself"
+    SUCCESSOR_NOT_PUBLISHED = "successor-not-published"
+    SUCCESSOR_CIRCLE = "successor-circle"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a curator must know. One that is `blocking` refuses the edit; others are remarks."""
+
+    code: FindingCode
+    blocking: bool
+    shown: tuple[tuple[str, str | int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An edit of the catalogue that is refused, with every reason. Not an exception."""
+
+    entry: str
+    findings: tuple[Finding, ...]
+
+
 # --- machines -------------------------------------------------------------------------------------
 
 
@@ -701,6 +747,7 @@ class Verb(StrEnum):
     IMAGE_DEPRECATED = "image.deprecated"
     IMAGE_RETIRED = "image.retired"
     IMAGE_ROLLED_BACK = "image.rolled-back"
+    IMAGE_REFUSED = "image.refused"
     GPU_FOUND = "gpu.found"
     GPU_LOST = "gpu.lost"
     VOLUME_CREATED = "volume.created"
