@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
@@ -77,7 +78,7 @@ class Rows(Generic[T]):
         """
         writing(tx)
         try:
-            with tx.connection.begin_nested():
+            with _statement(tx):
                 tx.connection.execute(self.table.insert().values(self._values(value)))
         except IntegrityError as error:
             raise self._refused(error, self._key(value)) from error
@@ -91,7 +92,7 @@ class Rows(Generic[T]):
         key = self._key(value)
         update = self.table.update().where(*self._is(key), *conditions).values(self._values(value))
         try:
-            with tx.connection.begin_nested():
+            with _statement(tx):
                 changed = tx.connection.execute(update).rowcount
         except IntegrityError as error:
             raise self._refused(error, key) from error
@@ -122,6 +123,15 @@ class Rows(Generic[T]):
         found = _TAKEN.search(str(original))
         taken = re.sub(r"\w+\.", "", found[1] or found[2]) if found else "a unique field"
         return Conflict(f"The {self.word} {_shown(key)} meets another one in {taken}.")
+
+
+def _statement(tx: Tx) -> AbstractContextManager[Any]:
+    """A statement that may fail alone.
+
+    PostgreSQL needs a savepoint for that. SQLite undoes the statement by itself, and on a full disk the
+    whole transaction, savepoint included; looking for it would hide why.
+    """
+    return nullcontext() if tx.connection.dialect.name == "sqlite" else tx.connection.begin_nested()
 
 
 def writing(tx: Tx) -> None:

@@ -1,0 +1,132 @@
+"""One value of every noun with every field set, in an order in which each refers to earlier ones only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from hub_ext.adapters import store
+from hub_ext.adapters.store import Store, Tx
+from hub_ext.model import (
+    Approval,
+    Ceilings,
+    Dataset,
+    DatasetClass,
+    DatasetVersion,
+    Exposure,
+    Gpu,
+    GpuHealth,
+    Grant,
+    ImageEntry,
+    ImageRevision,
+    ImageState,
+    Launch,
+    LaunchState,
+    Lease,
+    Localised,
+    MemberRole,
+    Membership,
+    Node,
+    Person,
+    PersonKind,
+    Project,
+    ProjectState,
+    SiteRole,
+    VersionState,
+    Volume,
+    VolumeKind,
+)
+
+NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(days=30)
+TITLE = Localised("Heart & soul", "Cœur et âme")
+DIGEST = "sha256:" + "a" * 64
+
+SPONSOR = Person("per-1", "https://idp", "s-1", "chief", "Chief", 20000, NOW)
+PERSON = Person(
+    *("per-2", "https://idp", "s-2", "anne", "Anne Noël", 20001, NOW),
+    email="anne@example.org",
+    language="fr",
+    kind=PersonKind.GUEST,
+    roles=(SiteRole.CURATOR, SiteRole.AUDITOR),
+    sponsor_id="per-1",
+    valid_until=LATER,
+    ended=LATER,
+)
+PROJECT = Project(
+    *("onco", TITLE, 60000, NOW, ProjectState.FROZEN, Ceilings(1.5, 2**40, 2, 3600)),
+    *("strict", "open", "denied", LATER, LATER, LATER),
+)
+MEMBERSHIP = Membership(
+    *("mem-1", "per-2", "onco", MemberRole.DATA_MANAGER, NOW, NOW, LATER, "per-1", "onco-group", LATER)
+)
+APPROVAL = Approval("apr-1", "onco", "EC 12/26", "CHU", "care", "art. 9.2.j", NOW, LATER, NOW, LATER)
+DATASET = Dataset(
+    *("mri", TITLE, TITLE, DatasetClass.IDENTIFYING, NOW, ("per-1",), "mri@example.org"),
+    *(("key", "genome"), ("genome",), (1005, 2**31 - 1), LATER),
+)
+NODE = Node("local", "unix:///var/run/docker.sock", NOW, LATER)
+VERSION = DatasetVersion(
+    *("ver-1", "mri", 1, "/data/mri/1", DIGEST, 12, 2**42, NOW, VersionState.SUPERSEDED, "local")
+)
+GRANT = Grant(
+    *("gra-1", "mri", "onco", "apr-1", NOW, LATER, "per-1", NOW, "ver-1", ("per-2",), LATER, "asked to")
+)
+SUCCESSOR = ImageEntry("python-2", TITLE, TITLE, "main", "nb/python", "2", NOW)
+IMAGE = ImageEntry(
+    *("python", TITLE, TITLE, "main", "nb/python", "1", NOW, ImageState.DEPRECATED, 1, 1, ("onco",)),
+    *(Ceilings(cpus=0.5), "rstudio", "/rstudio", True, "python-2", LATER),
+)
+REVISION = ImageRevision("python", 1, DIGEST, NOW, "per-1", LATER, {"size": 3, "found": ["é", None]})
+GPU = Gpu("gpu-1", "local", "nvidia.com/gpu=0", "H100", 80 * 2**30, NOW, 2, GpuHealth.HELD_OUTSIDE, LATER)
+LAUNCH = Launch(
+    *("lau-1", "server", "per-2", "anne", "", "onco", "local", "python", 1, DIGEST),
+    *(("ver-1",), ("vol-1",), "m", 1, 2**32, 1.5, 7200, LaunchState.STOPPING, NOW),
+    *(LATER, "0f" * 32, NOW, "idle", "culled", LATER),
+)
+LEASE = Lease("lea-1", "gpu-1", 1, "lau-1", NOW, LATER, LATER)
+VOLUME = Volume(
+    *("vol-1", "hx-vol-1", VolumeKind.HOME, "local", "onco", NOW, "per-2", 2**34, 2**33, NOW, NOW),
+    *("copies of mri", LATER),
+)
+EXPOSURE = Exposure("vol-1", "ver-1", "mri", NOW, "lau-1")
+
+# Each with its module and its key.
+EVERY = (
+    (store.persons, SPONSOR, ("per-1",)),
+    (store.persons, PERSON, ("per-2",)),
+    (store.projects, PROJECT, ("onco",)),
+    (store.memberships, MEMBERSHIP, ("mem-1",)),
+    (store.approvals, APPROVAL, ("apr-1",)),
+    (store.datasets, DATASET, ("mri",)),
+    (store.nodes, NODE, ("local",)),
+    (store.versions, VERSION, ("ver-1",)),
+    (store.grants, GRANT, ("gra-1",)),
+    (store.images, SUCCESSOR, ("python-2",)),
+    (store.images, IMAGE, ("python",)),
+    (store.revisions, REVISION, ("python", 1)),
+    (store.gpus, GPU, ("gpu-1",)),
+    (store.launches, LAUNCH, ("lau-1",)),
+    (store.leases, LEASE, ("lea-1",)),
+    (store.volumes, VOLUME, ("vol-1",)),
+    (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
+)
+
+
+def add_all(tx: Tx) -> None:
+    """Every sample, in order."""
+    for module, value, _ in EVERY:
+        module.add(tx, value)
+
+
+def filled(opened: Store) -> Store:
+    """The store with every sample in it."""
+    with opened.transaction() as tx:
+        add_all(tx)
+    return opened
+
+
+def launch(number: int, **changes: object) -> Launch:
+    """Another launch, `number` minutes later, admitted and holding resources."""
+    fresh = replace(LAUNCH, state=LaunchState.ADMITTED, ended=None, outcome="", stop_reason="")
+    return replace(fresh, id=f"lau-{number}", admitted=NOW + timedelta(minutes=number), **changes)  # type: ignore[arg-type]
