@@ -89,7 +89,7 @@ class RegistryClient:
 
     async def tags(self, path: str) -> tuple[str, ...]:
         """All tags of a repository, sorted. Raises ManifestUnknown where it is unknown."""
-        url: URL | None = self._url(f"/v2/{_path(path)}/tags/list").with_query(n=self._page)
+        url: URL | None = self._url(f"/v2/{checked_path(path)}/tags/list").with_query(n=self._page)
         found: set[str] = set()
         try:
             async with asyncio.timeout(self._timeouts.listing):
@@ -145,7 +145,7 @@ class RegistryClient:
     async def config(self, path: str, manifest: Manifest) -> ImageConfig:
         """The configuration of a manifest's image, its bytes checked against their digest."""
         what = f"The configuration of {self._name(path)}@{manifest.digest}"
-        url = self._url(f"/v2/{_path(path)}/blobs/{manifest.config_digest}")
+        url = self._url(f"/v2/{checked_path(path)}/blobs/{manifest.config_digest}")
         answer = await self._get(url, _scope(path), what)
         if digest_of(answer.body) != manifest.config_digest:
             raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
@@ -155,7 +155,7 @@ class RegistryClient:
         """Remove a manifest from the registry; its bytes go at the registry's next garbage collection."""
         if not DIGEST.fullmatch(digest):
             raise InputError(f"{digest!r} is not a digest.", advice="Only digests are deleted, never tags.")
-        url = self._url(f"/v2/{_path(path)}/manifests/{digest}")
+        url = self._url(f"/v2/{checked_path(path)}/manifests/{digest}")
         answer = await self._send("DELETE", url, _scope(path, "pull,delete"))
         if answer.status == 405:
             raise RegistryDenied(
@@ -176,7 +176,7 @@ class RegistryClient:
         if not (DIGEST.fullmatch(reference) or TAG.fullmatch(reference)):
             raise InputError(f"{reference!r} is neither a tag nor a digest.", advice="Check its spelling.")
         what = f"{self._name(path)}{_joined(reference)}"
-        url = self._url(f"/v2/{_path(path)}/manifests/{reference}")
+        url = self._url(f"/v2/{checked_path(path)}/manifests/{reference}")
         answer = await self._get(url, _scope(path), what, accept=", ".join(INDEXES + MANIFESTS))
         digest = digest_of(answer.body)
         promised = answer.headers.get("Docker-Content-Digest", digest)
@@ -285,13 +285,21 @@ class RegistryClient:
 _TAMPERED = "Its bytes were changed on the way or in the registry's storage: do not use it, look into it."
 
 
-def _path(path: str) -> str:
+def checked_path(path: str) -> str:
+    """The path, where a repository can have it. Raises InputError."""
     if len(path) > MOST_PATH or not PATH.fullmatch(path):
         raise InputError(
             f"{path[:80]!r} cannot be the path of an image.",
             advice='Use lower-case words with / between, such as "hub-ext/python".',
         )
     return path
+
+
+def checked_tag(tag: str) -> str:
+    """The tag, where an image can have it. Raises InputError."""
+    if not TAG.fullmatch(tag):
+        raise InputError(f"{tag[:140]!r} cannot be a tag.", advice='Use one such as "2026.11".')
+    return tag
 
 
 def _joined(reference: str) -> str:
