@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hub_ext.adapters.engine.connection import Connection
+from hub_ext.adapters.engine.connection import Connection, unreachable
 from hub_ext.errors import EngineError
 
 ACTIONS = ("start", "die", "oom", "destroy")
 # The engine ends each stream at a set instant, so that a hung engine and a caller that left are both noticed.
 _WINDOW_SECONDS = 30
+_EARLY_SECONDS = 2  # an earlier end of a stream is a broken one
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +97,25 @@ class Events(Connection):
                 # One event a line; larger chunks would hold an event back until the next one.
                 for line in response.iter_lines(chunk_size=1):
                     if line:
-                        hand_over(_event(json.loads(line)))
+                        hand_over(_event(line))
+            if time.time() < until - _EARLY_SECONDS:
+                raise unreachable("tell events", "it ended the stream")
 
         self._translated("tell events", work)
 
 
-def _event(told: Mapping[str, Any]) -> ContainerEvent:
-    attributes = dict(told["Actor"]["Attributes"])
-    exit_code = attributes.pop("exitCode", None)
-    return ContainerEvent(
-        id=str(told["Actor"]["ID"]),
-        name=str(attributes.pop("name", "")),
-        action=str(told["Action"]),
-        time=datetime.fromtimestamp(told["timeNano"] / 1e9, UTC),
-        labels=attributes,
-        exit_code=None if exit_code is None else int(exit_code),
-    )
+def _event(line: bytes) -> ContainerEvent:
+    try:
+        told: dict[str, Any] = json.loads(line)
+        attributes = dict(told["Actor"]["Attributes"])
+        exit_code = attributes.pop("exitCode", None)
+        return ContainerEvent(
+            id=str(told["Actor"]["ID"]),
+            name=str(attributes.pop("name", "")),
+            action=str(told["Action"]),
+            time=datetime.fromtimestamp(told["timeNano"] / 1e9, UTC),
+            labels=attributes,
+            exit_code=None if exit_code is None else int(exit_code),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineError("The engine tells an event that cannot be read.") from error

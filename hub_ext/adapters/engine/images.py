@@ -13,7 +13,7 @@ from typing import Any
 import requests
 
 from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
-from hub_ext.errors import ImageUnavailable
+from hub_ext.errors import EngineError, ImageUnavailable
 from hub_ext.settings import RegistrySettings, Settings
 
 _PULL_SILENCE_SECONDS = 120
@@ -112,16 +112,25 @@ class Images(Connection):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(pull.tell, progress)
 
-        headers = _credentials(registry)
+        headers = await asyncio.to_thread(_credentials, registry)
         try:
             await self._in_lane(Lane.SLOW, lambda: self._pull_now(repository, digest, headers, tell))
         except EngineAnswered as error:
             raise unavailable(repository, digest, error.said) from error
+        # A stream that was cut looks like one that ended.
+        if not await self.has_image(repository, digest):
+            raise unavailable(repository, digest, "the pull ended without the image")
 
     def _pull_now(self, repository: str, digest: str, headers: dict[str, str], tell: OnProgress) -> None:
         end = time.monotonic() + self._settings.pull_seconds
 
         def work() -> None:
+            try:
+                stream()
+            except requests.Timeout as error:  # the engine passes the registry's silence on
+                raise unavailable(repository, digest, "the pull takes too long") from error
+
+        def stream() -> None:
             # docker-py's pull() takes what follows "@" for a tag; the engine wants the digest as `tag`.
             with self._request(
                 "pull an image",
@@ -135,7 +144,7 @@ class Images(Connection):
                 layers: dict[str, tuple[int, int, bool]] = {}
                 for line in _lines(response):
                     if time.monotonic() > end:
-                        raise unavailable(repository, digest, "pull took too long")
+                        raise unavailable(repository, digest, "the pull takes too long")
                     if "error" in line:
                         raise unavailable(repository, digest, str(line["error"]))
                     if _heard(layers, line):
@@ -147,7 +156,10 @@ class Images(Connection):
 def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
     for raw in response.iter_lines():
         if raw:
-            yield json.loads(raw)
+            try:
+                yield json.loads(raw)
+            except ValueError as error:
+                raise EngineError("The engine's words on a pull are not JSON.") from error
 
 
 def _heard(layers: dict[str, tuple[int, int, bool]], line: dict[str, Any]) -> bool:

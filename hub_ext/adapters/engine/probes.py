@@ -66,14 +66,19 @@ class Probes(Volumes):
         try:
             await self.create(name, body)
             await self.start(name)
+            rc = await self._ended(name, seconds)
+            return ProbeResult(rc, await self.logs_tail(name, 10_000))
+        finally:
+            await asyncio.shield(self.remove(name))
+
+    async def _ended(self, name: str, seconds: float) -> int:
+        try:
             waited = await self._call(
                 "wait for a probe", "POST", f"/containers/{name}/wait", lane=Lane.STOP, seconds=seconds
             )
-            return ProbeResult(int(waited.json()["StatusCode"]), await self.logs_tail(name, 10_000))
         except EngineUnreachable as error:
             raise EngineUnreachable(f"A probe did not end within {seconds:g} s.") from error
-        finally:
-            await asyncio.shield(self.remove(name))
+        return int(waited.json()["StatusCode"])
 
 
 _HARDENED: dict[str, Any] = {
