@@ -473,6 +473,7 @@ class StopReason(StrEnum):
     ENDED_BY_ITSELF = "ended-by-itself"
     START_FAILED = "start-failed"
     CONTAINER_LOST = "container-lost"
+    NO_ANSWER = "no-answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""The facts of a launch: what blocks is looked at before the transaction, all else is read in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_ext.adapters import files
+from hub_ext.adapters.store import (
+    Tx,
+    approvals,
+    datasets,
+    exposures,
+    gpus,
+    grants,
+    images,
+    launches,
+    leases,
+    memberships,
+    persons,
+    projects,
+    revisions,
+    versions,
+    volumes,
+)
+from hub_ext.flows import disk
+from hub_ext.flows.launch.threads import in_folders, in_store
+from hub_ext.flows.site import Site
+from hub_ext.model import (
+    Approval,
+    Dataset,
+    DatasetFacts,
+    DiskFacts,
+    Facts,
+    LaunchRequest,
+    VersionState,
+    Volume,
+)
+from hub_ext.policy import rights
+
+FOLDER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was seen outside the store. `present` is by version id; a version that is not in it is unknown."""
+
+    present: Mapping[str, bool | None]
+    disk: DiskFacts
+
+
+async def look(site: Site, slugs: Collection[str]) -> Looked:
+    """Are the folders of these datasets there, and is there room? Bounded in time; raises nothing."""
+
+    def folders() -> dict[str, Path]:
+        with site.store.reading() as tx:
+            return {
+                version.id: Path(version.folder)
+                for version in versions.listing(tx, datasets=slugs)
+                if version.state is not VersionState.WITHDRAWN and version.node == site.settings.node
+            }
+
+    known = await in_store(folders) if slugs else {}
+
+    def present() -> dict[str, bool | None]:
+        roots = site.settings.dataset_roots
+        return {version: files.present(folder, roots) for version, folder in known.items()}
+
+    seen = await in_folders(present, FOLDER_SECONDS) if known else {}
+    return Looked(seen or {}, await disk.facts(site))
+
+
+def read(
+    tx: Tx, site: Site, request: LaunchRequest, *, groups: frozenset[str] | None, looked: Looked
+) -> Facts:
+    """Everything that `decide` may look at, as the store has it in this transaction."""
+    now = site.now()
+    node = site.settings.node
+    image = images.find(tx, request.environment)
+    home = volumes.find_home(tx, node, request.project, request.person_id)
+    folder = volumes.find_project(tx, node, request.project)
+    own_approvals = approvals.listing(tx, project=request.project)
+    return Facts(
+        now=now,
+        person=persons.find(tx, request.person_id),
+        project=projects.find(tx, request.project),
+        memberships=memberships.listing(tx, person_id=request.person_id, project=request.project),
+        approvals=own_approvals,
+        image=image,
+        revision=revisions.find(tx, image.slug, image.revision) if image else None,
+        datasets=tuple(_dataset(tx, slug, request, looked, own_approvals, site) for slug in request.datasets),
+        home=home,
+        project_folder=folder,
+        exposed=exposed(tx, home, folder),
+        gpus=gpus.listing(tx, node=node),
+        leases=leases.active(tx, node=node),
+        active_launches=launches.listing(tx, person_id=request.person_id, active=True),
+        sizes=site.settings.sizes,
+        site_ceilings=site.settings.ceilings,
+        disk=looked.disk,
+        groups=groups,
+        node=node,
+    )
+
+
+def exposed(tx: Tx, *mounted: Volume | None) -> tuple[Dataset, ...]:
+    """Every dataset of which a version was ever mounted beside one of these volumes."""
+    ids = [volume.id for volume in mounted if volume is not None]
+    slugs = {known.dataset for known in exposures.listing(tx, volume_ids=ids)} if ids else set()
+    return datasets.listing(tx, slugs=slugs) if slugs else ()
+
+
+def _dataset(
+    tx: Tx,
+    slug: str,
+    request: LaunchRequest,
+    looked: Looked,
+    own_approvals: tuple[Approval, ...],
+    site: Site,
+) -> DatasetFacts:
+    known = DatasetFacts(
+        slug,
+        dataset=datasets.find(tx, slug),
+        versions=versions.listing(tx, dataset=slug),
+        grants=grants.listing(tx, project=request.project, dataset=slug),
+    )
+    right = rights.granted(
+        known,
+        project=request.project,
+        person_id=request.person_id,
+        approvals=own_approvals,
+        now=site.now(),
+    )
+    if not isinstance(right, rights.Granted):
+        return known  # refused anyway; its folder is nobody's business
+    return DatasetFacts(
+        slug, known.dataset, known.versions, known.grants, looked.present.get(right.version.id)
+    )

@@ -1,0 +1,316 @@
+"""From a plan to a server that answers, or to nothing at all: no container, no lease, and an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from hub_ext.adapters import notebook_server
+from hub_ext.adapters.engine import PullProgress, address
+from hub_ext.adapters.store import audit, launches
+from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
+from hub_ext.expression import docker as expression
+from hub_ext.flows.launch import end, volumes
+from hub_ext.flows.launch.line import line_of
+from hub_ext.flows.launch.threads import in_store
+from hub_ext.flows.site import Site
+from hub_ext.model import LaunchPlan, LaunchState, StopReason, Verb, VolumeKind
+
+PROBE_SECONDS = 0.04  # between two questions to the server
+LOOK_SECONDS = 0.5  # between two looks at its container
+# A server that is slow to answer lets the next start begin.
+TURN_SECONDS = 15.0
+_LOG_LINES = 20
+
+
+class StepKind(StrEnum):
+    """What a start is busy with; `Step.number` is the place in line, or percent of a pull."""
+
+    LINE = "line"
+    VOLUMES = "volumes"
+    PULL = "pull"
+    CREATE = "create"
+    START = "start"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a start, as it begins or goes on."""
+
+    kind: StepKind
+    number: int = 0
+
+
+Tell = Callable[[Step], None]
+
+
+def quiet(step: Step) -> None:
+    """For starts that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A server that answers at this IPv4 address."""
+
+    container_id: str
+    address: str
+    port: int = notebook_server.PORT
+
+
+async def start(
+    site: Site,
+    plan: LaunchPlan,
+    *,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    probe_path: str,
+    tell: Tell = quiet,
+) -> Started:
+    """Starts an admitted launch and returns once its server answers 200 to a GET of `probe_path`.
+
+    Whatever goes wrong, cancellation included, takes the container along, ends the leases and is written
+    down before it is raised: EngineError, StoreError, or LaunchFailed for a server that did not come up.
+    An engine that fails at cleaning up too leaves the launch "stopping" for the reconciler.
+    """
+    try:
+        return await _start(site, plan, command, env, probe_path, tell)
+    except BaseException as error:
+        cleaning = asyncio.create_task(_clean_up(site, plan, error))
+        _cleanings.add(cleaning)
+        cleaning.add_done_callback(_cleanings.discard)
+        # A second cancellation leaves the cleaning going on by itself.
+        await asyncio.shield(cleaning)
+        raise
+
+
+_cleanings: set[asyncio.Task[None]] = set()
+
+
+async def _start(
+    site: Site,
+    plan: LaunchPlan,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    probe_path: str,
+    tell: Tell,
+) -> Started:
+    phases: dict[str, int] = {}
+    clock = _Clock(phases)
+    # The pull stands in no line: one slow image must not hold up those that are there.
+    image = await _ensure_image(site, plan, tell)
+    clock.mark("image_ms")
+    async with line_of(site).place(lambda number: tell(Step(StepKind.LINE, number))) as leave:
+        clock.mark("line_ms")
+        tell(Step(StepKind.VOLUMES))
+        mounted = await volumes.ensure(site, plan)
+        clock.mark("volumes_ms")
+        tell(Step(StepKind.CREATE))
+        body = expression.create_arguments(
+            plan,
+            expression.ContainerSettings(
+                instance=site.settings.instance,
+                image=image,
+                command=tuple(command),
+                network=site.settings.network_name,
+                home_volume=mounted[VolumeKind.HOME].name,
+                project_volume=mounted[VolumeKind.PROJECT].name,
+                env={**env, "HUB_EXT_SESSION": session(plan)},
+                pids=site.settings.pids,
+                shm_bytes=site.settings.shm_bytes,
+                tmp_bytes=site.settings.tmp_bytes,
+                log_max_bytes=site.settings.log_max_bytes,
+                stop_seconds=site.settings.stop_seconds,
+            ),
+        )
+        name = end.container_name(site, plan.launch_id)
+        container_id = await site.engine.create(name, body)
+        await _check(site, name, body)
+        launch = await volumes.expose(site, plan, container_id)
+        if launch.state is not LaunchState.ADMITTED:
+            raise _stopped()
+        clock.mark("create_ms")
+        tell(Step(StepKind.START))
+        await site.engine.start(name)
+        clock.mark("start_ms")
+        tell(Step(StepKind.ANSWER))
+        slow = asyncio.get_running_loop().call_later(TURN_SECONDS, leave)
+        try:
+            found = await _answering(site, name, probe_path)
+        finally:
+            slow.cancel()
+        clock.mark("answer_ms")
+    await in_store(lambda: _confirm(site, plan, container_id, phases))
+    return Started(container_id, found)
+
+
+def session(plan: LaunchPlan) -> str:
+    """What the notebook is told of its session, as JSON; the image's start puts it into a file."""
+    return json.dumps(
+        {
+            "launch": plan.launch_id,
+            "project": plan.project,
+            "project_folder": expression.PROJECT,
+            "environment": plan.image,
+            "revision": plan.revision,
+            "digest": plan.reference.digest,
+            "datasets": [
+                {
+                    "slug": mount.slug,
+                    "version": mount.version_number,
+                    "folder": f"{expression.DATA}/{mount.slug}",
+                    "title": {"en": mount.title.en, "fr": mount.title.fr},
+                }
+                for mount in plan.data
+            ],
+            "gpus": len(plan.gpus),
+            "cpus": plan.cpus,
+            "mem_bytes": plan.mem_bytes,
+            "idle_seconds": plan.idle_seconds,
+            "expires_at": plan.expires_at.isoformat() if plan.expires_at else None,
+        },
+        ensure_ascii=False,
+    )
+
+
+async def _ensure_image(site: Site, plan: LaunchPlan, tell: Tell) -> str:
+    registry = site.settings.registry(plan.reference.alias)
+    if registry is None:
+        raise ImageUnavailable(
+            f"There is no registry {plan.reference.alias!r}, from which the image {plan.image!r} would come.",
+            advice="Add it to c.HubExt.registries in the settings file.",
+            cause="registry-unknown",
+        )
+    repository = f"{registry.address}/{plan.reference.path}"
+
+    def heard(progress: PullProgress) -> None:
+        percent = 100 * progress.done_bytes // progress.total_bytes if progress.total_bytes else 0
+        tell(Step(StepKind.PULL, min(percent, 99)))
+
+    await site.engine.pull(repository, plan.reference.digest, registry=registry, progress=heard)
+    return f"{repository}@{plan.reference.digest}"
+
+
+async def _check(site: Site, name: str, body: Mapping[str, object]) -> None:
+    inspected = await site.engine.inspect(name)
+    if inspected is None:
+        raise LaunchFailed("The container was gone before its start.", cause="stopped")
+    differences = expression.differences(body, inspected)
+    if differences:
+        raise PlanMismatch(
+            f"The created container is not what was planned: {'; '.join(differences)}.",
+            advice="Look at the engine's configuration: something changes containers behind our back.",
+            cause="plan-mismatch",
+        )
+
+
+async def _answering(site: Site, name: str, path: str) -> str:
+    """The address at which the container's server answers. Raises LaunchFailed when it will not."""
+    limit = time.monotonic() + site.settings.start_seconds
+    next_look, found = 0.0, ""
+    while time.monotonic() < limit:
+        if time.monotonic() >= next_look:
+            found = await _alive(site, name) or found
+            next_look = time.monotonic() + LOOK_SECONDS
+        if found and await notebook_server.answers(found, path):
+            return found
+        await asyncio.sleep(PROBE_SECONDS)
+    raise LaunchFailed(
+        f"The server did not answer within {site.settings.start_seconds} s.",
+        advice=f"Its last words: {await _last_words(site, name)}",
+        cause="silent",
+    )
+
+
+async def _alive(site: Site, name: str) -> str:
+    """The container's address, "" where unknown. Raises LaunchFailed for one that does not run."""
+    try:
+        inspected = await site.engine.inspect(name)
+    except EngineError:
+        return ""  # unknown; the server itself may still answer
+    ended = end.exit_of(inspected)
+    if inspected is None:
+        raise LaunchFailed("The container was removed while it started.", cause="stopped")
+    if inspected["State"]["Running"]:
+        return address(inspected, site.settings.network_name)
+    if ended.out_of_memory:
+        raise LaunchFailed("The server ran out of memory while it started.", cause="out-of-memory")
+    raise LaunchFailed(
+        f"The server ended by itself with status {ended.code}.",
+        advice=f"Its last words: {await _last_words(site, name)}",
+        cause="ended",
+    )
+
+
+async def _last_words(site: Site, name: str) -> str:
+    try:
+        return (await site.engine.logs_tail(name, _LOG_LINES)).strip() or "(none)"
+    except EngineError:
+        return "(not known)"
+
+
+def _confirm(site: Site, plan: LaunchPlan, container_id: str, phases: Mapping[str, int]) -> None:
+    now = site.now()
+    with site.store.transaction() as tx:
+        launch = launches.get(tx, plan.launch_id)
+        if launch.state is not LaunchState.ADMITTED:
+            raise _stopped()
+        launches.replace(
+            tx, replace(launch, state=LaunchState.RUNNING, container_id=container_id, started=now)
+        )
+        facts = {
+            "person": plan.person_id,
+            "project": plan.project,
+            "container": container_id,
+            "mounted": {mount.slug: mount.version_id for mount in plan.data},
+            "phases": dict(phases),
+        }
+        audit.append(
+            tx, time=now, actor=end.HUB, verb=Verb.LAUNCH_STARTED, subject=plan.launch_id, facts=facts
+        )
+
+
+async def _clean_up(site: Site, plan: LaunchPlan, error: BaseException) -> None:
+    outcome = _outcome(error)
+    try:
+        await end.finish(site, plan.launch_id, end.HUB, failed=outcome)
+    except HubExtError:
+        # Neither gone nor known: it goes on holding what it holds, marked for the reconciler.
+        def mark() -> None:
+            with site.store.transaction() as tx:
+                launch = launches.find(tx, plan.launch_id)
+                if launch is not None and launch.state.active:
+                    end.announce(tx, site, launch, StopReason.START_FAILED, end.HUB)
+
+        try:
+            await in_store(mark)
+        except HubExtError:
+            return  # the store is down as well; what is admitted and does not run is found at the next sweep
+
+
+def _outcome(error: BaseException) -> str:
+    """For the record: what failed, without the server's own words."""
+    if isinstance(error, HubExtError):
+        return f"{type(error).__name__}: {error.cause or error.message}"
+    return "cancelled" if isinstance(error, asyncio.CancelledError) else type(error).__name__
+
+
+def _stopped() -> LaunchFailed:
+    return LaunchFailed("It was stopped before it was up.", cause="stopped")
+
+
+class _Clock:
+    """Milliseconds since the last mark, under a name."""
+
+    def __init__(self, phases: dict[str, int]) -> None:
+        self._phases = phases
+        self._last = time.monotonic()
+
+    def mark(self, name: str) -> None:
+        now = time.monotonic()
+        self._phases[name] = round(1000 * (now - self._last))
+        self._last = now
