@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
 
 from hub_ext.adapters import store
-from hub_ext.adapters.store import Store, Tx
+from hub_ext.adapters.store import Store, Tx, audit
 from hub_ext.model import (
+    Actor,
+    ActorKind,
     Approval,
+    AuditEvent,
     Ceilings,
     Dataset,
     DatasetClass,
@@ -32,6 +37,7 @@ from hub_ext.model import (
     Project,
     ProjectState,
     SiteRole,
+    Verb,
     VersionState,
     Volume,
     VolumeKind,
@@ -92,7 +98,7 @@ VOLUME = Volume(
 EXPOSURE = Exposure("vol-1", "ver-1", "mri", NOW, "lau-1")
 
 # Each with its module and its key.
-EVERY = (
+EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.persons, SPONSOR, ("per-1",)),
     (store.persons, PERSON, ("per-2",)),
     (store.projects, PROJECT, ("onco",)),
@@ -126,7 +132,23 @@ def filled(opened: Store) -> Store:
     return opened
 
 
-def launch(number: int, **changes: object) -> Launch:
+def launch(number: int, **changes: Any) -> Launch:
     """Another launch, `number` minutes later, admitted and holding resources."""
     fresh = replace(LAUNCH, state=LaunchState.ADMITTED, ended=None, outcome="", stop_reason="")
-    return replace(fresh, id=f"lau-{number}", admitted=NOW + timedelta(minutes=number), **changes)  # type: ignore[arg-type]
+    return replace(fresh, id=f"lau-{number}", admitted=NOW + timedelta(minutes=number), **changes)
+
+
+ALICE = Actor(ActorKind.PERSON, "per-alice")
+ROOT = Actor(ActorKind.HOST_USER, "root", on_behalf="per-bob")
+
+
+def write(tx: Tx, number: int, **changes: Any) -> AuditEvent:
+    """The event of that number, a minute after the one before."""
+    content: dict[str, Any] = {
+        "time": NOW + timedelta(minutes=number),
+        "actor": ALICE,
+        "verb": Verb.LAUNCH_ADMITTED,
+        "subject": f"lau-{number}",
+        "facts": {"project": "onco", "datasets": ["mri"], "title": "Cœur", "cpus": 1.5},
+    }
+    return audit.append(tx, **(content | changes))
