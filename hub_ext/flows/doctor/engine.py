@@ -56,11 +56,16 @@ def _live_restore(info: dict[str, Any]) -> Finding:
 
 
 async def check_network(site: Site) -> tuple[Finding, ...]:
-    """The firewall rules on the bridge are all there."""
-    problems = await asyncio.to_thread(check_firewall, site.settings)
-    if problems:
-        return (fail("firewall", "; ".join(problems), "Start hub-ext again: it puts the rules back."),)
-    return (ok("firewall", f"only port {site.settings.hub_port} of the host is open to notebooks"),)
+    """The closed network is as it must be, and the firewall rules on its bridge are all there."""
+    network, rules = await asyncio.gather(
+        site.engine.check_network(), asyncio.to_thread(check_firewall, site.settings)
+    )
+    advice = "Start hub-ext again: it makes the network and puts the rules back."
+    name, port = site.settings.network_name, site.settings.hub_port
+    return (
+        fail("network", "; ".join(network), advice) if network else ok("network", f"{name} is closed"),
+        fail("firewall", "; ".join(rules), advice) if rules else ok("firewall", f"only port {port} is open"),
+    )
 
 
 async def check_isolation(site: Site) -> tuple[Finding, ...]:
