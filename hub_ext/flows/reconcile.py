@@ -39,7 +39,7 @@ class Mended:
 
 
 async def sweep(site: Site, *, booting: bool = False, dry_run: bool = False) -> tuple[Mended, ...]:
-    """Mend everything of this node, or with `dry_run` say what would be.
+    """Mend everything of this node and say what was, or with `dry_run` what would be.
 
     `booting`: the Hub is not up, so that nobody starts anything; otherwise a launch that was admitted a
     short while ago may still be on its way, and is left alone. Raises EngineError, having changed nothing,
@@ -52,11 +52,10 @@ async def sweep(site: Site, *, booting: bool = False, dry_run: bool = False) -> 
         *_lost_launches(site, containers, known, booting=booting),
         *_stray_leases(held, known),
     ]
-    if not dry_run:
-        by_name = {_launch_of(container) or container.name: container for container in containers}
-        for mended in mends:
-            await _mend(site, mended, by_name)
-    return tuple(mends)
+    if dry_run:
+        return tuple(mends)
+    by_name = {_launch_of(container) or container.name: container.id for container in containers}
+    return tuple([mended for mended in mends if await _mend(site, mended, by_name)])
 
 
 def _read(site: Site) -> tuple[dict[str, Launch], tuple[Lease, ...]]:
@@ -101,14 +100,17 @@ def _stray_leases(held: Iterable[Lease], active: dict[str, Launch]) -> list[Mend
     ]
 
 
-async def _mend(site: Site, mended: Mended, containers: dict[str, ContainerSummary]) -> None:
+async def _mend(site: Site, mended: Mended, container_ids: dict[str, str]) -> bool:
+    """Whether it could be mended; what could not be is looked at again by the next sweep."""
     if mended.mend is Mend.LAUNCH_RELEASED:
-        if mended.subject in containers:
-            await site.engine.stop(containers[mended.subject].id)
         await launch_flow.release(site, mended.subject)
+        active, _ = await asyncio.to_thread(_read, site)
+        if mended.subject in active:
+            return False
     elif mended.mend is Mend.CONTAINER_REMOVED:
-        await site.engine.remove(containers[mended.subject].id)
+        await site.engine.remove(container_ids[mended.subject])
     await asyncio.to_thread(_write_down, site, mended)
+    return True
 
 
 def _write_down(site: Site, mended: Mended) -> None:
