@@ -7,9 +7,10 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.adapters.engine import ensure_firewall
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, NetworkError
+from hub_ext.flows import gpu, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import Settings
 
@@ -29,7 +30,7 @@ def hub_site() -> Site:
 
 
 def prepare(settings: Settings) -> None:
-    """Brings the closed network and its firewall into order, before the Hub listens on its gateway.
+    """Brings network, firewall, and store and engine into order, before the Hub listens on its gateway.
 
     An engine that is down keeps the Hub from nothing: the network's bridge outlives the engine, and servers
     that run are kept. Called while the Hub reads its configuration, in an event loop where nothing may
@@ -42,13 +43,16 @@ def prepare(settings: Settings) -> None:
 
 
 async def _prepare(settings: Settings) -> None:
-    engine = Engine(settings)
+    site = open_site(settings)
     try:
-        await engine.ensure_network()
+        await site.engine.ensure_network()
+        for mended in await reconcile.sweep(site, booting=True):
+            log.warning("Mended at the Hub's start: %s %s", mended.mend, mended.subject)
+        await gpu.refresh(site, reconcile.RECONCILER)
     except NetworkError:
         raise
     except EngineError as error:
-        log.error("The closed network was not checked at the Hub's start: %s", error)
+        log.error("Network, sessions and GPUs were not checked at the Hub's start: %s", error)
     finally:
-        engine.close()
+        site.close()
     ensure_firewall(settings)
