@@ -13,6 +13,7 @@ from hub_ext.cli.catalogue_words import (
     explained,
     looked_json,
     looked_text,
+    merged,
     remarks,
     revision_words,
 )
@@ -78,9 +79,9 @@ class _About(Command):
     )
     needs_gpu = Bool(None, allow_none=True, help="It does not work without a GPU.").tag(option=True)
 
-    def options(self, before: Ceilings) -> admission.EntryOptions:
-        """What was typed of ceilings, projects and pages. Raises InputError."""
-        typed = admission.EntryOptions(ceilings=self._ceilings(before))
+    def fill(self, typed: admission.EntryOptions, before: Ceilings) -> None:
+        """Add what was typed of ceilings, projects and pages. Raises InputError."""
+        typed["ceilings"] = self._ceilings(before)
         if self.projects:
             typed["projects"] = tuple(self.projects)
         if self.interface is not None:
@@ -89,7 +90,6 @@ class _About(Command):
             typed["start_url"] = self.start_url
         if self.needs_gpu is not None:
             typed["needs_gpu"] = self.needs_gpu
-        return typed
 
     def _ceilings(self, before: Ceilings) -> Ceilings:
         return Ceilings(
@@ -113,6 +113,8 @@ class Add(_About):
             --needs-gpu --max-gpus 1 --project onco --start-url /lab/tree/welcome.ipynb
     """
     arguments = (Argument("entry", "Slug: 1 to 40 of a-z, 0-9 and -. Never renamed."),)
+    title_en = Unicode("", help="English title.").tag(option=True, required=True, metavar="TEXT")
+    title_fr = Unicode("", help="French title.").tag(option=True, required=True, metavar="TEXT")
     path = Unicode("", help="The image's path in the registry.").tag(
         option=True, required=True, metavar="PATH"
     )
@@ -125,8 +127,8 @@ class Add(_About):
 
     async def run(self) -> None:
         """Add the entry."""
-        if self.title_en is None or self.title_fr is None:
-            raise UsageError("An entry needs --title-en and --title-fr.", self.typed)
+        options = admission.EntryOptions()
+        self.fill(options, Ceilings())
         self.progress(f"Reading {self.path}:{self.tag_}")
         added = await flows.add(
             self.site,
@@ -137,7 +139,7 @@ class Add(_About):
             alias=self.registry,
             path=self.path,
             tag=self.tag_,
-            **self.options(Ceilings()),
+            **options,
         )
         slug = added.entry.slug
         self.done(
@@ -169,15 +171,15 @@ class Change(_Edit, _About):
         """Change the entry."""
         before = flows.show(self.site, self.argument("entry")).entry
         changes = admission.EntryChanges()
-        changes.update(self.options(before.ceilings))
+        self.fill(changes, before.ceilings)
         if self.all_projects:
             changes["projects"] = ()
         if self.no_gpu:
             changes["needs_gpu"] = False
         if self.tag_ is not None:
             changes["tag"] = self.tag_
-        changes["title"] = _merged(before.title, self.title_en, self.title_fr)
-        changes["description"] = _merged(before.description, self.description_en, self.description_fr)
+        changes["title"] = merged(before.title, self.title_en, self.title_fr)
+        changes["description"] = merged(before.description, self.description_en, self.description_fr)
         changed = flows.change(
             self.site,
             self.actor,
@@ -400,7 +402,3 @@ class Catalogue(Noun):
         hub-ext catalogue show python
         hub-ext catalogue publish python
     """
-
-
-def _merged(before: Localised, en: str | None, fr: str | None) -> Localised:
-    return Localised(before.en if en is None else en, before.fr if fr is None else fr)
