@@ -14,6 +14,7 @@ from traitlets import Enum, Int, Unicode
 
 from hub_ext.adapters.store import persons
 from hub_ext.adapters.store.facts import canonical
+from hub_ext.cli import output
 from hub_ext.cli.app import Command, Noun
 from hub_ext.errors import InputError
 from hub_ext.flows import audit
@@ -141,7 +142,10 @@ class Verify(Command):
                 f"The {found.events} events before it hold.",
                 "Keep the database as it is, and compare it with a backup or an export.",
             )
-            return self.refused(sentences, found)
+            if self.json:
+                output.print_json(found)
+            output.complain(*sentences)
+            return 1
         sequence, digest = found.head
         self.done(
             found,

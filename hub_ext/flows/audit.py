@@ -30,7 +30,7 @@ CSV_COLUMNS = (
 _KEYS = {
     "person": ("person", "person_id", "member", "steward", "sponsor_id", "approved_by", "granted_by"),
     "project": ("project",),
-    "dataset": ("dataset", "never_with", "decode", "data"),
+    "dataset": ("dataset", "never_with", "decode", "data", "mounted"),
     "image": ("image", "environment", "entry"),
 }
 

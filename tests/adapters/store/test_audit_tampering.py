@@ -89,6 +89,29 @@ def insertions(draw: st.DrawFn, rows: list[Row]) -> list[Row]:
     return changed
 
 
+@settings(max_examples=60, deadline=None)
+@given(first=st.integers(0, EVENTS - 1), hashed=st.integers(0, EVENTS), actor=st.text(max_size=5))
+def test_a_forger_who_hashes_anew_must_do_so_to_the_end(
+    written: Store, first: int, hashed: int, actor: str
+) -> None:
+    """And even then a head that was kept elsewhere gives the forgery away."""
+    with written.transaction() as tx:
+        rows = [dict(row._mapping) for row in tx.connection.execute(text("SELECT * FROM audit"))]
+        head = audit.head(tx)
+        rows[first]["actor_id"] = actor
+        for place in range(first, min(first + hashed, EVENTS)):
+            if place > first:
+                rows[place]["previous_hash"] = rows[place - 1]["hash"]
+            rows[place]["hash"] = audit._hash(rows[place])
+        attempt = tx.connection.begin_nested()
+        try:
+            _rewrite(tx, rows)
+            assert audit.verify(tx).ok == (first + hashed >= EVENTS)
+            assert not audit.verify(tx, anchor=head).ok
+        finally:
+            attempt.rollback()
+
+
 def _rewrite(tx: Tx, rows: list[Row]) -> None:
     tx.connection.execute(text("DELETE FROM audit"))
     for row in rows:
