@@ -177,7 +177,7 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                     else:
                         yield path, state
         except OSError as error:
-            raise _unreadable(os.path.join(folder, here), error) from error
+            raise _unreadable(str(folder / here), error) from error
 
 
 def mounts(folder: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> tuple[str, ...]:
@@ -285,7 +285,10 @@ def _chunks(path: Path, size: int) -> Iterator[bytes]:
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(opened, "rb", buffering=0) as file:
             before = os.fstat(opened)
-            while chunk := file.read(CHUNK_BYTES):
+            left = size
+            # Never past the size surveyed: a file that grows would be read without end.
+            while left > 0 and (chunk := file.read(min(CHUNK_BYTES, left))):
+                left -= len(chunk)
                 yield chunk
             after = os.fstat(opened)
     except OSError as error:
