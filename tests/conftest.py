@@ -64,7 +64,7 @@ def chosen(layout: Layout, docker: EngineFacts) -> Choices:
 
 
 @pytest.fixture(scope="session")
-def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Iterator[Settings]:
+def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Settings:
     """Settings of this run's instance; its registry "local" is there once `registry` was asked for."""
     return Settings(
         state_dir=layout.state,

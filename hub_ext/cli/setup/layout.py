@@ -44,6 +44,11 @@ class Layout:
         return self.state / "run.lock"
 
     @property
+    def pid_file(self) -> Path:
+        """Who holds the lock, for people to read."""
+        return self.state / "run.pid"
+
+    @property
     def secrets(self) -> Path:
         """Keys, passwords and tokens."""
         return self.state / "secrets"

@@ -1,0 +1,24 @@
+# The same few words everywhere. `make` alone says what they do.
+.DEFAULT_GOAL := help
+.PHONY: help run test images lint lock clean-state
+
+help:  ## say what each word does
+	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
+
+run:  ## prepare this machine and run hub-ext in the foreground, all its state under .state/
+	@exec deploy/bootstrap run
+
+test:  ## prepare what the tests need, then check and test everything
+	@exec deploy/bootstrap test
+
+images:  ## build and push the images whose recipes changed
+	@exec deploy/bootstrap images
+
+lint:  ## style, types and import contracts, without the tests
+	@exec deploy/bootstrap lint
+
+lock:  ## choose the newest versions of all that is pinned
+	@exec deploy/bootstrap lock
+
+clean-state:  ## remove .state/ and what this instance has in the engine, homes included
+	@exec deploy/bootstrap clean-state
