@@ -81,6 +81,61 @@ FRENCH = {
         "Vous pourrez le redémarrer dès qu’il sera arrêté."
     ),
     "Look again": "Regarder encore",
+    # the steps of a start
+    "Waiting in line: place {number}": "En file d’attente : place {number}",
+    "Fetching the environment: {number} %": "Récupération de l’environnement : {number} %",
+    "Opening your home and the project's folder": (
+        "Ouverture de votre dossier personnel et de celui du projet"
+    ),
+    "Preparing the server with your data": "Préparation du serveur avec vos données",
+    "Starting the server": "Démarrage du serveur",
+    "Waiting for the server to answer": "Attente de la réponse du serveur",
+    # failures
+    "The registry, from which the environment comes, does not answer.": (
+        "Le registre d’où vient l’environnement ne répond pas."
+    ),
+    "The registry, from which the environment comes, refused our password.": (
+        "Le registre d’où vient l’environnement a refusé notre mot de passe."
+    ),
+    "The registry's certificate is not one that the engine trusts.": (
+        "Le certificat du registre n’est pas reconnu par le moteur."
+    ),
+    "The environment's registry is not configured any more.": (
+        "Le registre de l’environnement n’est plus configuré."
+    ),
+    "The registry does not have this environment any more. Choose another one to start now.": (
+        "Le registre n’a plus cet environnement. Choisissez-en un autre pour démarrer maintenant."
+    ),
+    "The disk is full: the environment does not fit.": (
+        "Le disque est plein : l’environnement n’y tient pas."
+    ),
+    "Fetching the environment took too long.": "La récupération de l’environnement a pris trop de temps.",
+    "Your home or the project's folder is missing, and nothing is started without it.": (
+        "Votre dossier personnel ou celui du projet manque, et rien n’est démarré sans lui."
+    ),
+    "The server would not have been what was decided, and was removed.": (
+        "Le serveur n’aurait pas été conforme à la décision, et a été retiré."
+    ),
+    "The server ran out of memory while it started. Choose a larger size.": (
+        "La mémoire a manqué au démarrage du serveur. Choisissez une taille plus grande."
+    ),
+    "The server did not answer in time. A larger size, or another try, may help.": (
+        "Le serveur n’a pas répondu à temps. Une taille plus grande ou un autre essai peuvent aider."
+    ),
+    "The server ended by itself while it started.": "Le serveur s’est arrêté de lui-même en démarrant.",
+    "The server was stopped while it started.": "Le serveur a été arrêté pendant son démarrage.",
+    "The engine that runs the servers does not answer. Servers that run are not affected.": (
+        "Le moteur qui fait tourner les serveurs ne répond pas. Les serveurs en marche ne sont pas touchés."
+    ),
+    "The environment could not be fetched.": "L’environnement n’a pas pu être récupéré.",
+    "The engine that runs the servers failed.": "Le moteur qui fait tourner les serveurs a échoué.",
+    "The record cannot be written, and nothing is started without it.": (
+        "Le journal ne peut pas être écrit, et rien n’est démarré sans lui."
+    ),
+    "Something of ours failed.": "Une erreur s’est produite chez nous.",
+    "If it lasts, give the operator this number: {launch_id}.": (
+        "Si cela dure, donnez ce numéro à l’exploitant : {launch_id}."
+    ),
     # errors
     "Forbidden": "Accès refusé",
     "Not Found": "Introuvable",

@@ -1,0 +1,211 @@
+"""A launch from admission to its end, on the real engine."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from dataclasses import replace
+
+import pytest
+
+from hub_ext.adapters.store import exposures, launches, leases, volumes
+from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed
+from hub_ext.flows import launch as flow
+from hub_ext.flows.launch import Step, StepKind
+from hub_ext.model import Launch, LaunchPlan, LaunchState, StopReason
+from tests.support.scenario import Scenario
+
+
+def stored(scenario: Scenario, plan: LaunchPlan) -> Launch:
+    with scenario.site.store.reading() as tx:
+        return launches.get(tx, plan.launch_id)
+
+
+async def test_a_server_from_click_to_end(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    told: list[Step] = []
+    started = await scenario.start(plan, tell=told.append)
+
+    with urllib.request.urlopen(f"http://{started.address}:{started.port}/user/ada/api", timeout=5) as answer:
+        assert answer.status == 200
+    launch = stored(scenario, plan)
+    assert (launch.state, launch.container_id) == (LaunchState.RUNNING, started.container_id)
+    assert await flow.poll(scenario.site, plan.launch_id) is None
+    kinds = [step.kind for step in told]
+    assert kinds[-4:] == [StepKind.VOLUMES, StepKind.CREATE, StepKind.START, StepKind.ANSWER]
+
+    await flow.stop(scenario.site, plan.launch_id, StopReason.PERSON, scenario.plan_actor)
+
+    launch = stored(scenario, plan)
+    assert (launch.state, launch.stop_reason) == (LaunchState.ENDED, "stopped-by-person")
+    assert launch.outcome == "exit status 0"
+    assert await scenario.container(plan.launch_id) is None
+    assert await flow.poll(scenario.site, plan.launch_id) == 0
+    assert scenario.verbs(plan.launch_id) == [
+        "launch.admitted",
+        "launch.started",
+        "launch.stopping",
+        "launch.stopped",
+    ]
+
+
+async def test_what_was_mounted_is_on_record_before_the_start(scenario: Scenario) -> None:
+    plan = await scenario.admitted(datasets=("mri", "table"))
+    await scenario.start(plan)
+    with scenario.site.store.reading() as tx:
+        mounted = volumes.listing(tx, ids=stored(scenario, plan).volume_ids)
+        seen = exposures.listing(tx, volume_ids=[volume.id for volume in mounted])
+    assert len(mounted) == 2
+    assert {(known.volume_id, known.dataset) for known in seen} == {
+        (volume.id, slug) for volume in mounted for slug in ("mri", "table")
+    }
+    inspected = await scenario.container(plan.launch_id)
+    assert inspected is not None
+    assert all(known.first.isoformat() < inspected["State"]["StartedAt"] for known in seen)
+
+
+async def test_two_launches_share_one_home_that_is_seeded_once(scenario: Scenario) -> None:
+    one = await scenario.admitted()
+    two = await scenario.admitted(server_name="two")
+    await asyncio.gather(scenario.start(one), scenario.start(two))
+    assert stored(scenario, one).volume_ids == stored(scenario, two).volume_ids
+    mounts = [
+        {
+            mount["Name"]
+            for mount in (await scenario.container(plan.launch_id) or {})["Mounts"]
+            if mount["Type"] == "volume"
+        }
+        for plan in (one, two)
+    ]
+    assert mounts[0] == mounts[1]
+    assert len(mounts[0]) == 2
+
+
+async def test_a_home_that_vanished_is_not_replaced_by_an_empty_one(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    await scenario.start(plan)
+    await flow.stop(scenario.site, plan.launch_id, StopReason.PERSON, scenario.plan_actor)
+    with scenario.site.store.reading() as tx:
+        home = volumes.find_home(tx, "local", "onco", scenario.ada.id)
+    assert home is not None
+    await scenario.site.engine.remove_volume(home.name)
+
+    again = await scenario.admitted()
+    with pytest.raises(HubExtError) as caught:
+        await scenario.start(again)
+    assert caught.value.cause == "volume-gone"
+    assert not await scenario.site.engine.has_volume(home.name)
+
+
+@pytest.mark.parametrize(
+    ("image", "cause"), [("die", "ended"), ("hang", "silent"), ("memory", "out-of-memory")]
+)
+async def test_a_server_that_does_not_come_up_leaves_nothing(
+    scenario: Scenario, image: str, cause: str
+) -> None:
+    plan = await scenario.admitted(environment=image)
+    if image == "memory":
+        plan = replace(plan, mem_bytes=64 * 1024**2)
+    with pytest.raises(LaunchFailed) as caught:
+        await scenario.start(plan)
+    assert caught.value.cause == cause
+    if image == "die":
+        assert "the stub says why" in caught.value.advice
+    launch = stored(scenario, plan)
+    assert (launch.state, launch.stop_reason) == (LaunchState.FAILED, "start-failed")
+    assert launch.outcome == f"LaunchFailed: {cause}"
+    assert await scenario.container(plan.launch_id) is None
+    assert scenario.verbs(plan.launch_id) == ["launch.admitted", "launch.failed"]
+
+
+async def test_a_start_that_is_given_up_leaves_nothing(scenario: Scenario) -> None:
+    plan = await scenario.admitted(environment="hang")
+    answering = asyncio.Event()
+
+    def tell(step: Step) -> None:
+        if step.kind is StepKind.ANSWER:
+            answering.set()
+
+    start = asyncio.create_task(scenario.start(plan, tell=tell))
+    await answering.wait()
+    await asyncio.sleep(0.2)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert await scenario.container(plan.launch_id) is None
+    assert stored(scenario, plan).outcome == "cancelled"
+    assert scenario.verbs(plan.launch_id)[-1] == "launch.failed"
+
+
+async def test_an_image_that_the_registry_lost_fails_the_launch(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    gone = replace(plan, reference=replace(plan.reference, digest="sha256:" + "0" * 64))
+    with pytest.raises(ImageUnavailable) as caught:
+        await scenario.start(gone)
+    assert caught.value.cause == "image-gone"
+    assert scenario.verbs(plan.launch_id) == ["launch.admitted", "launch.failed"]
+
+
+async def test_a_server_that_ends_by_itself_is_released_with_its_exit_status(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    started = await scenario.start(plan)
+    with pytest.raises(OSError, match=r".*"):
+        urllib.request.urlopen(f"http://{started.address}:8888/exit", timeout=5)
+    for _ in range(50):
+        if (status := await flow.poll(scenario.site, plan.launch_id)) is not None:
+            break
+        await asyncio.sleep(0.1)
+    assert status == 7
+    await flow.release(scenario.site, plan.launch_id)
+    await flow.release(scenario.site, plan.launch_id)
+    launch = stored(scenario, plan)
+    assert (launch.state, launch.stop_reason) == (LaunchState.ENDED, "ended-by-itself")
+    assert launch.outcome == "exit status 7"
+    assert scenario.verbs(plan.launch_id).count("launch.stopped") == 1
+
+
+async def test_release_touches_no_server_that_runs(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    await scenario.start(plan)
+    await flow.release(scenario.site, plan.launch_id)
+    assert stored(scenario, plan).state is LaunchState.RUNNING
+    assert await flow.poll(scenario.site, plan.launch_id) is None
+
+
+async def test_the_first_reason_of_a_stop_stands(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    await scenario.start(plan)
+    await asyncio.gather(
+        flow.stop(scenario.site, plan.launch_id, StopReason.IDLE, scenario.plan_actor),
+        flow.stop(scenario.site, plan.launch_id, StopReason.PERSON, scenario.plan_actor),
+    )
+    record = [event for event in scenario.record(plan.launch_id) if event.verb == "launch.stopping"]
+    assert len(record) == 1
+    assert stored(scenario, plan).stop_reason == record[0].facts["reason"]
+    assert scenario.verbs(plan.launch_id).count("launch.stopped") == 1
+
+
+async def test_an_engine_that_is_down_is_never_gone(scenario: Scenario) -> None:
+    plan = await scenario.admitted()
+    await scenario.start(plan)
+    down = replace(scenario.site.settings, engine_url="unix:///nowhere/docker.sock", engine_seconds=1)
+    blind = replace(scenario.site, settings=down)
+    assert await flow.poll(blind, plan.launch_id) is None
+    await flow.release(blind, plan.launch_id)
+    with pytest.raises(HubExtError):
+        await flow.stop(blind, plan.launch_id, StopReason.PERSON, scenario.plan_actor)
+    blind.engine.close()
+    launch = stored(scenario, plan)
+    assert (launch.state, launch.stop_reason) == (LaunchState.STOPPING, "stopped-by-person")
+    # The reconciler's part, once the engine answers again.
+    await flow.release(scenario.site, plan.launch_id)
+    assert stored(scenario, plan).state is LaunchState.ENDED
+    assert await scenario.container(plan.launch_id) is None
+
+
+async def test_leases_end_with_the_launch(scenario: Scenario) -> None:
+    plan = await scenario.admitted(environment="die")
+    with pytest.raises(LaunchFailed):
+        await scenario.start(plan)
+    with scenario.site.store.reading() as tx:
+        assert leases.active(tx) == ()

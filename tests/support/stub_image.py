@@ -1,0 +1,80 @@
+"""An image whose server only answers, made from this machine's own Python: seconds instead of minutes.
+
+For what is about launches and not about notebooks. What a notebook does is tested with the real images.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+from hub_ext.settings import RegistrySettings
+
+BEHAVIOURS = ("answer", "die", "hang", "memory")
+_LEFT_OUT = (
+    "test",
+    "idlelib",
+    "tkinter",
+    "lib2to3",
+    "ensurepip",
+    "site-packages",
+    "dist-packages",
+    "__pycache__",
+)
+
+
+def push(registry: RegistrySettings, engine_url: str, *, docker_config: Path) -> dict[str, str]:
+    """The digest of the image of each behaviour, pushed as HOST:PORT/stub/BEHAVIOUR; not left on the engine."""
+    layer = _layer()
+    digests = {}
+    for behaviour in BEHAVIOURS:
+        name = f"{registry.address}/stub/{behaviour}:1"
+        command = ["import", "--change", f"ENV STUB={behaviour}", "--change", "USER 65534:65534", "-", name]
+        _docker(engine_url, command, docker_config, said=layer)
+        _docker(engine_url, ["push", "-q", name], docker_config)
+        told = _docker(engine_url, ["inspect", "--format", "{{index .RepoDigests 0}}", name], docker_config)
+        digests[behaviour] = told.decode().strip().rpartition("@")[2]
+        _docker(engine_url, ["rmi", "-f", name], docker_config)
+    return digests
+
+
+def _docker(engine_url: str, command: list[str], config: Path, *, said: bytes | None = None) -> bytes:
+    done = subprocess.run(
+        ["docker", "--config", str(config), "--host", engine_url, *command], input=said, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def _layer() -> bytes:
+    python = Path(sys.executable).resolve()
+    library = Path(sysconfig.get_path("stdlib"))
+    told = subprocess.run(["ldd", python], capture_output=True, text=True, check=True).stdout
+    files = {python, *map(Path, re.findall(r"(/\S+) \(0x", told))}
+    files |= {
+        path
+        for path in library.rglob("*")
+        if path.is_file() and not set(path.relative_to(library).parts) & set(_LEFT_OUT)
+    }
+    start = f"#!{python}\n{Path(__file__).with_name('stub_server.py').read_text()}".encode()
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
+        for path in sorted(files):
+            _add(tar, str(path), path.read_bytes(), path.stat().st_mode & 0o755)
+        _add(tar, "/opt/hub-ext/start", start, 0o755)
+        for folder in ("tmp", "run", "data", "project", "home/jovyan", "etc"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(entry)
+    return packed.getvalue()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name.lstrip("/"))
+    entry.size, entry.mode = len(content), mode
+    tar.addfile(entry, io.BytesIO(content))

@@ -1,0 +1,40 @@
+"""/opt/hub-ext/start of the stub image: stands for a notebook server where none is needed.
+
+What it does is said by the image's environment variable STUB: "answer", "die", "hang" or "memory".
+"""
+
+import os
+import signal
+import socket
+import sys
+import time
+
+
+def main() -> None:
+    behaviour = os.environ.get("STUB", "answer")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if behaviour == "die":
+        print("the stub says why: nothing works", flush=True)
+        sys.exit(3)
+    if behaviour == "memory":
+        held = []
+        while True:
+            held.append(b"x" * 2**24)
+    if behaviour == "hang":
+        time.sleep(3600)
+    server = socket.create_server(("0.0.0.0", 8888))
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            request = connection.recv(65536)
+            path = request.split()[1].decode() if len(request.split()) > 1 else ""
+            # A person who ends the server from inside.
+            if path.endswith("/exit"):
+                os._exit(7)
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-JupyterHub-Version: 6.1.1\r\n"
+                b"Connection: close\r\n\r\n{}"
+            )
+
+
+main()
