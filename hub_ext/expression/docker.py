@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub_ext.expression.differences import differences
 from hub_ext.model import LaunchPlan
+
+__all__ = ["ContainerSettings", "create_arguments", "differences"]
 
 HOME = "/home/jovyan"
 PROJECT = "/project"
@@ -42,7 +45,8 @@ DENIED_ENV = (
 
 RUN_BYTES = 16 * 1024**2
 LOG_FILES = 2
-OPEN_FILES = 65536
+# Below the usual hard limits: an engine without the right to raise limits can only lower its own.
+OPEN_FILES = 16384
 
 
 @dataclass(frozen=True, slots=True)
