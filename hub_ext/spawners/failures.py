@@ -39,7 +39,10 @@ CAUSES = {
     "stopped": "The server was stopped while it started.",
 }
 _CLASSES: tuple[tuple[type[HubExtError], str], ...] = (
-    (EngineUnreachable, "The engine that runs the servers does not answer. Servers that run are not affected."),
+    (
+        EngineUnreachable,
+        "The engine that runs the servers does not answer. Servers that run are not affected.",
+    ),
     (ImageUnavailable, "The environment could not be fetched."),
     (PlanMismatch, CAUSES["plan-mismatch"]),
     (EngineError, "The engine that runs the servers failed."),

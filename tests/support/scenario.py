@@ -1,4 +1,4 @@
-"""A small site with everything that a launch rests on: two people, two projects, three datasets, stub images."""
+"""A small site with all that a launch rests on: two people, two projects, three datasets, stub images."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _LEFT_OUT = (
 
 
 def push(registry: RegistrySettings, engine_url: str, *, docker_config: Path) -> dict[str, str]:
-    """The digest of the image of each behaviour, pushed as HOST:PORT/stub/BEHAVIOUR; not left on the engine."""
+    """The digest of each behaviour's image, pushed as HOST:PORT/stub/BEHAVIOUR; not left on the engine."""
     layer = _layer()
     digests = {}
     for behaviour in BEHAVIOURS:

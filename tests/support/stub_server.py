@@ -22,7 +22,7 @@ def main() -> None:
             held.append(b"x" * 2**24)
     if behaviour == "hang":
         time.sleep(3600)
-    server = socket.create_server(("0.0.0.0", 8888))
+    server = socket.create_server(("", 8888))
     while True:
         connection, _ = server.accept()
         with connection:

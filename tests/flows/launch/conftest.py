@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +28,11 @@ def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> dic
 
 
 @pytest.fixture(scope="session")
-def launch_settings(
-    stubs: dict[str, str], settings: Settings, registry: RegistrySettings
-) -> Iterator[Settings]:
+def launch_settings(stubs: dict[str, str], settings: Settings, registry: RegistrySettings) -> Settings:
     """The run's settings with short times, and the stub as the image that volumes are seeded from."""
     repository = f"{registry.address}/stub/answer"
     asyncio.run(_pull(settings, repository, stubs["answer"]))
-    yield replace(
+    return replace(
         settings,
         seed_image=f"{repository}@{stubs['answer']}",
         start_seconds=START_SECONDS,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from dataclasses import replace
 
 import pytest
 
+from hub_ext.adapters import notebook_server
 from hub_ext.adapters.store import exposures, launches, leases, volumes
 from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed
 from hub_ext.flows import launch as flow
@@ -26,8 +26,7 @@ async def test_a_server_from_click_to_end(scenario: Scenario) -> None:
     told: list[Step] = []
     started = await scenario.start(plan, tell=told.append)
 
-    with urllib.request.urlopen(f"http://{started.address}:{started.port}/user/ada/api", timeout=5) as answer:
-        assert answer.status == 200
+    assert await notebook_server.answers(started.address, "/user/ada/api")
     launch = stored(scenario, plan)
     assert (launch.state, launch.container_id) == (LaunchState.RUNNING, started.container_id)
     assert await flow.poll(scenario.site, plan.launch_id) is None
@@ -149,8 +148,7 @@ async def test_an_image_that_the_registry_lost_fails_the_launch(scenario: Scenar
 async def test_a_server_that_ends_by_itself_is_released_with_its_exit_status(scenario: Scenario) -> None:
     plan = await scenario.admitted()
     started = await scenario.start(plan)
-    with pytest.raises(OSError, match=r".*"):
-        urllib.request.urlopen(f"http://{started.address}:8888/exit", timeout=5)
+    assert not await notebook_server.answers(started.address, "/exit")
     for _ in range(50):
         if (status := await flow.poll(scenario.site, plan.launch_id)) is not None:
             break

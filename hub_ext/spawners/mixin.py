@@ -1,0 +1,238 @@
+"""What our spawners share: the request gathered on the event loop, the flow called, a "no" made the Hub's.
+
+The parent's `start`, `stop` and `poll` are not called: they re-read options, re-render names, wait for one
+thread that everybody shares, and take an engine's failure for "gone".
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from traitlets import Unicode, default
+
+from hub_ext.errors import HubExtError
+from hub_ext.flows import launch as flow
+from hub_ext.flows.site import Site, new_id
+from hub_ext.model import (
+    Actor,
+    ActorKind,
+    LaunchPlan,
+    LaunchRequest,
+    Person,
+    Reason,
+    ReasonCode,
+    Refusal,
+    StopReason,
+)
+from hub_ext.spawners import form, options, pages
+from hub_ext.spawners.failures import Failed, OnlyPrefill, Refused
+from hub_ext.spawners.hub_site import hub_site
+from hub_ext.spawners.progress import Progress
+
+COMMAND = ("/opt/hub-ext/start", "jupyterhub-singleuser")
+SPAWNER = Actor(ActorKind.SERVICE, "spawner")
+
+
+@dataclass
+class Asked:
+    """What the request that is being answered asks for, so that the form shown with a refusal holds it.
+
+    The Hub asks the default server's spawner for that form, also when a named server was refused.
+    """
+
+    server_name: str
+    options: dict[str, Any]
+    language: str = ""
+
+
+_asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
+
+
+class CuratedMixin:
+    """For a class of JupyterHub's spawners. `launch_id` is the launch that this server is, or ""."""
+
+    launch_id = Unicode("")
+
+    # --- defaults that the Hub's own time limits and counters must not spoil -------------------------
+
+    @default("start_timeout")
+    def _default_start_timeout(self) -> int:
+        # Time limits are the flow's, per phase; waiting in line is not failing.
+        return 24 * 3600
+
+    @default("http_timeout")
+    def _default_http_timeout(self) -> int:
+        # Servers answer when start() returns. At the Hub's own start, a busy machine must not lose them.
+        return 120
+
+    @default("consecutive_failure_limit")
+    def _default_consecutive_failure_limit(self) -> int:
+        return 0  # an engine that is down must not take the Hub along
+
+    @default("apply_user_options")
+    def _default_apply_user_options(self) -> Any:
+        return lambda spawner, user_options: None  # start() does; without this the Hub warns
+
+    # --- the form and its answers --------------------------------------------------------------------
+
+    async def get_options_form(self) -> str:
+        """The form with what this person could start now, in their language."""
+        asked = _asked.get()
+        person = await self._person()
+        return await form.render(
+            self.site,
+            person,
+            groups=await self._groups(),
+            server_name=asked.server_name if asked else self.name,
+            wanted=asked.options if asked else None,
+            language=asked.language if asked and asked.language else self._language(person),
+        )
+
+    def run_options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
+        """The form as options; `start()` judges them."""
+        made = options.from_form(form_data)
+        _asked.set(Asked(self.name, made))
+        return made
+
+    def options_from_query(self, query_data: dict[str, list[str]]) -> dict[str, Any]:
+        """Always raises OnlyPrefill: a link fills the form in, a person starts the server."""
+        _asked.set(Asked(self.name, options.from_form(query_data)))
+        raise OnlyPrefill
+
+    # --- a server's life -----------------------------------------------------------------------------
+
+    async def start(self) -> str:
+        """The server's URL once it answers. Raises Refused or Failed."""
+        self.launch_id = new_id("lau")
+        self._progress = Progress()
+        language = self._language(None)
+        try:
+            person = await self._person()
+            language = self._language(person)
+            plan = await self._admit(person)
+            if isinstance(plan, Refusal):
+                raise Refused(plan, language)
+            self.plan = plan
+            started = await flow.start(
+                self.site,
+                plan,
+                command=COMMAND,
+                env=self.get_env(),
+                probe_path=f"{self.server.base_url}api",
+                tell=self._progress.tell,
+            )
+        except HubExtError as error:
+            raise Failed(error, self.launch_id, language) from error
+        finally:
+            self._progress.end()
+        return f"http://{started.address}:{started.port}"
+
+    async def stop(self, now: bool = False) -> None:
+        """Stops the server. Raises EngineError; the reconciler finishes then."""
+        # Callbacks are hung up once a server was seen up: without them the Hub itself gives up on it.
+        reason = StopReason.PERSON if self._callbacks else StopReason.NO_ANSWER
+        person = await self._person() if reason is StopReason.PERSON else None
+        actor = Actor(ActorKind.PERSON, person.id) if person else SPAWNER
+        await flow.stop(self.site, self.launch_id, reason, actor)
+
+    async def poll(self) -> int | None:
+        """None while it runs and whenever the engine fails; its exit status once it has ended for sure."""
+        return await flow.poll(self.site, self.launch_id)
+
+    async def run_post_stop_hook(self) -> None:
+        """Lets go of the launch's resources: the Hub comes here also where it skips stop()."""
+        await flow.release(self.site, self.launch_id)
+        hook = super().run_post_stop_hook()  # type: ignore[misc]
+        if hook is not None:
+            await hook
+
+    async def progress(self) -> AsyncIterator[dict[str, object]]:
+        """Steps of the start, in the language of whoever started it."""
+        async for event in self._progress.events(self._language(None)):
+            yield event
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The launch that this server is, as the Hub kept it."""
+        self.launch_id = str(state.get("launch_id", ""))
+
+    def get_state(self) -> dict[str, Any]:
+        """What the Hub keeps: the launch's id, by which everything else is found."""
+        return {"launch_id": self.launch_id} if self.launch_id else {}
+
+    def clear_state(self) -> None:
+        """The server is no launch any more."""
+        self.launch_id = ""
+
+    def get_env(self) -> dict[str, str]:
+        """The Hub's variables, with the plan's limits and page, and no image that the parent would name."""
+        env = super().get_env()  # type: ignore[misc]
+        env.pop("JUPYTER_IMAGE_SPEC", None)
+        env["JUPYTERHUB_DEFAULT_URL"] = self.plan.start_url
+        env["MEM_LIMIT"] = str(self.plan.mem_bytes)
+        env["CPU_LIMIT"] = str(self.plan.cpus)
+        return {key: str(value) for key, value in env.items() if value is not None}
+
+    # --- for the home page ---------------------------------------------------------------------------
+
+    async def last_session(self, server_name: str, language: str) -> dict[str, Any] | None:
+        """What the home page shows of the newest launch of that server; None: nothing, or unknown."""
+        try:
+            person = await self._person()
+            return await form.last_session(self.site, person, server_name, language) if person else None
+        except HubExtError as error:
+            self.log.error("No last session for %s: %s", self.user.name, error)
+            return None
+
+    # --- on the event loop ---------------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """The one Site of this Hub."""
+        return hub_site()
+
+    async def _admit(self, person: Person | None) -> LaunchPlan | Refusal:
+        if person is None:
+            refusal = Refusal((Reason(ReasonCode.PERSON_UNKNOWN),))
+            await flow.record_refusal(self.site, self.launch_id, SPAWNER, refusal)
+            return refusal
+        actor = self._actor(person)
+        groups = await self._groups()
+        request = await self._request(person, groups)
+        if isinstance(request, Refusal):
+            await flow.record_refusal(self.site, self.launch_id, actor, request)
+            return request
+        return await flow.admit(self.site, request, actor, groups=groups)
+
+    async def _request(self, person: Person, groups: frozenset[str] | None) -> LaunchRequest | Refusal:
+        asked = self.user_options
+        if not asked:
+            asked = await form.default_options(self.site, person, groups, self.name)
+        return options.parse(asked, launch_id=self.launch_id, person_id=person.id, server_name=self.name)
+
+    async def _person(self) -> Person | None:
+        identity = self.authenticator.identity(self.user.name, await self.user.get_auth_state())
+        return await flow.find_person(self.site, *identity) if identity else None
+
+    async def _groups(self) -> frozenset[str] | None:
+        held = frozenset(group.name for group in self.user.groups)
+        known: frozenset[str] | None = self.authenticator.known_groups(held, await self.user.get_auth_state())
+        return known
+
+    def _actor(self, person: Person) -> Actor:
+        """The person; a service that starts a server for them is named as such."""
+        requester = getattr(self.handler, "current_user", None)
+        if requester is not None and getattr(requester, "kind", "user") == "service":
+            return Actor(ActorKind.SERVICE, str(requester.name), on_behalf=person.id)
+        return Actor(ActorKind.PERSON, person.id)
+
+    def _language(self, person: Person | None) -> str:
+        request = getattr(self.handler, "request", None)
+        if request is not None:
+            self._spoken = pages.request_language(request, person.language if person else "en")
+            asked = _asked.get()
+            if asked:  # the same object in the task that renders the form
+                asked.language = self._spoken
+        return getattr(self, "_spoken", person.language if person else "en")
