@@ -65,7 +65,7 @@ class CuratedIdleCuller(IdleCuller):
         token = os.environ["JUPYTERHUB_API_TOKEN"]
         async with HubApi(self.url, token) as hub:
             verdicts = await cull.judge(site, await hub.servers(), await hub.kernels())
-        doomed = await cull.announce(site, verdicts)
+        doomed = await cull.announce_culls(site, verdicts)
         if not doomed:
             return
 
