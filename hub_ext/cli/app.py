@@ -48,7 +48,7 @@ from traitlets.config import Application
 
 from hub_ext import __version__
 from hub_ext.cli import dates, output
-from hub_ext.cli.parsing import Argument, UsageError, build_parser, description
+from hub_ext.cli.parsing import Argument, UsageError, description, parse
 from hub_ext.config import CONFIG_VARIABLE, load_settings
 from hub_ext.errors import HubExtError, InputError, SettingsError
 from hub_ext.model import Actor, ActorKind
@@ -65,7 +65,7 @@ DEFAULT_CONFIG = ".state/hub_ext_config.py"
 
 # noun, module.Class, what it is about. The order is that of `hub-ext --help`.
 NOUNS: tuple[Word, ...] = (
-    ("setup", "hub_ext.cli.setup.Setup", "prepare this machine and the instance"),
+    ("setup", "hub_ext.cli.setup.command.Setup", "prepare this machine and the instance"),
     ("run", "hub_ext.cli.run.Run", "start the instance in the foreground"),
     ("doctor", "hub_ext.cli.doctor.Doctor", "check everything, and say what to do about it"),
     ("catalogue", "hub_ext.cli.catalogue.Catalogue", "curated images: add, publish, deprecate, retire"),
@@ -187,14 +187,12 @@ class Command(Base):
 
     def parse_command_line(self, argv: list[str] | None = None) -> None:
         """Set the traits and arguments. Raises UsageError."""
-        parsed = build_parser(self.typed, type(self)).parse_intermixed_args(list(argv or ()))
+        options, self._values = parse(self.typed, type(self), list(argv or ()))
         try:
-            for name in self.traits(option=lambda tag: tag is not None):
-                if hasattr(parsed, name):
-                    setattr(self, name, getattr(parsed, name))
+            for name, value in options.items():
+                setattr(self, name, value)
         except TraitError as error:
             raise UsageError(str(error), self.typed) from error
-        self._values = {known.name: getattr(parsed, known.key) for known in self.arguments}
         if self.debug:
             self.log_level = "DEBUG"
 
