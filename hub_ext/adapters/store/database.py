@@ -113,12 +113,18 @@ def _engine(url: str, wait_seconds: float) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     settings = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c timezone=UTC"
-    return create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": int(wait_seconds) or 1, "options": settings},
-        pool_pre_ping=True,
-        **options,
-    )
+    try:
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            connect_args={"connect_timeout": int(wait_seconds) or 1, "options": settings},
+            pool_pre_ping=True,
+            **options,
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "The store's URL names PostgreSQL, and its driver psycopg is not installed.",
+            advice="Install hub-ext[postgresql].",
+        ) from error
 
 
 def _parsed(url: str) -> URL:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -146,6 +147,12 @@ def test_bad_urls(url: str, said: str) -> None:
         Store.open(url, wait_seconds=2)
     assert raised.value.advice
     assert "s3cret" not in str(raised.value)
+
+
+def test_postgresql_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(StoreError, match=r"hub-ext\[postgresql\]"):
+        Store.open("postgresql://localhost/db")
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
