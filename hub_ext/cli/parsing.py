@@ -33,11 +33,6 @@ class Argument:
     optional: bool = False
     many: bool = False
 
-    @property
-    def key(self) -> str:
-        """Its name in the parsed result, which no trait can have."""
-        return f"argument {self.name}"
-
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -53,30 +48,70 @@ def description(command: type) -> str:
     return inspect.cleandoc(command.__doc__ or "")
 
 
-def build_parser(typed: str, command: Any) -> argparse.ArgumentParser:
-    """The parser of one command class: its arguments, its own options first, then the common ones."""
-    examples = textwrap.indent(textwrap.dedent(str(command.examples or "")).strip(), "  ")
+def parse(typed: str, command: Any, argv: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The traits and the arguments that were typed, in any order; behind "--" everything is an argument.
+
+    Raises UsageError; -h prints the help and exits.
+    """
+    place = argv.index("--") if "--" in argv else len(argv)
+    options, words = _build(typed, command).parse_known_args(argv[:place])
+    for word in words:
+        if word.startswith("-") and word != "-":
+            raise UsageError(f"{typed}: there is no option {word.partition('=')[0]}.", typed)
+    return vars(options), _arguments(typed, command.arguments, [*words, *argv[place + 1 :]])
+
+
+def _arguments(typed: str, known: tuple[Argument, ...], words: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for argument in known:
+        if not words and not argument.optional:
+            raise UsageError(f"{typed}: {argument.name} is missing.", typed)
+        if argument.many:
+            values[argument.name], words = words, []
+        else:
+            values[argument.name], words = (words[0], words[1:]) if words else (None, words)
+    if words:
+        raise UsageError(f"{typed}: {words[0]!r} is too much.", typed)
+    return values
+
+
+def _build(typed: str, command: Any) -> argparse.ArgumentParser:
+    """The parser of a command's options; arguments are only in its help."""
     parser = _Parser(
         prog=typed,
         usage=_usage(typed, command),
         description=description(command),
-        epilog=f"examples:\n{examples}" if examples else None,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
-            prog, max_help_position=32, width=100
-        ),
+        epilog=_examples(command),
+        formatter_class=_formatter,
         allow_abbrev=False,
         add_help=False,
     )
-    for known in command.arguments:
-        nargs = "+" if known.many else "?" if known.optional else None
-        parser.add_argument(known.key, metavar=known.name, help=known.help, nargs=nargs)
     traits = command.class_traits(option=lambda tag: tag is not None)
     own, common = parser.add_argument_group("options"), parser.add_argument_group("common options")
     in_order = [name for kind in reversed(command.mro()) for name in vars(kind) if name in traits]
     for name in dict.fromkeys(in_order):
         _add(common if traits[name].metadata.get("common") else own, name, traits[name])
-    common.add_argument("-h", "--help", action="help", help="Show this.")
+    common.add_argument("-h", "--help", action=_Help, arguments=command.arguments, help="Show this.")
     return parser
+
+
+class _Help(argparse.Action):
+    """Prints the help, with the arguments that the parser itself does not know."""
+
+    def __init__(self, *, arguments: tuple[Argument, ...], **common: Any) -> None:
+        super().__init__(nargs=0, default=argparse.SUPPRESS, **common)
+        self.arguments = arguments
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        for known in self.arguments:
+            parser.add_argument(known.name, help=known.help)
+        parser.print_help()
+        parser.exit()
+
+
+def _examples(command: Any) -> str | None:
+    examples = textwrap.indent(textwrap.dedent(str(command.examples or "")).strip(), "  ")
+    return f"examples:\n{examples}" if examples else None
 
 
 def _usage(typed: str, command: Any) -> str:

@@ -1,0 +1,259 @@
+"""`hub-ext catalogue` as an operator types it, against the real registry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub_ext.adapters.registry import machine_platform
+from hub_ext.adapters.store import audit
+from hub_ext.cli.app import host_user, main
+from hub_ext.config import load_settings
+from hub_ext.flows import projects
+from hub_ext.flows.site import open_site
+from hub_ext.model import Actor, ActorKind, AuditEvent, Localised, Verb
+from hub_ext.policy.catalogue import START
+from tests.support.certificates import Authority
+from tests.support.registry import LiveRegistry, free_port, live_registry
+
+TITLES = ("--title-en", "Python for health", "--title-fr", "Python pour la santé")
+ADD = ("add", "python", "--path", "hub-ext/python", "--tag", "1", *TITLES)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRegistry]:
+    folder = tmp_path_factory.mktemp("registry")
+    with live_registry(folder / "registry", Authority(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def push(live: LiveRegistry) -> Callable[..., str]:
+    def pushing(layer: bytes, **config: Any) -> str:
+        return live.push_image(
+            "hub-ext/python",
+            "1",
+            architecture=machine_platform().architecture,
+            config={"Cmd": [START, "jupyterhub-singleuser"], "User": "65534"} | config,
+            layer=layer,
+        )
+
+    return pushing
+
+
+@pytest.fixture
+def config(tmp_path: Path, live: LiveRegistry, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings file of an empty site, named as HUB_EXT_CONFIG."""
+    known = live.settings
+    path = tmp_path / "hub_ext_config.py"
+    registry = {"address": known.address, "ca_file": str(known.ca_file), "auth_file": str(known.auth_file)}
+    path.write_text(
+        f"c.HubExt.state_dir = {str(tmp_path)!r}\nc.HubExt.registries = {{'main': {registry!r}}}\n"
+    )
+    monkeypatch.setenv("HUB_EXT_CONFIG", str(path))
+    site = open_site(load_settings())
+    actor = Actor(ActorKind.HOST_USER, "test")
+    projects.add_project(site, actor, "onco", Localised("Onco", "Onco"))
+    site.close()
+    return path
+
+
+class Terminal:
+    """Types `hub-ext catalogue …` and remembers what was said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *words: str) -> int:
+        status = main(["catalogue", *words])
+        self.out, self.err = self.capsys.readouterr()
+        assert "Traceback" not in self.err
+        return status
+
+    def json(self, *words: str) -> Any:
+        assert self(*words, "--json") == 0, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def typed(config: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(capsys)
+
+
+def last_event(config: Path) -> AuditEvent:
+    site = open_site(load_settings(str(config)))
+    with site.store.reading() as tx:
+        assert audit.verify(tx).ok
+        event = audit.listing(tx)[-1]
+    site.close()
+    return event
+
+
+def test_a_moved_tag_changes_nothing_until_somebody_publishes_it(
+    typed: Terminal, push: Callable[..., str]
+) -> None:
+    first = push(b"first")
+    assert typed(*ADD) == 0
+    assert f"python is a draft; revision 1 is {first}." in typed.out
+    assert "Reading hub-ext/python:1" in typed.err
+    assert typed("publish", "python") == 0
+    assert typed.out == "python now launches revision 1.\n"
+
+    second = push(b"second")
+    assert typed("refresh", "python") == 0
+    assert f"the tag 1 has moved; revision 2 is {second}" in typed.out
+    assert "python still launches revision 1" in typed.out
+    shown = typed.json("show", "python")
+    assert (shown["entry"]["revision"], shown["entry"]["state"]) == (1, "published")
+    assert [known["digest"] for known in shown["revisions"]] == [second, first]
+    assert [bool(known["published"]) for known in shown["revisions"]] == [False, True]
+
+    assert typed("publish", "python") == 0
+    assert typed.json("show", "python")["entry"]["revision"] == 2
+    assert typed("refresh", "--all") == 0
+    assert "is at revision 2, as known" in typed.out
+    assert typed("rollback", "python") == 0
+    assert typed.out == "python launches revision 1 again.\n"
+
+
+def test_everything_that_can_be_said_of_an_entry(
+    typed: Terminal, push: Callable[..., str], config: Path
+) -> None:
+    push(b"about")
+    words = (
+        *("--description-en", "With pandas", "--description-fr", "Avec pandas", "--project", "onco"),
+        *("--max-cpus", "2", "--max-mem", "4G", "--max-gpus", "1", "--max-idle", "600", "--needs-gpu"),
+        *("--interface", "jupyterlab", "--start-url", "/lab/tree/a.ipynb", "--registry", "main"),
+    )
+    entry = typed.json(*ADD, *words)["entry"]
+    assert entry["title"] == {"en": "Python for health", "fr": "Python pour la santé"}
+    assert entry["description"] == {"en": "With pandas", "fr": "Avec pandas"}
+    assert entry["ceilings"] == {"cpus": 2.0, "mem_bytes": 4 * 1024**3, "gpus": 1, "idle_seconds": 600}
+    assert (entry["projects"], entry["needs_gpu"]) == (["onco"], True)
+    assert (entry["start_url"], entry["alias"], entry["tag"]) == ("/lab/tree/a.ipynb", "main", "1")
+    event = last_event(config)
+    assert (event.verb, event.actor) == (Verb.IMAGE_ADDED, Actor(ActorKind.HOST_USER, host_user()))
+
+    changed = typed.json(
+        *("change", "python", "--title-fr", "Python, santé", "--all-projects", "--no-gpu", "--tag", "2"),
+        *("--max-mem", "8G", "--expected-version", "1"),
+    )
+    assert changed["title"] == {"en": "Python for health", "fr": "Python, santé"}
+    assert (changed["projects"], changed["needs_gpu"], changed["tag"]) == ([], False, "2")
+    assert changed["ceilings"] == entry["ceilings"] | {"mem_bytes": 8 * 1024**3}
+    assert typed("change", "python", "--tag", "3", "--expected-version", "1") == 1
+    assert "was changed by somebody else meanwhile." in typed.err
+
+
+def test_list_and_show_for_people(typed: Terminal, push: Callable[..., str]) -> None:
+    assert typed("list") == 0
+    assert "The catalogue is empty." in typed.out
+    digest = push(b"list")
+    typed(*ADD, "--project", "onco")
+    typed("publish", "python")
+    assert typed("list") == 0
+    header, row = typed.out.splitlines()
+    assert header.split() == ["ENTRY", "TITLE", "STATE", "REVISION", "IMAGE", "PROJECTS", "SUCCESSOR"]
+    assert row.split("  ")[0] == "python"
+    assert "published" in row
+    assert "main/hub-ext/python:1" in row
+    assert typed("show", "python") == 0
+    assert "titre" in typed.out
+    assert "Python pour la santé" in typed.out
+    revision = next(line for line in typed.out.splitlines() if line.startswith("revision 1"))
+    assert digest in revision
+    assert "launched now" in revision
+    assert [known["slug"] for known in typed.json("list", "--state", "draft")] == []
+    assert typed.json("list", "--project", "cardio") == []
+    assert typed("list", "--state", "odd") == 2
+
+
+def test_a_bad_image_is_refused_with_every_reason(typed: Terminal, push: Callable[..., str]) -> None:
+    push(b"bad", Volumes={"/x": {}}, Cmd=["sh"], Healthcheck={"Test": ["CMD", "x"]})
+    assert typed(*ADD) == 0
+    assert "! The image declares volumes (/x)" in typed.out
+    assert "- The image's health check is turned off." in typed.out
+    assert typed("check", "python") == 1
+    assert "It cannot be published." in typed.out
+    assert typed("publish", "python") == 1
+    assert typed.out == ""
+    assert "The image declares volumes (/x)" in typed.err
+    assert "does not say that it starts as hub-ext needs it" in typed.err
+    assert "health check" not in typed.err
+    assert typed("publish", "python", "--json") == 1
+    refused = json.loads(typed.out)
+    assert [known["code"] for known in refused["refused"]] == ["volumes", "contract-missing"]
+    push(b"mended")
+    assert typed("check", "python") == 0
+    assert "It can be published." in typed.out
+
+
+def test_the_end_of_an_entry(typed: Terminal, push: Callable[..., str], config: Path) -> None:
+    push(b"end")
+    typed(*ADD)
+    assert typed("deprecate", "python") == 1
+    assert "python is a draft" in typed.err
+    typed("publish", "python")
+    assert typed("deprecate", "python", "--successor", "python") == 1
+    assert "cannot follow itself" in typed.err
+    assert typed("deprecate", "python", "--why", "old") == 0
+    assert typed.out == "python is deprecated; it still launches.\n"
+    assert typed("retire", "python") == 2
+    assert typed("retire", "python", "--why", "defect") == 0
+    assert last_event(config).verb is Verb.IMAGE_RETIRED
+    assert typed("rollback", "python") == 1
+    assert "python is retired. Publish it again" in typed.err
+    assert typed("publish", "python", "--revision", "1") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (("show", "nobody"), 1, "There is no image 'nobody'."),
+        (("publish", "nobody"), 1, "There is no image 'nobody'."),
+        (("refresh",), 2, "Name an entry, or say --all."),
+        (("refresh", "python", "--all"), 2, "Name an entry, or say --all."),
+        (ADD[:-4], 2, "--title-en"),
+        ((*ADD, "--max-mem", "lots"), 1, "'lots' is not a size."),
+        ((*ADD, "--registry", "other"), 1, "There is no registry 'other'."),
+        ((*ADD, "--interface", "rstudio"), 2, "invalid choice"),
+        ((*ADD, "--tag", "absent"), 1, "in the registry."),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    typed: Terminal, words: tuple[str, ...], status: int, sentence: str
+) -> None:
+    assert typed(*words) == status
+    assert sentence in typed.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("address", None, "cannot be reached."),
+        ("auth_file", "wrong", "The registry refused our credentials for"),
+        ("auth_file", "open", "is open to others (mode 644)."),
+        ("ca_file", "other", "is refused:"),
+    ],
+)
+def test_a_registry_that_fails_is_one_sentence_with_the_setting(
+    typed: Terminal, config: Path, tmp_path: Path, setting: str, value: str | None, sentence: str
+) -> None:
+    path = tmp_path / "other"
+    if value == "other":
+        path = Authority(tmp_path).ca_file
+    else:
+        path.write_text('{"username": "curator", "password": "wrong"}')
+        path.chmod(0o644 if value == "open" else 0o600)
+    told = f"localhost:{free_port()}" if value is None else str(path)
+    with config.open("a") as file:
+        file.write(f"c.HubExt.registries['main'][{setting!r}] = {told!r}\n")
+    assert typed(*ADD) == 1
+    assert sentence in typed.err
+    assert "c.HubExt.registries['main']" in typed.err or "chmod 600" in typed.err
+    assert len(typed.err.strip().splitlines()) == 3  # progress, the fact, the advice
