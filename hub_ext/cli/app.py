@@ -280,9 +280,9 @@ class Command(Base):
             print(output.record(pairs))
 
     def refused(self, sentences: Sequence[str], value: Any = None) -> int:
-        """Say every reason of an expected "no"; returns the status to return from `run`."""
+        """Say every reason of an expected "no" (with --json the value too); the status for `run` to return."""
         if self.json:
-            output.print_json({"refused": list(sentences) if value is None else value})
+            output.print_json({"refused": list(sentences)} if value is None else value)
         output.complain(*sentences)
         return 1
 

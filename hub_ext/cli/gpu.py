@@ -92,8 +92,8 @@ class Refresh(Command):
 class Gpu(Noun):
     """GPUs of this node, and the launches that hold them."""
 
-    subcommands = {
-        "list": (List, "every share, and who holds it"),
-        "refresh": (Refresh, "look at the machine again"),
-    }
+    verbs = (
+        ("list", List, "every share, and who holds it"),
+        ("refresh", Refresh, "look at the machine again"),
+    )
     examples = "hub-ext gpu list"
