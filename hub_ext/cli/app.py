@@ -280,7 +280,7 @@ class Command(Base):
             print(output.record(pairs))
 
     def refused(self, sentences: Sequence[str], value: Any = None) -> int:
-        """Say every reason of an expected "no" (with --json the value too); the status for `run` to return."""
+        """Say every reason of an expected "no" (with --json the value); the status to return."""
         if self.json:
             output.print_json({"refused": list(sentences)} if value is None else value)
         output.complain(*sentences)
