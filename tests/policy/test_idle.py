@@ -1,0 +1,135 @@
+"""Keep, warn or cull: what is unknown or busy is never idle, and the end of a right always ends the session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub_ext.model import Reason, ReasonCode, StopReason
+from hub_ext.policy.idle import IDLE_CPU_SHARE, Cull, IdleFacts, Keep, Kernel, Warn, brake, decide
+
+NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
+HOUR = 3600
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+QUIET = IdleFacts(
+    now=NOW,
+    started=ago(10 * HOUR),
+    last_activity=ago(3 * HOUR),
+    kernels=(Kernel("idle", last_activity=ago(3 * HOUR)),),
+    cpu_share=0.0,
+    idle_seconds=2 * HOUR,
+    busy_ceiling_seconds=48 * HOUR,
+)
+BUSY = replace(QUIET, kernels=(Kernel("busy", busy_since=ago(5 * HOUR)),))
+
+moments = st.integers(-10 * HOUR, 100 * HOUR).map(ago)
+kernels = st.builds(
+    Kernel,
+    state=st.sampled_from(["busy", "idle", "starting", "unknown"]),
+    busy_since=st.none() | moments,
+    last_activity=st.none() | moments,
+)
+facts_of_any_server = st.builds(
+    IdleFacts,
+    now=st.just(NOW),
+    started=st.none() | moments,
+    last_activity=st.none() | moments,
+    kernels=st.none() | st.lists(kernels, max_size=3).map(tuple),
+    cpu_share=st.none() | st.floats(0, 4),
+    idle_seconds=st.integers(60, 24 * HOUR),
+    busy_ceiling_seconds=st.integers(60, 100 * HOUR),
+)
+
+
+def test_a_server_that_was_quiet_beyond_its_limit_is_stopped():
+    assert decide(QUIET) == Cull(StopReason.IDLE)
+
+
+def test_a_server_without_any_kernel_is_idle_too():
+    assert decide(replace(QUIET, kernels=())) == Cull(StopReason.IDLE)
+
+
+def test_before_the_limit_comes_a_warning_that_says_when():
+    facts = replace(QUIET, last_activity=ago(1.9 * HOUR), kernels=())
+    assert decide(facts) == Warn(StopReason.IDLE, ago(1.9 * HOUR) + timedelta(hours=2))
+    assert decide(replace(facts, last_activity=ago(HOUR))) == Keep()
+
+
+def test_a_busy_kernel_is_not_idle_however_silent():
+    assert decide(BUSY) == Keep()
+
+
+def test_one_busy_kernel_keeps_the_idle_ones():
+    assert decide(replace(BUSY, kernels=(*BUSY.kernels, *QUIET.kernels))) == Keep()
+
+
+def test_busy_beyond_the_ceiling_is_stopped():
+    facts = replace(BUSY, kernels=(Kernel("busy", busy_since=ago(48 * HOUR)),))
+    assert decide(facts) == Cull(StopReason.BUSY_CEILING)
+    assert decide(replace(facts, busy_ceiling_seconds=49 * HOUR)) == Warn(StopReason.BUSY_CEILING, ago(-HOUR))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"kernels": None},
+        {"last_activity": None},
+        {"cpu_share": IDLE_CPU_SHARE},
+        {"last_activity": ago(-HOUR)},
+        {"started": ago(-HOUR)},
+        {"kernels": (Kernel("idle", last_activity=ago(-HOUR)),)},
+        {"kernels": (Kernel("busy"),)},
+    ],
+    ids=[
+        "no report",
+        "no activity",
+        "uses the CPU",
+        "activity ahead",
+        "start ahead",
+        "kernel ahead",
+        "since?",
+    ],
+)
+def test_what_is_unknown_or_impossible_is_never_idle(unknown: dict):
+    assert decide(replace(QUIET, **unknown)) == Keep()
+
+
+@given(facts=facts_of_any_server)
+def test_the_end_of_a_right_ends_every_session(facts: IdleFacts):
+    ended = replace(facts, rights=(Reason(ReasonCode.GRANT_REVOKED, "mri"),))
+    assert decide(ended) == Cull(StopReason.RIGHT_ENDED)
+    assert decide(replace(facts, expires_at=NOW)) == Cull(StopReason.RIGHT_ENDED)
+
+
+@given(facts=facts_of_any_server)
+def test_nobody_is_culled_within_the_limit_of_any_sign_of_life(facts: IdleFacts):
+    signs = [facts.last_activity, facts.started, *(kernel.last_activity for kernel in facts.kernels or ())]
+    recent = any(sign and sign > ago(facts.idle_seconds) for sign in signs)
+    if recent:
+        assert decide(facts) != Cull(StopReason.IDLE)
+
+
+@given(facts=facts_of_any_server, more=st.integers(0, 1000))
+def test_a_longer_limit_never_culls_more(facts: IdleFacts, more: int):
+    longer = replace(
+        facts,
+        idle_seconds=facts.idle_seconds + more,
+        busy_ceiling_seconds=facts.busy_ceiling_seconds + more,
+    )
+    if isinstance(decide(longer), Cull):
+        assert isinstance(decide(facts), Cull)
+
+
+def test_the_brake_takes_hold_of_a_large_share_but_not_of_few():
+    assert brake(range(6), 10, share=0.5, least=4)
+    assert not brake(range(5), 10, share=0.5, least=4)
+    assert not brake(range(3), 3, share=0.5, least=4)
