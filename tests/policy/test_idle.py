@@ -1,4 +1,4 @@
-"""Keep, warn or cull: what is unknown or busy is never idle, and the end of a right always ends the session."""
+"""Keep, warn or cull: the unknown and the busy are never idle; the end of a right always ends a session."""
 
 from __future__ import annotations
 
