@@ -369,13 +369,20 @@ async def check_readable(site: Site, folder: Path, read_gids: tuple[int, ...]) -
                 f"The engine sees no folder {str(folder)!r}.",
                 advice="It must be mounted on the engine's own host, at the same path.",
             ) from error
+        if "permission denied" in error.message.lower():
+            # https://github.com/moby/moby/issues/35002: root is nobody on NFS with root squash
+            raise InputError(
+                f"The engine itself may not enter {str(folder)!r}.",
+                advice="On NFS with root squash, let others pass through the folders above it (chmod o+x).",
+            ) from error
         raise
     if seen.rc == 0 and not seen.output.strip():
         return
-    first = next((line for line in seen.output.splitlines() if line), "the folder itself")
+    named = (line for line in seen.output.splitlines() if line.startswith(PROBED))
+    first = str(folder) + next(named, PROBED).removeprefix(PROBED)
     groups = f"the groups {', '.join(map(str, read_gids))}" if read_gids else "no group of the dataset's"
     raise InputError(
-        f"A notebook's user with {groups} cannot read {first.replace(PROBED, str(folder), 1)!r}.",
+        f"A notebook's user with {groups} cannot read {first!r}.",
         advice="Set read_gids to the group that may read the files (`ls -ln` shows its number): "
         "`hub-ext dataset change SLUG --read-gid GID`; or make the files readable for that group.",
     )

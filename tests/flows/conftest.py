@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hub_ext.flows import people
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import Actor, ActorKind, AuditEvent, Person
 from hub_ext.settings import Settings
+from tests.support import reader_image as reader_image_of
 
 
 @dataclass
@@ -56,6 +57,31 @@ def site(tmp_path: Path, roots: Path, clock: Clock) -> Iterator[Site]:
     state = tmp_path / "state"
     state.mkdir()
     held = open_site(Settings(state_dir=state, dataset_roots=(roots,)), now=clock)
+    yield held
+    held.close()
+
+
+@pytest.fixture(scope="session")
+def reader_image(settings: Settings) -> Iterator[str]:
+    """An image in which `find` runs, as a seed image."""
+    name = f"{settings.instance}-reader:1"
+    reader_image_of.make(name, settings.engine_url)
+    yield name
+    reader_image_of.remove(name, settings.engine_url)
+
+
+@pytest.fixture
+def engine_site(site: Site, settings: Settings, reader_image: str) -> Iterator[Site]:
+    """The empty site on the real engine."""
+    held = replace(
+        site,
+        settings=replace(
+            site.settings,
+            instance=settings.instance,
+            engine_url=settings.engine_url,
+            seed_image=reader_image,
+        ),
+    )
     yield held
     held.close()
 
