@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hub_ext.adapters.store import Tx, approvals, datasets, grants, memberships, versions
+from hub_ext.adapters.store import Tx, approvals, datasets, grants, memberships, persons, versions
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.data import key_apart, living_dataset, living_grant, version_numbered
@@ -159,6 +159,7 @@ def _members(site: Site, tx: Tx, project: str, members: tuple[str, ...]) -> None
         for membership in memberships.listing(tx, project=project)
         if membership.ended is None
         and (membership.valid_until is None or membership.valid_until > site.now())
+        and persons.get(tx, membership.person_id).ended is None
     }
     if set(members) - known:
         raise InputError(
