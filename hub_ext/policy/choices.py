@@ -96,7 +96,7 @@ class EnvironmentChoice:
 
 @dataclass(frozen=True, slots=True)
 class DatasetChoice:
-    """A dataset that can be mounted. `excludes` are other choices of the same project that it may not meet."""
+    """A dataset that can be mounted; not together with those choices of the project that it `excludes`."""
 
     slug: str
     title: Localised

@@ -1,0 +1,176 @@
+"""What a person reads: refusals, and why a server ended; the fact, and the next step.
+
+Only what stands in a `Reason` is shown, cut and without control characters, for subjects may come from
+strangers. "Until" instants are exclusive: the day shown is the last one that was covered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from html import escape
+
+from hub_ext.expression.endings import ENDINGS
+from hub_ext.expression.reasons import SENTENCES, VARIANTS, Sentences
+from hub_ext.model import Localised, Reason, ReasonCode, Refusal, StopReason
+
+MOST_CHARACTERS = 80
+
+MONTHS = {
+    "en": "January February March April May June July August September October November December".split(),
+    "fr": ("janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()),
+}
+
+# Shown values that are words of ours.
+PHRASES = {
+    "frozen": Localised("frozen", "gelé"),
+    "archived": Localised("archived", "archivé"),
+    "deleted": Localised("deleted", "supprimé"),
+    "site": Localised("this site", "ce site"),
+    "project": Localised("the project", "le projet"),
+    "image": Localised("the environment", "l’environnement"),
+    "not-an-object": Localised("it is not an object", "ce n’est pas un objet"),
+    "unknown-key": Localised("there is no such choice", "ce choix n’existe pas"),
+    "too-many-keys": Localised("there are too many choices", "il y a trop de choix"),
+    "missing": Localised("it is missing", "il manque"),
+    "not-a-slug": Localised("it is not a name of ours", "ce n’est pas un nom d’ici"),
+    "not-a-list": Localised("it is not a list", "ce n’est pas une liste"),
+    "too-many": Localised("there are too many", "il y en a trop"),
+    "twice": Localised("one is there twice", "un nom y est deux fois"),
+    "not-a-small-number": Localised("it is not a small whole number", "ce n’est pas un petit nombre entier"),
+}
+_PHRASED = ("state", "set_by", "problem")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A fact, and what its reader can do about it."""
+
+    fact: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.fact} {self.advice}"
+
+
+def sentence(reason: Reason, language: str, time_zone: tzinfo = UTC) -> Words:
+    """One reason of a refusal, in "fr" or else English, with days as they are in the site's time zone."""
+    fact, advice = _sentences(reason)
+    shown = _shown(reason, "fr" if language == "fr" else "en", time_zone)
+    return Words(fact.text(language).format_map(shown), advice.text(language).format_map(shown))
+
+
+def refusal_text(refusal: Refusal, language: str, time_zone: tzinfo = UTC) -> str:
+    """Every reason on a line of its own."""
+    return "\n".join(str(words) for words in _all(refusal.reasons, language, time_zone))
+
+
+def refusal_html(refusal: Refusal, language: str, time_zone: tzinfo = UTC) -> str:
+    """Every reason as an item of a list. Everything is escaped; the markup is ours alone."""
+    items = (
+        f"<li>{escape(words.fact)} <strong>{escape(words.advice)}</strong></li>"
+        for words in _all(refusal.reasons, language, time_zone)
+    )
+    return f'<ul class="hub-ext-reasons">{"".join(items)}</ul>'
+
+
+def ending(reason: StopReason, language: str) -> Words:
+    """Why a server of the reader's was stopped, or ended."""
+    fact, advice = ENDINGS[reason]
+    return Words(fact.text(language), advice.text(language))
+
+
+def day(when: datetime, language: str, time_zone: tzinfo = UTC) -> str:
+    """A date such as "3 May 2026", or "1er mai 2026"."""
+    local = when.astimezone(time_zone)
+    number = "1er" if language == "fr" and local.day == 1 else str(local.day)
+    month = MONTHS["fr" if language == "fr" else "en"][local.month - 1]
+    return f"{number} {month} {local.year}"
+
+
+def last_day(until: datetime, language: str, time_zone: tzinfo = UTC) -> str:
+    """The last day before an exclusive end."""
+    return day(until - timedelta(microseconds=1), language, time_zone)
+
+
+def size_text(size: float, language: str) -> str:
+    """Bytes as "512 MiB" or "1.5 GiB"; in French "512 Mio" or "1,5 Gio"."""
+    unit, divisor = ("G", 1024**3) if size >= 1024**3 else ("M", 1024**2)
+    suffix = "io" if language == "fr" else "iB"
+    # Cut, not rounded: 1.99 GiB free must not read as the 2 GiB that are asked for.
+    return f"{_number(int(size / divisor * 10) / 10, language)} {unit}{suffix}"
+
+
+def _all(reasons: Iterable[Reason], language: str, time_zone: tzinfo) -> tuple[Words, ...]:
+    """Each sentence once: two reasons may differ in what is not shown."""
+    return tuple(dict.fromkeys(sentence(reason, language, time_zone) for reason in reasons))
+
+
+def _sentences(reason: Reason) -> Sentences:
+    shown = dict(reason.shown)
+    variant = ""
+    if reason.code in (ReasonCode.ALREADY_RUNNING, ReasonCode.DATASET_UNKNOWN) and not reason.subject:
+        variant = "unnamed"
+    elif reason.code is ReasonCode.GPUS_NONE_FREE and shown.get("working") == 0:
+        variant = "no-device"
+    elif reason.code is ReasonCode.IMAGE_RETIRED and shown.get("successor"):
+        variant = "successor"
+    elif reason.code is ReasonCode.VOLUME_QUARANTINED:
+        variant = str(shown.get("volume", ""))
+    return VARIANTS.get((reason.code, variant), SENTENCES[reason.code])
+
+
+class _Shown(dict[str, str]):
+    """A fact that a reason does not carry must not cost the reader the sentence."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def _shown(reason: Reason, language: str, time_zone: tzinfo) -> _Shown:
+    raw = dict(reason.shown)
+    shown = _Shown(subject=_clean(reason.subject))
+    for name, value in raw.items():
+        shown[name] = _value(reason.code, name, value, language, time_zone)
+    for name in ("on", "until", "from"):
+        if isinstance(raw.get(name), datetime):
+            shown["date"] = shown[name]
+    asked = "Demandez à son responsable" if language == "fr" else "Ask its steward"
+    contact = f" ({shown['contact']})" if raw.get("contact") else ""
+    shown["ask"] = f"{asked}{contact}"
+    shown["ask_small"] = f"{asked[0].lower()}{asked[1:]}{contact}"
+    ends = raw.get("lease_end")
+    shown["when_free"] = _when_free(ends, language, time_zone) if isinstance(ends, datetime) else ""
+    return shown
+
+
+def _value(
+    code: ReasonCode, name: str, value: str | int | float | datetime, language: str, time_zone: tzinfo
+) -> str:
+    if isinstance(value, datetime):
+        return (last_day if name == "until" else day)(value, language, time_zone)
+    if isinstance(value, str):
+        phrase = PHRASES.get(value) if name in _PHRASED else None
+        return phrase.text(language) if phrase else _clean(value)
+    if name.endswith("_bytes") or (code is ReasonCode.MEM_ABOVE_CEILING and name in ("asked", "ceiling")):
+        return size_text(value, language)
+    return _number(value, language)
+
+
+def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:
+    at = f"{day(ends, language, time_zone)}, {ends.astimezone(time_zone):%H:%M}"
+    if language == "fr":
+        return f" Le premier sera libre au plus tard le {at}."
+    return f" The first one is free by {at} at the latest."
+
+
+def _number(value: float, language: str) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def _clean(text: str) -> str:
+    """Short and printable: what strangers sent is shown back to them, and to whoever reads a log."""
+    cut = text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
+    return "".join(letter if letter.isprintable() else "?" for letter in cut)
