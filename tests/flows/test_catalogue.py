@@ -231,6 +231,25 @@ async def test_two_refreshes_at_once_make_one_revision(site: Site, actor: Actor,
     assert len(digests(site)) == 2
 
 
+async def test_a_look_at_a_tag_that_is_changed_meanwhile_counts_for_nothing(
+    site: Site, actor: Actor, push: Push, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(b"look one")
+    await added(site, actor)
+    push(b"look two")
+    reading = RegistryClient.config
+
+    async def meanwhile(self: RegistryClient, *args: Any) -> Any:
+        await asyncio.to_thread(catalogue.change, site, actor, "python", tag="other")
+        return await reading(self, *args)
+
+    monkeypatch.setattr(RegistryClient, "config", meanwhile)
+    with pytest.raises(Conflict, match="somebody else"):
+        await catalogue.refresh(site, actor, "python")
+    assert len(digests(site)) == 1
+    assert record()[-1].verb is Verb.IMAGE_CHANGED
+
+
 async def test_check_writes_nothing(site: Site, actor: Actor, push: Push, record: Record) -> None:
     push(b"check")
     await added(site, actor)
@@ -260,12 +279,15 @@ async def test_publish_is_recorded_with_digest_and_former_state(
 async def test_a_bad_image_is_refused_with_every_reason_and_a_row(
     site: Site, actor: Actor, push: Push, record: Record
 ) -> None:
-    digest = push(b"bad", Volumes={"/x": {}}, Cmd=["sh"], User="0", Env=["DB_PASSWORD=hunter2"])
+    digest = push(
+        b"bad", Volumes={"/x": {}}, Cmd=["sh"], User="0", Env=["DB_PASSWORD=hunter2", "LD_PRELOAD=/x"]
+    )
     looked = await added(site, actor)
     assert {finding.code: finding.blocking for finding in looked.findings} == {
         FindingCode.VOLUMES: True,
         FindingCode.CONTRACT_MISSING: True,
         FindingCode.USER_IGNORED: False,
+        FindingCode.ENV_EMPTIED: False,
         FindingCode.ENV_SECRET: False,
     }
     result = await catalogue.publish(site, actor, "python")

@@ -222,7 +222,7 @@ class RegistryClient:
             case status:
                 raise RegistryError(
                     f"The registry {self.registry.address} answered {status} for {what}.",
-                    advice="Look at its log.",
+                    advice="Look at its log, and try again when it is well.",
                 )
 
     async def _send(self, method: str, url: URL, scope: str, *, accept: str = "*/*") -> Answer:

@@ -80,7 +80,7 @@ class Transport:
     async def send(
         self, method: str, url: URL, headers: Mapping[str, str], *, most: int = MOST_BYTES
     ) -> Answer:
-        """The answer, whatever its status below 500; redirects within the same host are followed.
+        """The answer, whatever its status; redirects within the same host are followed.
 
         Raises RegistryUnreachable, and RegistryError for an answer that cannot be used.
         """
@@ -112,11 +112,6 @@ class Transport:
             raise RuntimeError("enter the RegistryClient with `async with`")
         try:
             async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
-                if response.status >= 500:
-                    raise RegistryError(
-                        f"{self._named} answered {response.status}.",
-                        advice="Look at its log; try again when it is well.",
-                    )
                 body = await self._body(response, most)
                 return Answer(
                     response.status,

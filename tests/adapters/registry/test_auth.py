@@ -53,7 +53,7 @@ def test_an_auth_file_without_credentials_is_refused_and_not_quoted(tmp_path: Pa
     with pytest.raises(SettingsError, match="cannot be used") as caught:
         read_credentials(named(path))
     assert "geheim" not in str(caught.value)
-    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_an_auth_file_that_is_no_file(tmp_path: Path) -> None:

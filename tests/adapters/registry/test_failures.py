@@ -154,18 +154,54 @@ async def test_manifests_that_are_none(serve: Serve, body: Any, kind: str, sente
             await ask(settings)
 
 
-async def test_a_manifest_with_another_digest_is_refused(serve: Serve) -> None:
+@pytest.mark.parametrize(("reference", "promised"), [("1", DIGEST), (DIGEST, DIGEST), (DIGEST, "")])
+async def test_a_manifest_with_another_digest_is_refused(serve: Serve, reference: str, promised: str) -> None:
     async def lying(_: web.Request) -> web.StreamResponse:
-        return manifest(IMAGE, **{"Docker-Content-Digest": DIGEST})
+        return manifest(IMAGE, **({"Docker-Content-Digest": promised} if promised else {}))
 
-    async def swapped(_: web.Request) -> web.StreamResponse:
-        return manifest(IMAGE)
+    async with serve(lying) as settings:
+        with pytest.raises(RegistryError, match=r"^The manifest of .* does not have its digest") as caught:
+            await ask(settings, reference)
+    assert "do not use it" in caught.value.advice
 
-    for handler, reference in ((lying, "1"), (swapped, DIGEST)):
-        async with serve(handler) as settings:
-            with pytest.raises(RegistryError, match="does not have its digest") as caught:
-                await ask(settings, reference)
-            assert "do not use it" in caught.value.advice
+
+async def test_what_is_no_image_in_an_index_is_not_chosen(serve: Serve) -> None:
+    artefact = {"mediaType": "application/vnd.oci.artifact.manifest.v1+json", "digest": DIGEST}
+    index = {"manifests": [artefact | {"platform": {"os": "linux", "architecture": "amd64"}}]}
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return manifest(index, OCI_INDEX)
+
+    async with serve(answer) as settings:
+        with pytest.raises(ManifestUnknown, match="no image for linux/amd64"):
+            await ask(settings)
+
+
+async def test_a_refused_password_is_sent_once_for_each_call(serve: Serve) -> None:
+    asked = []
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        asked.append("Authorization" in request.headers)
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+
+    async with serve(refuse) as settings, RegistryClient(settings) as registry:
+        for _ in range(2):
+            with pytest.raises(RegistryDenied):
+                await registry.ping()
+    assert asked == [False, True, True]
+
+
+async def test_an_answer_that_stalls_is_given_up(serve: Serve) -> None:
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": OCI_MANIFEST})
+        await response.prepare(request)
+        await response.write(b"{")
+        await asyncio.sleep(3)
+        return response
+
+    async with serve(stall) as settings, asyncio.timeout(2):
+        with pytest.raises(RegistryUnreachable, match="did not answer in time"):
+            await ask(settings, timeouts=Timeouts(read=0.2))
 
 
 async def test_an_index_in_an_index_is_refused(serve: Serve) -> None:
