@@ -54,12 +54,12 @@ class Images(Connection):
     async def has_image(self, repository: str, digest: str) -> bool:
         """Whether the engine holds exactly this digest under this repository."""
         try:
-            await self._call("look for an image", "GET", f"/images/{repository}@{digest}/json")
+            answer = await self._call("look for an image", "GET", f"/images/{repository}@{digest}/json")
         except EngineAnswered as error:
             if error.absent:
                 return False
             raise
-        return True
+        return bool(answer.json())
 
     async def pull(
         self,

@@ -106,12 +106,12 @@ class Volumes(Containers):
     async def has_volume(self, name: str) -> bool:
         """Whether the engine has it; an engine that fails raises."""
         try:
-            await self._call("look for a volume", "GET", f"/volumes/{name}")
+            answer = await self._call("look for a volume", "GET", f"/volumes/{name}")
         except EngineAnswered as error:
             if error.absent:
                 return False
             raise
-        return True
+        return bool(answer.json())
 
     async def remove_volume(self, name: str) -> None:
         """Destroys a volume and all in it. Absent is success; one in use raises EngineAnswered."""
