@@ -31,6 +31,17 @@ check_room() {
         refuse "The disk of $folder has $free MiB free and $wanted MiB are needed. Make room, or move the state with HUB_EXT_STATE=/elsewhere."
 }
 
+# Room for the engine, its images and the environment; less once they are there.
+check_rooms() {
+    if [ -e "$STATE/stamps/images" ]; then
+        check_room "$STATE" 512
+        check_room /var/lib/docker 1024
+    else
+        check_room "$STATE" 6144
+        check_room /var/lib/docker 8192
+    fi
+}
+
 # A port that answers is taken. hub-ext itself tries again to listen there, on its own address.
 check_port() {
     local port=${HUB_EXT_PORT:-8000}
@@ -38,7 +49,7 @@ check_port() {
         '' | *[!0-9]*) refuse "HUB_EXT_PORT is '$port'; a number from 1 to 65535 is meant." ;;
     esac
     if [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
-        refuse "HUB_EXT_PORT is $port; a number from 1 to 65535 is meant."
+        refuse "HUB_EXT_PORT is '$port'; a number from 1 to 65535 is meant."
     fi
     if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
         refuse "Port $port is taken by another program. Choose another: HUB_EXT_PORT=$((port + 1)) make run."

@@ -18,25 +18,21 @@ engine_answers() {
     [ -S "$(engine_socket)" ] && grep -q " $(readlink -f "$(engine_socket)")$" /proc/net/unix
 }
 
+# A client and BuildKit's plugin build and push the images, whoever's engine it is.
 ensure_engine() {
+    local missing=()
     if ! engine_answers; then
         [ -z "${DOCKER_HOST:-}" ] ||
             refuse "No Docker engine answers at $DOCKER_HOST, which DOCKER_HOST names. Start it, or unset DOCKER_HOST to have one installed."
         # Read at the engine's first start, which the package may do by itself.
         [ -e /etc/docker/daemon.json ] || install -D -m 644 "$CHECKOUT/deploy/daemon.json" /etc/docker/daemon.json
-        command -v dockerd >/dev/null || install_recent "the Docker engine" docker.io
+        command -v dockerd >/dev/null || missing+=(docker.io)
     fi
-    ensure_client
-}
-
-# A client and BuildKit's plugin build and push the images.
-ensure_client() {
-    local missing=()
     command -v docker >/dev/null || missing+=(docker-cli)
     if [ ! -x /usr/libexec/docker/cli-plugins/docker-buildx ] && ! docker buildx version >/dev/null 2>&1; then
         missing+=(docker-buildx)
     fi
-    [ ${#missing[@]} -eq 0 ] || install_recent "Docker's client" "${missing[@]}"
+    [ ${#missing[@]} -eq 0 ] || install_recent "Docker" "${missing[@]}"
 }
 
 # install_recent SENTENCE PACKAGE…: from the machine's sources where those are new enough, else from the next

@@ -3,7 +3,9 @@
 
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 APT=(apt-get -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20)
+# shellcheck disable=SC2034
 NEEDED=(ca-certificates docker-registry iproute2 iptables mmdebstrap openssl procps python3 python3-venv)
+# shellcheck disable=SC2034
 NEEDED_FOR_TESTS=(apache2-utils chromium)
 SOURCES_ADVICE="Are the package sources in /etc/apt reachable? 'apt-get update' tells."
 

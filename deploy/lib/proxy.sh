@@ -19,7 +19,7 @@ ensure_proxy() {
 own_node() {
     local node
     node=$(command -v node) && command -v npm >/dev/null || return 0
-    [ "$(major "$("$node" --version | tr -d v)")" -ge "$OLDEST_NODE" ] && readlink -f "$node"
+    [ "$(major "$("$node" --version | tr -d v)")" -lt "$OLDEST_NODE" ] || readlink -f "$node"
 }
 
 # choose_node FOLDER: FOLDER/node is the Node.js to use.

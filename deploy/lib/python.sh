@@ -9,6 +9,7 @@ ensure_uv() {
     python=$(system_python)
     if ! fresh uv "$CHECKOUT/deploy/requirements-uv.txt" "$folder" "$("$python" --version)" || ! "$folder/bin/uv" --version >/dev/null 2>&1; then
         rm -rf "$folder"
+        say "Making an environment for uv"
         "$python" -m venv "$folder" || refuse "No Python environment can be made in $folder."
         long "Fetching uv" "$PIP_ADVICE" "$folder/bin/pip" install --quiet --retries 2 --timeout 20 --require-hashes -r "$CHECKOUT/deploy/requirements-uv.txt"
         done_with uv "$CHECKOUT/deploy/requirements-uv.txt" "$folder" "$("$python" --version)"
@@ -34,7 +35,7 @@ ensure_venv() {
     fresh venv "${inputs[@]}" && [ -x "$folder/bin/hub-ext" ] && return
     load_pip_settings
     # Where Python itself was upgraded, or a set-up was killed half-way, begin anew.
-    [ -x "$folder/bin/python" ] && [ "$("$folder/bin/python" --version 2>&1)" = "$("$python" --version)" ] || rm -rf "$folder"
+    [ "$("$folder/bin/python" --version 2>/dev/null)" = "$("$python" --version)" ] || rm -rf "$folder"
     [ -d "$folder" ] || "$UV" venv --quiet --python "$python" "$folder" || refuse "No Python environment can be made in $folder."
     long "Installing the Python packages" "$PIP_ADVICE" "$UV" pip sync --python "$folder/bin/python" --require-hashes --compile-bytecode "$lock"
     long "Installing hub-ext" "" "$UV" pip install --python "$folder/bin/python" --no-deps --no-build-isolation --editable "$CHECKOUT"

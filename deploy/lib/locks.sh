@@ -1,0 +1,47 @@
+# shellcheck shell=bash
+# The locks under deploy/, and the way back from an instance.
+
+# From the main source only: local extras may hold some of a version's files, and their hashes alone.
+make_locks() {
+    local compile
+    unset UV_INDEX UV_FIND_LINKS
+    compile=("$UV" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock")
+    cd "$CHECKOUT/deploy" || return 1
+    lock_one "${compile[@]}" -o requirements.txt ../pyproject.toml requirements.in
+    lock_one "${compile[@]}" -o requirements-test.txt --constraint requirements.txt --extra test ../pyproject.toml requirements.in
+    lock_one "${compile[@]}" -o requirements-uv.txt requirements-uv.in
+    lock_one "${compile[@]}" -o requirements-node.txt requirements-node.in
+    rm -f proxy/package-lock.json
+    long "Locking the proxy" "$NPM_ADVICE" npm_lock
+}
+
+lock_one() {
+    long "Locking ${*: -1}" "$PIP_ADVICE" "$@"
+}
+
+npm_lock() {
+    local path=$PATH
+    [ ! -x "$CHECKOUT/.state/node/node" ] || path=$(dirname "$(readlink -f "$CHECKOUT/.state/node/node")"):$PATH
+    (cd proxy && PATH=$path npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund)
+}
+
+clean_state() {
+    local answer
+    if [ ! -d "$STATE" ]; then
+        say "There is nothing at $STATE."
+        return
+    fi
+    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instance: all homes and project folders.\n' "$STATE" >&2
+    if [ "${HUB_EXT_YES:-}" != 1 ]; then
+        printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself): ' >&2
+        read -r answer || answer=no
+        [ "$answer" = yes ] || refuse "Nothing was removed."
+    fi
+    if [ -e "$STATE/choices.json" ]; then
+        [ -x "$STATE/venv/bin/hub-ext" ] || ensure_venv "$LOCK"
+        "$STATE/venv/bin/hub-ext" setup --remove-with-homes
+    else
+        rm -rf "$STATE"
+        say "Removed $STATE"
+    fi
+}

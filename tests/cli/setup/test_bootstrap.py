@@ -1,0 +1,187 @@
+"""deploy/bootstrap says what is missing in one sentence, and leaves nothing behind that stands in the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from hub_ext.cli.setup.layout import CHECKOUT
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[Path]:
+    """A copy of what bootstrap needs, readable by everybody."""
+    folder = Path(tempfile.mkdtemp(prefix="hub-ext-bootstrap-"))
+    folder.chmod(0o755)
+    shutil.copytree(CHECKOUT / "deploy", folder / "deploy")
+    shutil.copy(CHECKOUT / "pyproject.toml", folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def refusal(
+    checkout: Path,
+    state: Path,
+    *before: str,
+    variables: Mapping[str, str] | None = None,
+    action: str = "run",
+) -> str:
+    """The one sentence with which bootstrap ends; `before` is put before its name."""
+    done = bootstrap(checkout, state, *before, variables=variables or {}, action=action)
+    assert done.returncode == 1, done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("hub-ext: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0].removeprefix("hub-ext: ")
+
+
+def bootstrap(
+    checkout: Path, state: Path, *before: str, variables: Mapping[str, str], action: str
+) -> subprocess.CompletedProcess[str]:
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "DOCKER_HOST" and not name.startswith("HUB_EXT_")
+    }
+    environment |= {"HUB_EXT_STATE": str(state), **variables}
+    command: Sequence[str] = (*before, str(checkout / "deploy/bootstrap"), action)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def in_mounts(commands: str) -> tuple[str, ...]:
+    """Run in a mount namespace of its own, after these commands."""
+    return ("unshare", "--mount", "sh", "-ec", f'{commands}; exec "$@"', "sh")
+
+
+def test_only_root(checkout: Path, tmp_path: Path) -> None:
+    said = refusal(checkout, tmp_path / "state", "setpriv", "--reuid=65534", "--clear-groups")
+    assert said == "Only root can start an engine and close a network. Run it as root: sudo make run."
+
+
+@pytest.mark.parametrize(
+    ("release", "named"),
+    [
+        ('ID=fedora\nVERSION_ID="40"\nPRETTY_NAME="Fedora 40"', "Fedora 40"),
+        ('ID=debian\nVERSION_ID="11"\nPRETTY_NAME="Debian 11"', "Debian 11"),
+    ],
+)
+def test_only_debian(checkout: Path, tmp_path: Path, release: str, named: str) -> None:
+    (tmp_path / "os-release").write_text(release)
+    said = refusal(
+        checkout, tmp_path / "state", *in_mounts(f"mount --bind {tmp_path}/os-release /etc/os-release")
+    )
+    assert said == f"Debian 12 or newer is needed; this is {named}."
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("host", ["tcp://10.0.0.1:2375", "ssh://somebody@somewhere", "10.0.0.1"])
+def test_engines_over_the_network_are_refused(checkout: Path, tmp_path: Path, host: str) -> None:
+    said = refusal(checkout, tmp_path / "state", variables={"DOCKER_HOST": host})
+    assert said.startswith(f"DOCKER_HOST is {host}: engines over tcp or ssh are not supported yet.")
+    assert not (tmp_path / "state").exists()
+
+
+def test_no_room(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    said = refusal(
+        checkout,
+        tmp_path / "small" / "state",
+        *in_mounts(f"mount -t tmpfs -o size=16m tmpfs {tmp_path}/small"),
+    )
+    assert said.startswith(f"The disk of {tmp_path}/small has 16 MiB free and 6144 MiB are needed.")
+
+
+def test_taken_port(checkout: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        said = refusal(checkout, tmp_path / "state", variables={"HUB_EXT_PORT": str(port)})
+    assert said.startswith(f"Port {port} is taken by another program. Choose another: HUB_EXT_PORT=")
+
+
+@pytest.mark.parametrize("port", ["web", "0", "65536", "-1", "80;id"])
+def test_no_port(checkout: Path, tmp_path: Path, port: str) -> None:
+    said = refusal(checkout, tmp_path / "state", variables={"HUB_EXT_PORT": port})
+    assert said == f"HUB_EXT_PORT is {port!r}; a number from 1 to 65535 is meant."
+
+
+def test_no_network(checkout: Path, tmp_path: Path, free_port: int) -> None:
+    variables = {"HUB_EXT_PORT": str(free_port)}
+    said = refusal(checkout, tmp_path / "state", "unshare", "--net", variables=variables)
+    assert said.startswith("Fetching uv failed. Are pip's package sources reachable?")
+    # Nothing counts as done: the next try begins this step again.
+    assert not (tmp_path / "state" / "stamps" / "uv").exists()
+
+
+def test_one_at_a_time(checkout: Path, tmp_path: Path, free_port: int) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "run.pid").write_text("4711\n")
+    holding = ("flock", str(state / "run.lock"))
+    said = refusal(checkout, state, *holding, variables={"HUB_EXT_PORT": str(free_port)})
+    assert said.startswith(f"hub-ext runs already from {state} (process 4711). Stop it first")
+
+
+def test_clean_state_asks_first(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    said = refusal(checkout, tmp_path / "state", action="clean-state")
+    assert said == "Nothing was removed."
+    assert (tmp_path / "state").is_dir()
+    done = bootstrap(checkout, tmp_path / "state", variables={"HUB_EXT_YES": "1"}, action="clean-state")
+    assert done.returncode == 0
+    assert not (tmp_path / "state").exists()
+
+
+def test_an_unknown_word_shows_the_known_ones(checkout: Path, tmp_path: Path) -> None:
+    done = bootstrap(checkout, tmp_path / "state", variables={}, action="dance")
+    assert done.returncode == 2
+    assert "deploy/bootstrap run " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "derived"),
+    [
+        (
+            "deb [signed-by=/k] http://mirror.example/debian bookworm main contrib\n"
+            "deb http://mirror.example/debian bookworm-updates main\n"
+            "deb-src http://mirror.example/debian bookworm main\n"
+            "# deb http://mirror.example/debian bookworm main\n"
+            "deb http://other.example/docker bookworm stable\n"
+            "deb http://other.example/pg bookworm-pgdg main\n",
+            "deb [signed-by=/k] http://mirror.example/debian trixie main contrib\n"
+            "deb http://mirror.example/debian trixie-updates main\n",
+        ),
+    ],
+)
+def test_sources_of_the_next_debian(checkout: Path, given: str, derived: str) -> None:
+    assert in_shell(checkout, "derive_lines bookworm", given) == derived
+
+
+def test_stanzas_of_the_next_debian(checkout: Path) -> None:
+    given = (
+        "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n\n"
+        "Types: deb\nURIs: http://other.example/docker\nSuites: bookworm\nComponents: stable\n\n"
+        "Types: deb\nURIs: http://mirror.example/x\nSuites: bookworm\nComponents: main\nEnabled: no\n"
+    )
+    assert in_shell(checkout, "derive_stanzas bookworm", given) == (
+        "Types: deb\nURIs: http://mirror.example/debian\nSuites: trixie trixie-updates\nComponents: main\n\n"
+    )
+
+
+def in_shell(checkout: Path, command: str, given: str) -> str:
+    script = f'. "{checkout}/deploy/lib/engine.sh"; {command}'
+    done = subprocess.run(["bash", "-euc", script], input=given, capture_output=True, text=True, check=True)
+    return done.stdout
