@@ -18,8 +18,14 @@ from hub_ext.model import Localised, Reason, ReasonCode, Refusal, StopReason
 MOST_CHARACTERS = 80
 
 MONTHS = {
-    "en": "January February March April May June July August September October November December".split(),
-    "fr": ("janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    "fr": (
+        *("janvier", "février", "mars", "avril", "mai", "juin"),
+        *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
+    ),
 }
 
 # Shown values that are words of ours.

@@ -1,0 +1,91 @@
+"""The sentences of refusals about sizes, GPUs, disk and what was asked for: the fact, then the next step."""
+
+from __future__ import annotations
+
+from hub_ext.model import Localised
+from hub_ext.model import ReasonCode as Code
+
+_AGAIN = Localised("Choose again on the start page.", "Choisissez de nouveau sur la page de démarrage.")
+_SMALLER = Localised("Choose a smaller size.", "Choisissez une taille plus petite.")
+
+OF_MACHINE: dict[Code, tuple[Localised, Localised]] = {
+    Code.SIZE_UNKNOWN: (
+        Localised('There is no size "{subject}".', "Il n’y a pas de taille « {subject} »."),
+        _AGAIN,
+    ),
+    Code.CPUS_ABOVE_CEILING: (
+        Localised(
+            'The size "{subject}" has {asked} CPUs; {set_by} allows {ceiling}.',
+            "La taille « {subject} » a {asked} CPU ; {set_by} en permet {ceiling}.",
+        ),
+        _SMALLER,
+    ),
+    Code.MEM_ABOVE_CEILING: (
+        Localised(
+            'The size "{subject}" has {asked} of memory; {set_by} allows {ceiling}.',
+            "La taille « {subject} » a {asked} de mémoire ; {set_by} en permet {ceiling}.",
+        ),
+        _SMALLER,
+    ),
+    Code.GPUS_ABOVE_CEILING: (
+        Localised(
+            "GPUs asked for: {asked}; {set_by} allows {ceiling}.",
+            "GPU demandés : {asked} ; {set_by} en permet {ceiling}.",
+        ),
+        Localised("Ask for fewer GPUs.", "Demandez moins de GPU."),
+    ),
+    Code.GPUS_NONE_FREE: (
+        Localised(
+            "GPUs asked for: {asked}; free now: {free}.",
+            "GPU demandés : {asked} ; libres en ce moment : {free}.",
+        ),
+        Localised(
+            "Ask for fewer GPUs to start now, or try again later.{when_free}",
+            "Demandez moins de GPU pour démarrer maintenant, ou réessayez plus tard.{when_free}",
+        ),
+    ),
+    Code.ALREADY_RUNNING: (
+        Localised(
+            'Your server "{subject}" runs already, or is still stopping.',
+            "Votre serveur « {subject} » est déjà en marche, ou finit de s’arrêter.",
+        ),
+        Localised(
+            "Open it; or stop it, and start again a minute later.",
+            "Ouvrez-le ; ou arrêtez-le, et redémarrez une minute plus tard.",
+        ),
+    ),
+    Code.DISK_RESERVE: (
+        Localised(
+            "Only {free_bytes} of disk are free here, less than the reserve of {reserve_bytes}.",
+            "Il ne reste ici que {free_bytes} de disque, moins que la réserve de {reserve_bytes}.",
+        ),
+        Localised(
+            "Tell the operators. If a server of yours runs, remove files there that you do not need.",
+            "Prévenez l’exploitation. Si un de vos serveurs est en marche, effacez-y les fichiers inutiles.",
+        ),
+    ),
+    Code.DISK_UNKNOWN: (
+        Localised(
+            "How much disk is free here could not be measured.",
+            "La place libre sur le disque n’a pas pu être mesurée.",
+        ),
+        Localised(
+            "Try again in a few minutes; if it lasts, tell the operators.",
+            "Réessayez dans quelques minutes ; si cela dure, prévenez l’exploitation.",
+        ),
+    ),
+    Code.OPTIONS_INVALID: (
+        Localised('"{subject}" cannot be used: {problem}.', "« {subject} » est inutilisable : {problem}."),
+        _AGAIN,
+    ),
+    Code.OPTIONS_EMPTY: (
+        Localised(
+            "Nothing was chosen, and there is no earlier choice to repeat.",
+            "Rien n’a été choisi, et il n’y a pas de choix précédent à reprendre.",
+        ),
+        Localised(
+            "Choose a project and an environment on the start page.",
+            "Choisissez un projet et un environnement sur la page de démarrage.",
+        ),
+    ),
+}
