@@ -33,7 +33,7 @@ clean_state() {
     fi
     printf 'This removes %s and, from the engine, the containers, networks and volumes of its instance: all homes and project folders.\n' "$STATE" >&2
     if [ "${HUB_EXT_YES:-}" != 1 ]; then
-        printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself): ' >&2
+        printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself).\n' >&2
         read -r answer || answer=no
         [ "$answer" = yes ] || refuse "Nothing was removed."
     fi

@@ -59,7 +59,9 @@ def bootstrap(
     }
     environment |= {"HUB_EXT_STATE": str(state), **variables}
     command: Sequence[str] = (*before, str(checkout / "deploy/bootstrap"), action)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
 
 
 def in_mounts(commands: str) -> tuple[str, ...]:
