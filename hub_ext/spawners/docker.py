@@ -58,7 +58,7 @@ NOT_HONOURED = {
 }
 
 
-class CuratedDockerSpawner(CuratedMixin, DockerSpawner):  # type: ignore[misc]
+class CuratedDockerSpawner(CuratedMixin, DockerSpawner):
     """Entry point `hub-ext-docker`."""
 
     def __init__(self, **kwargs: Any) -> None:

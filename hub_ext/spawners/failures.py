@@ -52,7 +52,7 @@ OTHERWISE = "Something of ours failed."
 TELL = "If it lasts, give the operator this number: {launch_id}."
 
 
-class Refused(SpawnException):  # type: ignore[misc]
+class Refused(SpawnException):
     """An expected "no", with every reason and its advice."""
 
     def __init__(self, refusal: Refusal, language: str) -> None:
@@ -65,7 +65,7 @@ class Refused(SpawnException):  # type: ignore[misc]
         )
 
 
-class Failed(SpawnException):  # type: ignore[misc]
+class Failed(SpawnException):
     """A failure that is nobody's choice, in one sentence."""
 
     def __init__(self, error: HubExtError, launch_id: str, language: str) -> None:

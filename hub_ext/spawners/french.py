@@ -28,6 +28,16 @@ FRENCH = {
     "none": "aucun",
     "Your right ends": "Fin de votre droit",
     "It ended": "Fin",
+    "you stopped it": "vous l’avez arrêté",
+    "an operator stopped it": "un exploitant l’a arrêté",
+    "it was idle": "il était inactif",
+    "it had been busy for too long": "il était occupé depuis trop longtemps",
+    "a right that it rested on ended": "un droit sur lequel il reposait a pris fin",
+    "it ran out of memory": "la mémoire lui a manqué",
+    "it ended by itself": "il s’est arrêté de lui-même",
+    "it did not start": "il n’a pas démarré",
+    "it was lost": "il a été perdu",
+    "it did not answer any more": "il ne répondait plus",
     "Open": "Ouvrir",
     "See how far it is": "Voir où il en est",
     "Choose and start": "Choisir et démarrer",
@@ -57,7 +67,15 @@ FRENCH = {
         "Aucun jeu de données n’est accordé à ce projet pour l’instant."
     ),
     "Size": "Taille",
-    "Free now: {count}": "Libres pour l’instant : {count}",
+    "GPUs": "GPU",
+    "As many as are free now; they are yours until the server stops.": (
+        "Autant qu’il y en a de libres ; ils sont à vous jusqu’à l’arrêt du serveur."
+    ),
+    "It will go away: move to another one.": "Il va disparaître : passez à un autre.",
+    "Granted until {day}.": "Accordé jusqu’au {day}.",
+    "What you used last cannot be started any more:": (
+        "Ce que vous avez utilisé la dernière fois ne peut plus être démarré :"
+    ),
     "Start": "Démarrer",
     "Starting…": "Démarrage…",
     "Cannot be together with {title}.": "Ne peut pas être réuni avec {title}.",

@@ -56,6 +56,19 @@ class CuratedMixin:
 
     launch_id = Unicode("")
 
+    # The Hub's, of which there are no types.
+    authenticator: Any
+    handler: Any
+    log: Any
+    name: str
+    server: Any
+    user: Any
+    user_options: Any
+    _callbacks: list[Any]
+
+    plan: LaunchPlan
+    _progress: Progress
+
     # --- defaults that the Hub's own time limits and counters must not spoil -------------------------
 
     @default("start_timeout")

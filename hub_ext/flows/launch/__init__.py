@@ -10,6 +10,7 @@ Everything that holds a resource carries the launch's id.
 """
 
 from hub_ext.flows.launch.admit import admit, consider, find_person, last_launch, record_refusal
+from hub_ext.flows.launch.choices import choices
 from hub_ext.flows.launch.end import poll, release, stop
 from hub_ext.flows.launch.start import Started, Step, StepKind, Tell, start
 
@@ -19,6 +20,7 @@ __all__ = [
     "StepKind",
     "Tell",
     "admit",
+    "choices",
     "consider",
     "find_person",
     "last_launch",

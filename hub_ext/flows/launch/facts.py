@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from hub_ext.adapters import files
@@ -89,7 +90,18 @@ def read(
         approvals=own_approvals,
         image=image,
         revision=revisions.find(tx, image.slug, image.revision) if image else None,
-        datasets=tuple(_dataset(tx, slug, request, looked, own_approvals, site) for slug in request.datasets),
+        datasets=tuple(
+            dataset(
+                tx,
+                slug,
+                request.project,
+                request.person_id,
+                approvals=own_approvals,
+                looked=looked,
+                now=now,
+            )
+            for slug in request.datasets
+        ),
         home=home,
         project_folder=folder,
         exposed=exposed(tx, home, folder),
@@ -111,29 +123,24 @@ def exposed(tx: Tx, *mounted: Volume | None) -> tuple[Dataset, ...]:
     return datasets.listing(tx, slugs=slugs) if slugs else ()
 
 
-def _dataset(
+def dataset(
     tx: Tx,
     slug: str,
-    request: LaunchRequest,
+    project: str,
+    person_id: str,
+    *,
+    approvals: tuple[Approval, ...],
     looked: Looked,
-    own_approvals: tuple[Approval, ...],
-    site: Site,
+    now: datetime,
 ) -> DatasetFacts:
+    """A dataset, its versions, its grants to the project, and whether the folder to be mounted is there."""
     known = DatasetFacts(
         slug,
         dataset=datasets.find(tx, slug),
         versions=versions.listing(tx, dataset=slug),
-        grants=grants.listing(tx, project=request.project, dataset=slug),
+        grants=grants.listing(tx, project=project, dataset=slug),
     )
-    right = rights.granted(
-        known,
-        project=request.project,
-        person_id=request.person_id,
-        approvals=own_approvals,
-        now=site.now(),
-    )
+    right = rights.granted(known, project=project, person_id=person_id, approvals=approvals, now=now)
     if not isinstance(right, rights.Granted):
         return known  # refused anyway; its folder is nobody's business
-    return DatasetFacts(
-        slug, known.dataset, known.versions, known.grants, looked.present.get(right.version.id)
-    )
+    return replace(known, folder_present=looked.present.get(right.version.id))

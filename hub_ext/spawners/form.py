@@ -1,0 +1,302 @@
+"""The spawn form: what policy admits now, in the reader's language, with what they used last chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from hub_ext.adapters.store import images, projects, versions
+from hub_ext.errors import HubExtError
+from hub_ext.expression import words
+from hub_ext.flows import launch as flow
+from hub_ext.flows.launch.threads import in_store
+from hub_ext.flows.site import Site
+from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal
+from hub_ext.policy.choices import Choices, Closed, ProjectChoice
+from hub_ext.spawners import options, pages
+from hub_ext.spawners.failures import sentence
+
+_TEMPLATE = pages.form_environment().get_template("options_form.html")
+# What passes by itself, and is no reason to say that the last choice is gone.
+_PASSING = frozenset(
+    {
+        ReasonCode.ALREADY_RUNNING,
+        ReasonCode.GPUS_NONE_FREE,
+        ReasonCode.DISK_RESERVE,
+        ReasonCode.DISK_UNKNOWN,
+        ReasonCode.FOLDER_UNKNOWN,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the template shows; every text in the reader's language and not yet escaped."""
+
+    projects: list[dict[str, Any]] = field(default_factory=list)
+    closed: list[dict[str, str]] = field(default_factory=list)
+    environments: list[dict[str, Any]] = field(default_factory=list)
+    datasets: list[dict[str, Any]] = field(default_factory=list)
+    sizes: list[dict[str, Any]] = field(default_factory=list)
+    gpus: list[int] = field(default_factory=list)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    notice: Markup | str = ""
+    nothing: Markup | str = ""
+
+
+async def render(
+    site: Site,
+    person: Person | None,
+    *,
+    groups: frozenset[str] | None,
+    server_name: str,
+    wanted: Mapping[str, Any] | None,
+    language: str,
+) -> str:
+    """The form as HTML. `wanted` are options that were asked for just now; None takes the last launch's.
+
+    A store that fails gives a sentence instead of a form.
+    """
+    try:
+        form = await _form(site, person, groups, server_name, wanted, language)
+    except HubExtError as error:
+        form = Form(nothing=sentence(error, language))
+    return _TEMPLATE.render(form=form, form_language=language)
+
+
+async def default_options(
+    site: Site, person: Person, groups: frozenset[str] | None, server_name: str
+) -> dict[str, Any]:
+    """What to start for somebody who says nothing: what they used last where it still may, else the only one.
+
+    {} where neither is there.
+    """
+    last = await flow.last_launch(site, person.id, server_name)
+    if last is not None:
+        used = await _options_of(site, last)
+        if not await _reasons(site, person, groups, server_name, used):
+            return used
+    offered = await flow.choices(site, person.id, server_name, groups=groups)
+    if len(offered.projects) != 1 or len(offered.projects[0].environments) != 1:
+        return {}
+    project, environment = offered.projects[0], offered.projects[0].environments[0]
+    if len(environment.sizes) != 1 or project.datasets:
+        return {}
+    return {
+        "project": project.slug,
+        "environment": environment.slug,
+        "datasets": [],
+        "size": environment.sizes[0].slug,
+        "gpus": environment.gpus[0],
+    }
+
+
+async def last_session(site: Site, person: Person, server_name: str, language: str) -> dict[str, Any] | None:
+    """The newest launch of a server, for the home page."""
+    launch = await flow.last_launch(site, person.id, server_name)
+    if launch is None:
+        return None
+
+    def read() -> dict[str, Any]:
+        with site.store.reading() as tx:
+            project = projects.find(tx, launch.project)
+            image = images.find(tx, launch.image)
+            mounted = versions.listing(tx, ids=launch.version_ids)
+        return {
+            "project": project.title.text(language) if project else launch.project,
+            "environment": image.title.text(language) if image else launch.image,
+            "datasets": [version.dataset for version in mounted],
+            "until": day(site, launch.expires_at, language) if launch.expires_at else "",
+            "ended": _ended(site, launch, language),
+        }
+
+    return await in_store(read)
+
+
+def day(site: Site, when: datetime, language: str) -> str:
+    """A date and time in the site's time zone."""
+    local = when.astimezone(ZoneInfo(site.settings.time_zone))
+    return local.strftime("%d/%m/%Y à %H:%M" if language == "fr" else "%d %b %Y, %H:%M")
+
+
+def _ended(site: Site, launch: Launch, language: str) -> str:
+    if launch.ended is None:
+        return ""
+    why = pages.translated(STOP_REASONS.get(launch.stop_reason, ""), language)
+    return f"{day(site, launch.ended, language)} {f'({why})' if why else ''}".strip()
+
+
+STOP_REASONS = {
+    "stopped-by-person": "you stopped it",
+    "stopped-by-operator": "an operator stopped it",
+    "idle": "it was idle",
+    "busy-ceiling": "it had been busy for too long",
+    "right-ended": "a right that it rested on ended",
+    "out-of-memory": "it ran out of memory",
+    "ended-by-itself": "it ended by itself",
+    "start-failed": "it did not start",
+    "container-lost": "it was lost",
+    "no-answer": "it did not answer any more",
+}
+DEPRECATED = "It will go away: move to another one."
+GRANTED = "Granted until {day}."
+GONE = "What you used last cannot be started any more:"
+
+
+async def _form(
+    site: Site,
+    person: Person | None,
+    groups: frozenset[str] | None,
+    server_name: str,
+    wanted: Mapping[str, Any] | None,
+    language: str,
+) -> Form:
+    if person is None:
+        unknown = Refusal((Reason(ReasonCode.PERSON_UNKNOWN),))
+        return Form(nothing=Markup(words.refusal_html(unknown, language)))  # noqa: S704
+    offered = await flow.choices(site, person.id, server_name, groups=groups)
+    last = await flow.last_launch(site, person.id, server_name)
+    used = await _options_of(site, last) if last else {}
+    notice: Markup | str = ""
+    if wanted is None and used:
+        gone = await _reasons(site, person, groups, server_name, used)
+        if lasting := tuple(reason for reason in gone if reason.code not in _PASSING):
+            head = pages.translated(GONE, language)
+            told = words.refusal_html(Refusal(lasting), language)
+            notice = Markup("<p>{}</p>{}").format(head, Markup(told))  # noqa: S704 - escaped by words
+    return _offer(site, offered, wanted if wanted is not None else used, notice, language)
+
+
+def _offer(
+    site: Site, offered: Choices, wanted: Mapping[str, Any], notice: Markup | str, language: str
+) -> Form:
+    held = offered.projects
+    why = (*offered.reasons, *(reason for closed in offered.closed_projects for reason in closed.reasons))
+    told = words.refusal_html(Refusal(why), language) if why else ""
+    return Form(
+        projects=[{"slug": project.slug, "title": project.title.text(language)} for project in held],
+        closed=[_closed(project, language) for project in offered.closed_projects],
+        environments=_environments(held, language),
+        datasets=_datasets(site, held, language),
+        sizes=_sizes(site, held, language),
+        gpus=sorted({count for project in held for known in project.environments for count in known.gpus}),
+        chosen=_chosen(held, wanted),
+        notice=notice,
+        nothing=Markup(told),  # noqa: S704 - escaped by words
+    )
+
+
+def _closed(closed: Closed, language: str) -> dict[str, str]:
+    facts = [words.sentence(reason, language).fact for reason in closed.reasons]
+    return {"slug": closed.slug, "title": closed.title.text(language), "why": " ".join(facts)}
+
+
+def _environments(held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for project in held:
+        for known in project.environments:
+            shown = found.setdefault(
+                known.slug,
+                {
+                    "slug": known.slug,
+                    "title": known.title.text(language),
+                    "description": known.description.text(language),
+                    "hint": pages.translated(DEPRECATED, language) if known.deprecated else "",
+                    "projects": [],
+                    "gpus": {},
+                },
+            )
+            shown["projects"].append(project.slug)
+            shown["gpus"][project.slug] = list(known.gpus)
+    return list(found.values())
+
+
+def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+    """One line per project and dataset: rights to the same dataset end at different times."""
+    granted = pages.translated(GRANTED, language)
+    opened = [
+        {
+            "slug": known.slug,
+            "project": project.slug,
+            "title": known.title.text(language),
+            "description": known.description.text(language),
+            "hint": granted.format(day=day(site, known.until, language)),
+            "why": "",
+            "apart": list(known.excludes),
+        }
+        for project in held
+        for known in project.datasets
+    ]
+    closed = [
+        {**_closed(known, language), "project": project.slug, "description": "", "hint": "", "apart": []}
+        for project in held
+        for known in project.closed_datasets
+    ]
+    return [*opened, *closed]
+
+
+def _sizes(site: Site, held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+    fits: dict[str, list[str]] = {}
+    for project in held:
+        for known in project.environments:
+            for size in known.sizes:
+                fits.setdefault(size.slug, []).append(f"{project.slug}/{known.slug}")
+    return [
+        {"slug": size.slug, "title": size.title.text(language), "fits": fits[size.slug]}
+        for size in site.settings.sizes
+        if size.slug in fits
+    ]
+
+
+def _chosen(held: tuple[ProjectChoice, ...], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What is ticked at first: of what is wanted, whatever may be had."""
+    if not held:
+        return {}
+    project = next((known for known in held if known.slug == wanted.get("project")), held[0])
+    environment = next(
+        (known for known in project.environments if known.slug == wanted.get("environment")),
+        project.environments[0],
+    )
+    slugs = {known.slug for known in project.datasets}
+    ticked = wanted.get("datasets") if project.slug == wanted.get("project") else ()
+    size, gpus = wanted.get("size"), wanted.get("gpus")
+    return {
+        "project": project.slug,
+        "environment": environment.slug,
+        "datasets": [slug for slug in ticked if slug in slugs] if isinstance(ticked, list) else [],
+        "size": next((known.slug for known in environment.sizes if known.slug == size), ""),
+        "gpus": gpus if gpus in environment.gpus else environment.gpus[0],
+    }
+
+
+async def _options_of(site: Site, launch: Launch) -> dict[str, Any]:
+    """The options with which that launch was asked for."""
+
+    def read() -> list[str]:
+        with site.store.reading() as tx:
+            return [version.dataset for version in versions.listing(tx, ids=launch.version_ids)]
+
+    mounted = await in_store(read) if launch.version_ids else []
+    return {
+        "project": launch.project,
+        "environment": launch.image,
+        "datasets": mounted,
+        "size": launch.size,
+        "gpus": launch.gpus,
+    }
+
+
+async def _reasons(
+    site: Site, person: Person, groups: frozenset[str] | None, server_name: str, asked: Mapping[str, Any]
+) -> tuple[Reason, ...]:
+    """Why these options would be refused now; empty where they would not."""
+    request = options.parse(dict(asked), launch_id="", person_id=person.id, server_name=server_name)
+    if isinstance(request, Refusal):
+        return request.reasons
+    decision = await flow.consider(site, request, groups=groups)
+    return decision.reasons if isinstance(decision, Refusal) else ()
