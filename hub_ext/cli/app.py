@@ -11,7 +11,7 @@ when somebody types the noun.
         revision = Int(0, help="Number of the revision.").tag(option=True, metavar="N")   # --revision N
 
         def run(self) -> int | None:                                    # or `async def run`
-            entry = flows.catalogue.publish(self.site, self.actor, self.argument("entry"), self.revision)
+            entry = flows.publish(self.site, self.actor, self.argument("entry"), number=self.revision)
             self.done(entry, f"{entry.slug} now launches revision {entry.revision}.")
 
     class Catalogue(Noun):
