@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from traitlets import Bool, Enum, Float, Int, List, Unicode
+from traitlets import Bool, Int, List, Unicode
 
-from hub_ext.cli import sizes
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
+from hub_ext.cli.catalogue_options import About
 from hub_ext.cli.catalogue_words import (
     entry_pairs,
     explained,
@@ -51,56 +51,7 @@ class _Edit(Command):
         return 0
 
 
-class _About(Command):
-    """The options that say something about an entry, shared by `add` and `change`."""
-
-    title_en = Unicode(None, allow_none=True, help="English title.").tag(option=True, metavar="TEXT")
-    title_fr = Unicode(None, allow_none=True, help="French title.").tag(option=True, metavar="TEXT")
-    description_en = Unicode(None, allow_none=True, help="English description, one line.").tag(
-        option=True, metavar="TEXT"
-    )
-    description_fr = Unicode(None, allow_none=True, help="French description, one line.").tag(
-        option=True, metavar="TEXT"
-    )
-    projects = List(Unicode(), help="Project that may use it; none: every project.").tag(
-        option="--project", metavar="SLUG"
-    )
-    max_cpus = Float(None, allow_none=True, help="CPUs of one server at most.").tag(option=True)
-    max_mem = Unicode(None, allow_none=True, help='Memory of one server at most, such as "16G".').tag(
-        option=True, metavar="SIZE"
-    )
-    max_gpus = Int(None, allow_none=True, help="GPUs of one server at most.").tag(option=True)
-    max_idle = Int(None, allow_none=True, help="Seconds without use after which a server stops.").tag(
-        option=True, metavar="SECONDS"
-    )
-    interface = Enum(list(admission.INTERFACES), None, allow_none=True, help="What opens.").tag(option=True)
-    start_url = Unicode(None, allow_none=True, help='Page that opens, such as "/lab".').tag(
-        option=True, metavar="PATH"
-    )
-    needs_gpu = Bool(None, allow_none=True, help="It does not work without a GPU.").tag(option=True)
-
-    def fill(self, typed: admission.EntryOptions, before: Ceilings) -> None:
-        """Add what was typed of ceilings, projects and pages. Raises InputError."""
-        typed["ceilings"] = self._ceilings(before)
-        if self.projects:
-            typed["projects"] = tuple(self.projects)
-        if self.interface is not None:
-            typed["interface"] = self.interface
-        if self.start_url is not None:
-            typed["start_url"] = self.start_url
-        if self.needs_gpu is not None:
-            typed["needs_gpu"] = self.needs_gpu
-
-    def _ceilings(self, before: Ceilings) -> Ceilings:
-        return Ceilings(
-            before.cpus if self.max_cpus is None else self.max_cpus,
-            before.mem_bytes if self.max_mem is None else sizes.parse(self.max_mem),
-            before.gpus if self.max_gpus is None else self.max_gpus,
-            before.idle_seconds if self.max_idle is None else self.max_idle,
-        )
-
-
-class Add(_About):
+class Add(About):
     """Add an image as a draft: its tag's present digest becomes revision 1.
 
     The image must be in the registry. Nobody can launch it before it is published.
@@ -149,7 +100,7 @@ class Add(_About):
         )
 
 
-class Change(_Edit, _About):
+class Change(_Edit, About):
     """Change what an entry says; what is not typed stays, and so does what it launches.
 
     Another tag is looked at by the next `refresh`.
