@@ -6,6 +6,7 @@ page and in the API. Without them the reader sees the text of the log, or nothin
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from html import escape
 
 from jupyterhub.spawner import SpawnException
@@ -55,10 +56,10 @@ TELL = "If it lasts, give the operator this number: {launch_id}."
 class Refused(SpawnException):
     """An expected "no", with every reason and its advice."""
 
-    def __init__(self, refusal: Refusal, language: str) -> None:
+    def __init__(self, refusal: Refusal, language: str, time_zone: tzinfo) -> None:
         codes = ", ".join(sorted({reason.code.value for reason in refusal.reasons}))
-        self.jupyterhub_message = words.refusal_text(refusal, language)
-        self.jupyterhub_html_message = words.refusal_html(refusal, language)
+        self.jupyterhub_message = words.refusal_text(refusal, language, time_zone)
+        self.jupyterhub_html_message = words.refusal_html(refusal, language, time_zone)
         # 409 and not 403: browsers and API clients take 403 for "sign in again".
         super().__init__(
             self.jupyterhub_message, reason="refused", log_message=f"refused: {codes}", status_code=409

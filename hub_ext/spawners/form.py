@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +15,7 @@ from hub_ext.expression import words
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal
+from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal, StopReason
 from hub_ext.policy.choices import Choices, Closed, ProjectChoice
 from hub_ext.spawners import options, pages
 from hub_ext.spawners.failures import sentence
@@ -111,38 +110,29 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
-            "until": day(site, launch.expires_at, language) if launch.expires_at else "",
+            "until": words.last_day(launch.expires_at, language, zone(site)) if launch.expires_at else "",
             "ended": _ended(site, launch, language),
         }
 
     return await in_store(read)
 
 
-def day(site: Site, when: datetime, language: str) -> str:
-    """A date and time in the site's time zone."""
-    local = when.astimezone(ZoneInfo(site.settings.time_zone))
-    return local.strftime("%d/%m/%Y à %H:%M" if language == "fr" else "%d %b %Y, %H:%M")
+def zone(site: Site) -> ZoneInfo:
+    """The time zone of the dates that people read."""
+    return ZoneInfo(site.settings.time_zone)
 
 
 def _ended(site: Site, launch: Launch, language: str) -> str:
     if launch.ended is None:
         return ""
-    why = pages.translated(STOP_REASONS.get(launch.stop_reason, ""), language)
-    return f"{day(site, launch.ended, language)} {f'({why})' if why else ''}".strip()
+    when = words.day(launch.ended, language, zone(site))
+    try:
+        why = words.ending(StopReason(launch.stop_reason), language)
+    except ValueError:
+        return when
+    return f"{when}. {why}"
 
 
-STOP_REASONS = {
-    "stopped-by-person": "you stopped it",
-    "stopped-by-operator": "an operator stopped it",
-    "idle": "it was idle",
-    "busy-ceiling": "it had been busy for too long",
-    "right-ended": "a right that it rested on ended",
-    "out-of-memory": "it ran out of memory",
-    "ended-by-itself": "it ended by itself",
-    "start-failed": "it did not start",
-    "container-lost": "it was lost",
-    "no-answer": "it did not answer any more",
-}
 DEPRECATED = "It will go away: move to another one."
 GRANTED = "Granted until {day}."
 GONE = "What you used last cannot be started any more:"
@@ -158,7 +148,7 @@ async def _form(
 ) -> Form:
     if person is None:
         unknown = Refusal((Reason(ReasonCode.PERSON_UNKNOWN),))
-        return Form(nothing=Markup(words.refusal_html(unknown, language)))  # noqa: S704
+        return Form(nothing=Markup(words.refusal_html(unknown, language, zone(site))))  # noqa: S704
     offered = await flow.choices(site, person.id, server_name, groups=groups)
     last = await flow.last_launch(site, person.id, server_name)
     used = await _options_of(site, last) if last else {}
@@ -167,7 +157,7 @@ async def _form(
         gone = await _reasons(site, person, groups, server_name, used)
         if lasting := tuple(reason for reason in gone if reason.code not in _PASSING):
             head = pages.translated(GONE, language)
-            told = words.refusal_html(Refusal(lasting), language)
+            told = words.refusal_html(Refusal(lasting), language, zone(site))
             notice = Markup("<p>{}</p>{}").format(head, Markup(told))  # noqa: S704 - escaped by words
     return _offer(site, offered, wanted if wanted is not None else used, notice, language)
 
@@ -177,10 +167,10 @@ def _offer(
 ) -> Form:
     held = offered.projects
     why = (*offered.reasons, *(reason for closed in offered.closed_projects for reason in closed.reasons))
-    told = words.refusal_html(Refusal(why), language) if why else ""
+    told = words.refusal_html(Refusal(why), language, zone(site)) if why else ""
     return Form(
         projects=[{"slug": project.slug, "title": project.title.text(language)} for project in held],
-        closed=[_closed(project, language) for project in offered.closed_projects],
+        closed=[_closed(site, project, language) for project in offered.closed_projects],
         environments=_environments(held, language),
         datasets=_datasets(site, held, language),
         sizes=_sizes(site, held, language),
@@ -191,8 +181,8 @@ def _offer(
     )
 
 
-def _closed(closed: Closed, language: str) -> dict[str, str]:
-    facts = [words.sentence(reason, language).fact for reason in closed.reasons]
+def _closed(site: Site, closed: Closed, language: str) -> dict[str, str]:
+    facts = [words.sentence(reason, language, zone(site)).fact for reason in closed.reasons]
     return {"slug": closed.slug, "title": closed.title.text(language), "why": " ".join(facts)}
 
 
@@ -225,7 +215,7 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
             "project": project.slug,
             "title": known.title.text(language),
             "description": known.description.text(language),
-            "hint": granted.format(day=day(site, known.until, language)),
+            "hint": granted.format(day=words.last_day(known.until, language, zone(site))),
             "why": "",
             "apart": list(known.excludes),
         }
@@ -233,7 +223,13 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
         for known in project.datasets
     ]
     closed = [
-        {**_closed(known, language), "project": project.slug, "description": "", "hint": "", "apart": []}
+        {
+            **_closed(site, known, language),
+            "project": project.slug,
+            "description": "",
+            "hint": "",
+            "apart": [],
+        }
         for project in held
         for known in project.closed_datasets
     ]

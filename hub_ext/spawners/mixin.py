@@ -127,7 +127,7 @@ class CuratedMixin:
             language = self._language(person)
             plan = await self._admit(person)
             if isinstance(plan, Refusal):
-                raise Refused(plan, language)
+                raise Refused(plan, language, form.zone(self.site))
             self.plan = plan
             started = await flow.start(
                 self.site,

@@ -10,7 +10,6 @@ import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
-from hub_ext.model import StopReason
 from hub_ext.spawners import failures, form, pages, progress
 from hub_ext.spawners.french import FRENCH
 
@@ -38,7 +37,6 @@ def texts_in_code() -> set[str]:
     found = {text for _, text in progress._SHOWN.values()}
     found |= set(failures.CAUSES.values()) | {text for _, text in failures._CLASSES}
     found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE}
-    found |= set(form.STOP_REASONS.values())
     for source in pages.TEMPLATES.parent.glob("*.py"):
         found |= set(re.findall(r"""\btranslated\(\s*"([^"]*)",""", source.read_text()))
     return found
@@ -49,10 +47,6 @@ def test_every_text_has_its_french() -> None:
     assert len(used) > 50
     assert used - set(FRENCH) == set()
     assert set(FRENCH) - used == set()
-
-
-def test_every_reason_of_a_stop_has_words() -> None:
-    assert set(form.STOP_REASONS) == {reason.value for reason in StopReason}
 
 
 def test_the_french_keeps_what_is_filled_in() -> None:
