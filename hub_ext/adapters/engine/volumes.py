@@ -51,8 +51,10 @@ class Volumes(Containers):
         """Sets owner and mode of a volume's root, and writes `files` (relative paths) into it.
 
         Done once in a volume's life, by a container that is never started; ever after it is mounted NoCopy.
-        Otherwise the first image to use it would write it, and an empty one would be root's.
+        Otherwise the first image to use it would write it, and an empty one would be root's. Raises
+        ValueError for a path that leaves the volume.
         """
+        folders = _with_parents(files or {})
         image = seed_image or self._settings.seed_image
         seeder = f"{self._settings.instance}-seed-{secrets.token_hex(6)}"
         volume = {
@@ -74,7 +76,7 @@ class Volumes(Containers):
             uid=uid,
             gid=gid,
             mode=mode & 0o666,
-            folders=dict.fromkeys(_with_parents(files or {}), mode),
+            folders=dict.fromkeys(folders, mode),
         )
         await self.create(seeder, body)
         try:
@@ -131,5 +133,7 @@ def _with_parents(files: Iterable[str]) -> list[str]:
     """The seed folder and every folder that the files lie in, parents first."""
     folders = {_SEED_FOLDER}
     for path in files:
+        if path.startswith("/") or ".." in PurePosixPath(path).parts:
+            raise ValueError(f"{path!r} is no path inside a volume")
         folders |= {str(parent) for parent in PurePosixPath(_SEED_FOLDER, path).parents} - {"."}
     return sorted(folders)
