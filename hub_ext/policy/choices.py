@@ -165,17 +165,17 @@ def _project(form: FormFacts, known: FormProject, server_name: str) -> ProjectCh
 
 def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[EnvironmentChoice, ...]:
     found = []
+    # What an image leaves of sizes and GPUs hangs on two of its fields; catalogues have thousands of images.
+    left: dict[tuple[Ceilings, bool], tuple[tuple[Size, ...], tuple[int, ...]]] = {}
     for entry, revision in sorted(form.images, key=lambda image: image[0].slug):
         asked = replace(request, environment=entry.slug)
         seen = replace(facts, image=entry, revision=revision)
         if rules.image(asked, seen):
             continue
-        sizes = tuple(size for size in form.sizes if not rules.size(replace(asked, size=size.slug), seen))
-        gpus = tuple(
-            number
-            for number in range(len(form.gpus) + 1)
-            if not rules.gpus(replace(asked, gpus=number), seen)
-        )
+        limiting = (entry.ceilings, entry.needs_gpu)
+        if limiting not in left:
+            left[limiting] = _sizes(form, asked, seen), _gpus(form, asked, seen)
+        sizes, gpus = left[limiting]
         if sizes and gpus:
             deprecated = entry.state is ImageState.DEPRECATED
             found.append(
@@ -184,6 +184,15 @@ def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tupl
                 )
             )
     return tuple(found)
+
+
+def _sizes(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[Size, ...]:
+    return tuple(size for size in form.sizes if not rules.size(replace(request, size=size.slug), facts))
+
+
+def _gpus(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[int, ...]:
+    numbers = range(len(form.gpus) + 1)
+    return tuple(number for number in numbers if not rules.gpus(replace(request, gpus=number), facts))
 
 
 def _dataset(slug: str, request: LaunchRequest, facts: Facts) -> DatasetChoice | Closed:
