@@ -209,11 +209,14 @@ def test_a_file_that_grows_while_it_is_read_is_refused(folder: Path, store: Path
 
 @pytest.mark.parametrize("becomes", ["link", "fifo"])
 def test_a_file_that_becomes_something_else_is_refused(folder: Path, store: Path, becomes: str) -> None:
+    secret = folder.parent / "secret"
+    secret.write_bytes(b"secret\n")  # of the same size
+
     def swap(done: int, total: int) -> None:
         if done == 0:
             (folder / "a.csv").unlink()
             if becomes == "link":
-                (folder / "a.csv").symlink_to("/etc/passwd")
+                (folder / "a.csv").symlink_to(secret)
             else:
                 os.mkfifo(folder / "a.csv")
 

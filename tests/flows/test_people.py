@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -189,6 +191,20 @@ def test_a_first_sign_in_makes_a_person_without_rights(open_to_all: Site, record
     event = record()[-1]
     assert (event.verb, event.subject, event.actor) == (Verb.PERSON_ADDED, person.id, people.SIGN_IN)
     assert people.sign_in(open_to_all, ISSUER, "s1", "marie") == person
+    assert len(record()) == 1
+
+
+def test_sign_ins_at_the_same_moment_make_one_person(open_to_all: Site, record: Record) -> None:
+    together = Barrier(4)
+
+    def sign_in(number: int) -> Person | None:
+        together.wait(10)
+        return people.sign_in(open_to_all, ISSUER, "s1", "marie")
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(sign_in, range(4)))
+    assert made[0] is not None
+    assert set(made) == {made[0]}
     assert len(record()) == 1
 
 
