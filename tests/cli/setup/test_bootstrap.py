@@ -174,7 +174,8 @@ def test_sources_of_the_next_debian(checkout: Path, given: str, derived: str) ->
 
 def test_stanzas_of_the_next_debian(checkout: Path) -> None:
     given = (
-        "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n\n"
+        "Types: deb\nURIs: http://mirror.example/debian\n"
+        "Suites: bookworm bookworm-updates\nComponents: main\n\n"
         "Types: deb\nURIs: http://other.example/docker\nSuites: bookworm\nComponents: stable\n\n"
         "Types: deb\nURIs: http://mirror.example/x\nSuites: bookworm\nComponents: main\nEnabled: no\n"
     )

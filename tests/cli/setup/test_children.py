@@ -1,0 +1,86 @@
+"""Processes of ours end with us, however we end, and take along what they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hub_ext.cli.setup import children
+from hub_ext.cli.setup.children import ChildFailed
+
+
+def test_output_goes_to_the_log(tmp_path: Path) -> None:
+    child = children.start("It", ["sh", "-c", "echo out; echo err >&2"], tmp_path / "logs/it.log")
+    child.process.wait()
+    assert (tmp_path / "logs/it.log").read_text() == "out\nerr\n"
+
+
+def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
+    child = children.start("It", ["sh", "-c", "sleep 60 & echo $!; wait"], tmp_path / "it.log")
+    child.wait_ready(lambda: bool((tmp_path / "it.log").read_text()), 5)
+    grandchild = int((tmp_path / "it.log").read_text())
+    child.stop()
+    assert not child.running
+    assert _gone(grandchild)
+
+
+def test_what_does_not_listen_is_killed(tmp_path: Path) -> None:
+    child = children.start("It", ["sh", "-c", "trap '' TERM; echo on; sleep 60"], tmp_path / "it.log")
+    child.wait_ready(lambda: bool((tmp_path / "it.log").read_text()), 5)
+    began = time.monotonic()
+    child.stop(0.5)
+    assert not child.running
+    assert time.monotonic() - began < 5
+
+
+def test_an_early_end_is_said_with_the_last_lines(tmp_path: Path) -> None:
+    child = children.start("It", ["sh", "-c", "echo the reason; exit 3"], tmp_path / "it.log")
+    with pytest.raises(ChildFailed, match=r"It ended with status 3:\nthe reason"):
+        child.wait_ready(lambda: False, 5)
+
+
+def test_never_ready(tmp_path: Path) -> None:
+    child = children.start("It", ["sleep", "60"], tmp_path / "it.log")
+    try:
+        with pytest.raises(ChildFailed, match=r"was not ready after 0\.3 s"):
+            child.wait_ready(lambda: False, 0.3)
+    finally:
+        child.stop()
+
+
+def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, sys, time\n"
+        "from hub_ext.cli.setup import children\n"
+        "child = children.start('It', ['sleep', '60'], pathlib.Path(sys.argv[1]))\n"
+        "print(child.process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "it.log")], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    time.sleep(0.3)  # setpriv has asked the kernel by then
+    parent.kill()
+    parent.wait()
+    assert _gone(pid)
+
+
+def _gone(pid: int) -> bool:
+    for _ in range(50):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    return False
