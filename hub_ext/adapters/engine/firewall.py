@@ -2,7 +2,7 @@
 
 An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
-go through it (from DOCKER-USER, or FORWARD where the engine keeps none). dockerd rewrites its own chains
+go through it (from DOCKER-USER, or FORWARD where that one is not asked first). dockerd rewrites its own chains
 only, so they outlive its restarts; a restart of the machine loses them, and the Hub applies them at start.
 """
 
@@ -93,7 +93,8 @@ def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
             *to_host,
         ]
     through = f"{base}-FWD"
-    parent = "DOCKER-USER" if _exists(tool, "DOCKER-USER") else "FORWARD"
+    user_chain = _Chain("DOCKER-USER", "FORWARD", "-j DOCKER-USER", ())
+    parent = user_chain.name if _first(tool, user_chain, settings) else user_chain.parent
     return (
         _Chain(base, "INPUT", f"-i {bridge} -j {base}", tuple(to_host)),
         _Chain(through, parent, f"-i {bridge} -j {through}", (f"-A {through} -j DROP",)),

@@ -214,6 +214,7 @@ def test_the_rules_outlive_a_restart_of_an_engine(tmp_path: Path, settings: Sett
             _firewall(inside, other, "ensure_firewall")
             assert _firewall(inside, other, "check_firewall") == "()"
         subprocess.run([*inside, "iptables", "-F", "FORWARD"], check=True)
+        assert "FORWARD" in _firewall(inside, other, "check_firewall")
         with _engine(inside, folder):
             assert _firewall(inside, other, "check_firewall") == "()"
             # The control: it did write the rules that are its own again.
