@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from traitlets import Unicode, default
+from traitlets import HasTraits, Unicode, default
 
 from hub_ext.errors import HubExtError
 from hub_ext.flows import launch as flow
@@ -51,7 +51,7 @@ class Asked:
 _asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
 
 
-class CuratedMixin:
+class CuratedMixin(HasTraits):
     """For a class of JupyterHub's spawners. `launch_id` is the launch that this server is, or ""."""
 
     launch_id = Unicode("")

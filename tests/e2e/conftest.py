@@ -1,0 +1,100 @@
+"""One Hub for the whole run, with stub servers, and a way to cut it off from the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hub_ext.adapters import demo_accounts
+from hub_ext.cli.setup import settings_file
+from hub_ext.cli.setup.choices import Choices
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.instance import Prepared
+from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.serving import Serving
+from hub_ext.cli.setup.steps import silent
+from hub_ext.config import load_settings
+from hub_ext.flows.site import Site, open_site
+from hub_ext.settings import RegistrySettings, Settings
+from tests.support import scenario as scenarios
+from tests.support import stub_image
+from tests.support.hub import PASSWORDS, RunningHub
+from tests.support.wire import Wire
+
+
+@pytest.fixture(scope="session")
+def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> dict[str, str]:
+    """The digest of each stub image in the registry."""
+    return stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
+
+
+@pytest.fixture(scope="session")
+def hub(
+    layout: Layout,
+    chosen: Choices,
+    docker: EngineFacts,
+    registry: RegistrySettings,
+    stubs: dict[str, str],
+    kept_state: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningHub]:
+    """The Hub, its proxy and a scenario; all of it stopped and removed at the end."""
+    if not layout.node.exists():
+        layout.node.symlink_to(kept_state / "node")
+    wire = Wire(layout.state / "engine.sock", Path(docker.url.removeprefix("unix://")))
+    seed = f"{registry.address}/stub/answer@{stubs['answer']}"
+    traits = settings_file.values(
+        layout,
+        chosen,
+        engine_url=f"unix://{wire.near}",
+        registries=[registry],
+        bind_url=f"http://127.0.0.1:{_free_port()}",
+        seed_image=seed,
+    )
+    data = tmp_path_factory.mktemp("datasets")
+    traits |= {"dataset_roots": [str(data)]}
+    traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 6, "engine_seconds": 5}
+    settings = load_settings(str(settings_file.write(layout, traits)))
+    kept_secret(layout.proxy_token)
+    demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
+
+    direct = replace(settings, engine_url=docker.url)
+    site = open_site(direct)
+    made = asyncio.run(_prepare(site, seed, data, stubs))
+    serving = Serving(Prepared(layout, settings, docker), silent)
+    try:
+        serving.start()
+        yield RunningHub(serving, wire, made)
+    finally:
+        wire.cut()
+        wire.mend()
+        serving.stop()
+        wire.cut()
+        site.close()
+        _keep(layout, kept_state)
+
+
+async def _prepare(site: Site, seed: str, data: Path, stubs: dict[str, str]) -> scenarios.Scenario:
+    repository, _, digest = seed.partition("@")
+    await site.engine.pull(repository, digest)
+    return await scenarios.build(site, data, stubs)
+
+
+def _keep(layout: Layout, kept_state: Path) -> None:
+    """The Hub's log outlives the run, for whoever looks for what went wrong."""
+    artefacts = kept_state / "artefacts"
+    artefacts.mkdir(exist_ok=True)
+    log = layout.logs / "hub.log"
+    if log.exists():
+        (artefacts / "e2e-hub.log").write_bytes(log.read_bytes())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

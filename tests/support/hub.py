@@ -1,0 +1,152 @@
+"""A real Hub with its proxy, and people who use it over HTTP."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from hub_ext.cli.setup.serving import Serving
+from hub_ext.flows.site import Site
+from tests.support.scenario import Scenario
+from tests.support.wire import Wire
+
+PASSWORDS = {"ada": "analytical engine", "bob": "the builder"}
+STARTED_SECONDS = 90
+
+
+@dataclass
+class Visitor:
+    """Somebody signed in, with a browser's cookies."""
+
+    url: str
+    name: str
+    session: requests.Session
+
+    @property
+    def xsrf(self) -> str:
+        """The token that the Hub's own pages send along."""
+        return (
+            next(
+                cookie.value
+                for cookie in self.session.cookies
+                if cookie.name == "_xsrf" and cookie.path == "/hub/"
+            )
+            or ""
+        )
+
+    def page(self, path: str, **more: Any) -> requests.Response:
+        """GET of a page of the Hub, such as "spawn"."""
+        return self.session.get(f"{self.url}/hub/{path}", timeout=60, **more)
+
+    def submit(self, fields: dict[str, Any], server: str = "", **more: Any) -> requests.Response:
+        """The spawn form, sent as a browser does."""
+        path = f"spawn/{self.name}/{server}" if server else "spawn"
+        form = [(key, (None, item)) for key, value in fields.items() for item in _items(value)]
+        return self.session.post(
+            f"{self.url}/hub/{path}?_xsrf={quote(self.xsrf)}", files=form, timeout=60, **more
+        )
+
+    def api(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
+        """A call of the Hub's REST API for this person, such as "server"."""
+        return self.session.request(
+            method,
+            f"{self.url}/hub/api/users/{self.name}/{path}?_xsrf={quote(self.xsrf)}",
+            json=body,
+            timeout=60,
+            **more,
+        )
+
+    def servers(self) -> dict[str, Any]:
+        """Her servers as the Hub's API tells them."""
+        answer = self.session.get(f"{self.url}/hub/api/users/{self.name}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["servers"])
+
+    def wait_ready(self, server: str = "", seconds: float = STARTED_SECONDS) -> None:
+        """Returns once the server is ready."""
+        wait_for(lambda: self.servers().get(server, {}).get("ready"), seconds)
+
+    def wait_stopped(self, server: str = "", seconds: float = 60) -> None:
+        """Returns once the Hub has no such server running or pending."""
+        wait_for(
+            lambda: not self.servers().get(server, {}).get("ready") and not self.pending(server), seconds
+        )
+
+    def pending(self, server: str = "") -> Any:
+        """What the Hub is busy with on that server, if anything."""
+        return self.servers().get(server, {}).get("pending")
+
+    def stop(self, server: str = "") -> None:
+        """Stops the server and waits for its end."""
+        self.api("DELETE", f"servers/{server}" if server else "server")
+        self.wait_stopped(server)
+
+
+@dataclass
+class RunningHub:
+    """The Hub of this run's instance. `wire` is its only way to the engine."""
+
+    serving: Serving
+    wire: Wire
+    scenario: Scenario
+
+    @property
+    def site(self) -> Site:
+        """The Hub's site, opened by the test: the same store, the engine without the wire."""
+        return self.scenario.site
+
+    @property
+    def url(self) -> str:
+        """Where browsers connect."""
+        return self.serving.url
+
+    def visitor(self, name: str, language: str = "en") -> Visitor:
+        """Somebody who has just signed in."""
+        session = requests.Session()
+        session.trust_env = False
+        session.headers["Accept-Language"] = language
+        page = session.get(f"{self.url}/hub/login", timeout=30)
+        token = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        assert token, page.text
+        answer = session.post(
+            f"{self.url}/hub/login",
+            data={"username": name, "password": PASSWORDS[name], "_xsrf": token[1]},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        assert "login" not in answer.url
+        return Visitor(self.url, name, session)
+
+    def kill(self) -> None:
+        """kill -9 of the Hub; proxy, services and servers are left to themselves."""
+        assert self.serving.hub is not None
+        self.serving.hub.process.kill()
+        self.serving.hub.process.wait()
+
+    def start_again(self) -> None:
+        """The Hub, after a kill."""
+        self.serving._restart_hub()
+        assert self.serving.hub is not None
+        self.serving.hub.wait_ready(self.serving._answers, 60)
+
+    def log(self) -> str:
+        """What the Hub has said so far."""
+        assert self.serving.hub is not None
+        return self.serving.hub.log.read_text(errors="replace")
+
+
+def wait_for(true: Any, seconds: float) -> None:
+    """Returns once `true()` is. Raises AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
+
+
+def _items(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
