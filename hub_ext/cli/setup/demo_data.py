@@ -21,10 +21,10 @@ _MAKER = Path(__file__).with_name("make_demo_data.py")
 _SLOWEST_SECONDS = 300
 
 
-def ensure_demo_data(root: Path, image: str, *, engine_url: str, say: Say) -> None:
-    """The folder of each of SLUGS under `root`, made in a container of `image` where one is missing.
+def ensure(root: Path, python_image: str, engine_url: str, say: Say) -> None:
+    """The folder of each of SLUGS under `root`, made in a container of the Python image where one is missing.
 
-    Raises EngineError with the maker's own words.
+    The engine has the image already. Raises EngineError with the maker's own words.
     """
     if all((root / slug).is_dir() for slug in SLUGS):
         return
@@ -32,7 +32,7 @@ def ensure_demo_data(root: Path, image: str, *, engine_url: str, say: Say) -> No
     root.mkdir(parents=True, exist_ok=True)
     # On the same file system as `root`, so that a folder appears there whole or not at all.
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=".demo-data-") as made:
-        _make(Path(made), image, engine_url)
+        _make(Path(made), python_image, engine_url)
         for slug in SLUGS:
             if not (root / slug).exists():
                 _give_to_readers(Path(made) / slug)

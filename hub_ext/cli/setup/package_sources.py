@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _apt_settings() -> str:
 def _pip_settings() -> dict[str, str]:
     """pip's settings in force, by their long names. Files of this machine are not there in a build."""
     pip = subprocess.run(
-        ["python3", "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
     settings: dict[str, str] = {}
     for line in pip.stdout.splitlines():
