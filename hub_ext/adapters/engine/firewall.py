@@ -2,8 +2,8 @@
 
 An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
-go through it (from DOCKER-USER, or FORWARD where that one is not asked first). dockerd rewrites its own chains
-only, so they outlive its restarts; a restart of the machine loses them, and the Hub applies them at start.
+go through it (from DOCKER-USER, or FORWARD where that one is not asked first). dockerd rewrites only
+its own chains, so they outlive its restarts; a restart of the machine loses them: the Hub starts with them.
 """
 
 from __future__ import annotations
