@@ -1,0 +1,157 @@
+"""Watches kernels, and reports them."""
+
+import asyncio
+import json
+import os
+import random
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from traitlets import Float
+from traitlets.config import LoggingConfigurable
+
+# Any setting of that ending counts in jupyter_server's `last_activity()`.
+LAST_ACTIVITY = "hub_ext_last_activity"
+ANSWER_SECONDS = 10
+
+
+class ActivityReporter(LoggingConfigurable):
+    """One for a server: looks at its kernels every few seconds, reports to the Hub every minute."""
+
+    watch_seconds = Float(5, help="Seconds between two looks at the kernels.").tag(config=True)
+    report_seconds = Float(60, help="Seconds between two reports to the Hub.").tag(config=True)
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._busy_since: dict[str, datetime] = {}
+        self._watched: set[str] = set()
+        self._refused = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Answer at hub-ext/activity, and begin to watch and to report once the server's loop runs."""
+        app = self.parent.web_app
+        app.add_handlers(
+            ".*$",
+            [
+                (
+                    url_path_join(app.settings["base_url"], "/hub-ext/activity"),
+                    ActivityHandler,
+                    {"reporter": self},
+                )
+            ],
+        )
+
+        async def begin() -> None:
+            self._tasks.append(asyncio.create_task(self._forever(self.watch_seconds, self._watch)))
+            if os.environ.get("JUPYTERHUB_API_URL"):
+                self._tasks.append(asyncio.create_task(self._forever(self.report_seconds, self._report)))
+
+        self.parent.io_loop.add_callback(begin)
+
+    async def _forever(self, seconds: float, action: Any) -> None:
+        while True:
+            try:
+                await action()
+            except Exception:
+                self.log.exception("Looking at the kernels failed")
+            # Servers that started together do not go on reporting together.
+            await asyncio.sleep(seconds * random.uniform(0.9, 1.1))
+
+    async def _watch(self) -> None:
+        now = datetime.now(UTC)
+        kernels = self._kernels()
+        for kernel_id, kernel in kernels.items():
+            if kernel_id not in self._watched:
+                self._watched.add(kernel_id)
+                self._watch_restarts(kernel_id)
+            if getattr(kernel, "execution_state", "") == "busy":
+                self._busy_since.setdefault(kernel_id, now)
+                self.parent.web_app.settings[LAST_ACTIVITY] = now
+            else:
+                self._busy_since.pop(kernel_id, None)
+        self._watched &= kernels.keys()
+        for kernel_id in self._busy_since.keys() - kernels.keys():
+            del self._busy_since[kernel_id]
+
+    def _watch_restarts(self, kernel_id: str) -> None:
+        manager = self.parent.kernel_manager
+
+        def restarted() -> None:
+            # jupyter_server leaves a kernel that died in the middle of a cell "busy" for good.
+            kernel = self._kernels().get(kernel_id)
+            if kernel is not None:
+                kernel.execution_state = "starting"
+
+        manager.add_restart_callback(kernel_id, restarted, "restart")
+
+    def _kernels(self) -> dict[str, Any]:
+        manager = self.parent.kernel_manager
+        return {kernel_id: manager.get_kernel(kernel_id) for kernel_id in manager.list_kernel_ids()}
+
+    def facts(self) -> dict[str, Any]:
+        """Kernels and the number of terminals. A kernel seen busy at every look was busy all along."""
+        terminals = self.parent.web_app.settings.get("terminal_manager")
+        return {
+            "kernels": [
+                {
+                    "id": kernel_id,
+                    "state": getattr(kernel, "execution_state", "unknown"),
+                    "busy_since": _iso(self._busy_since.get(kernel_id)),
+                    "last_activity": _iso(getattr(kernel, "last_activity", None)),
+                }
+                for kernel_id, kernel in self._kernels().items()
+            ],
+            "terminals": len(terminals.terminals) if terminals else 0,
+        }
+
+    async def _report(self) -> None:
+        name = os.environ.get("JUPYTERHUB_USER", "")
+        url = f"{os.environ['JUPYTERHUB_API_URL']}/hub-ext/kernels/{quote(name, safe='')}"
+        body = {"server": os.environ.get("JUPYTERHUB_SERVER_NAME", ""), **self.facts()}
+        try:
+            await AsyncHTTPClient().fetch(
+                url,
+                method="POST",
+                headers={
+                    "Authorization": f"token {os.environ['JUPYTERHUB_API_TOKEN']}",
+                    "Content-Type": "application/json",
+                },
+                body=json.dumps(body),
+                follow_redirects=False,
+                request_timeout=ANSWER_SECONDS,
+            )
+        except (HTTPClientError, OSError) as error:
+            # A Hub that restarts is no news every minute.
+            if not self._refused:
+                self.log.warning("The Hub did not take our report of kernels: %s", error)
+            self._refused = True
+        else:
+            self._refused = False
+
+
+class ActivityHandler(APIHandler):
+    """GET: what the next report would say. Asking is no activity."""
+
+    auth_resource = "kernels"
+    _track_activity = False
+
+    def initialize(self, reporter: ActivityReporter) -> None:
+        """`reporter` is the server's."""
+        self.reporter = reporter
+
+    @web.authenticated
+    @authorized
+    def get(self) -> None:
+        """The kernels' states, as JSON."""
+        self.finish(json.dumps(self.reporter.facts()))
+
+
+def _iso(when: datetime | None) -> str | None:
+    return when.isoformat() if when else None
