@@ -203,6 +203,19 @@ def key_apart(site: Site, tx: Tx, dataset: Dataset, project: str) -> None:
 # --- versions ---
 
 
+def _holds_our_state(site: Site, found: Path) -> bool:
+    """Whether mounting this folder would show our own keys, store or homes of others.
+
+    A root that an operator put into the state's folder holds data only.
+    """
+    state_dir = site.settings.state_dir.resolve()
+    roots = [root.resolve() for root in site.settings.dataset_roots]
+    kept_there = any(
+        root != state_dir and files.inside(root, state_dir) and files.inside(found, root) for root in roots
+    )
+    return files.inside(state_dir, found) or (files.inside(found, state_dir) and not kept_there)
+
+
 def manifests(site: Site) -> Path:
     """The folder of all manifests."""
     return site.settings.state_dir / "manifests"
@@ -236,8 +249,7 @@ async def register_version(
     with site.store.reading() as tx:
         dataset = living_dataset(tx, slug)
     found = await asyncio.to_thread(files.resolve, folder, site.settings.dataset_roots)
-    state_dir = site.settings.state_dir.resolve()
-    if files.inside(found, state_dir) or files.inside(state_dir, found):
+    if _holds_our_state(site, found):
         raise InputError(
             f"{str(found)!r} and our own state folder lie in one another.", advice="Choose another folder."
         )

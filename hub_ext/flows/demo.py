@@ -151,9 +151,11 @@ async def load(
     *,
     say: Callable[[str], None] = lambda sentence: None,
     progress: Progress = quiet,
+    read_gids: tuple[int, ...] = (),
     probe: bool = True,
 ) -> None:
-    """Add what is missing. `images` are entries by slug; `data_dir` holds a folder for each dataset.
+    """Add what is missing. `images` are entries by slug; `data_dir` holds a folder for each dataset, whose
+    files are read with `read_gids`.
 
     `say` is told each step. Raises InputError where a folder or an image will not do, and the errors of
     engine, registry and store.
@@ -163,7 +165,7 @@ async def load(
     await asyncio.to_thread(_studies, site)
     await asyncio.to_thread(_places, site)
     for slug in SOURCES:
-        if await asyncio.to_thread(_source_missing, site, slug):
+        if await asyncio.to_thread(_source_missing, site, slug, read_gids):
             say(f"the dataset {slug}")
             await data.register_version(site, ACTOR, slug, data_dir / slug, progress=progress, probe=probe)
     await asyncio.to_thread(_grants, site)
@@ -218,7 +220,7 @@ def _places(site: Site) -> None:
                 studies.add_member(site, ACTOR, project, person.id, role)
 
 
-def _source_missing(site: Site, slug: str) -> bool:
+def _source_missing(site: Site, slug: str, read_gids: tuple[int, ...]) -> bool:
     """Register the dataset where it never was; whether it never had a version."""
     source = SOURCES[slug]
     with site.store.reading() as tx:
@@ -235,6 +237,7 @@ def _source_missing(site: Site, slug: str) -> bool:
             stewards=(steward.id,) if steward and not steward.ended else (),
             contact=CONTACT,
             never_with=source.never_with,
+            read_gids=read_gids,
         )
     return not had and not (known and known.ended)
 

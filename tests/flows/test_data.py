@@ -259,6 +259,17 @@ async def test_folders_that_may_not_be_registered(
     assert len(record()) == 1
 
 
+async def test_a_root_that_an_operator_put_into_the_state_folder_holds_datasets(
+    site: Site, actor: Actor, register: Register, tmp_path: Path
+) -> None:
+    root = tmp_path / "state" / "data"
+    (root / "mri").mkdir(parents=True)
+    (root / "mri" / "a.csv").write_text("x")
+    inner = replace(site, settings=replace(site.settings, dataset_roots=(root,)))
+    register("mri")
+    assert (await data.register_version(inner, actor, "mri", root / "mri", probe=False)).number == 1
+
+
 @pytest.mark.parametrize("beside", ["state/data", "."])
 async def test_our_own_state_is_no_dataset(
     site: Site, actor: Actor, register: Register, tmp_path: Path, beside: str

@@ -21,7 +21,7 @@ _MAKER = Path(__file__).with_name("make_demo_data.py")
 _SLOWEST_SECONDS = 300
 
 
-def ensure(root: Path, python_image: str, engine_url: str, say: Say) -> None:
+def ensure_demo_data(root: Path, python_image: str, *, engine_url: str, say: Say) -> None:
     """The folder of each of SLUGS under `root`, made in a container of the Python image where one is missing.
 
     The engine has the image already. Raises EngineError with the maker's own words.

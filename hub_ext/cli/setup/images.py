@@ -172,8 +172,7 @@ class _Builder:
                 str(self._secrets / "apt.list"),
             ],
         )
-        with tar.open("rb") as stream:
-            answer = self._client.import_image_from_stream(stream, repository=f"{REPOSITORY}/rootfs", tag=tag)
+        answer = self._client.import_image_from_file(str(tar), repository=f"{REPOSITORY}/rootfs", tag=tag)
         tar.unlink()
         if not self._here(name):
             raise BuildFailed(f"The engine did not take the root file system: {str(answer)[-300:]}.")
