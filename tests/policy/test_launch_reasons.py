@@ -291,7 +291,10 @@ ALONE: list[tuple[str, Change, Reason]] = [
     ),
     (
         "datasets apart, said by the other one",
-        known(datasets=(facts_of("mri"), facts_of("labs", dataset=dataset("labs", never_with=("coded",))))),
+        known(
+            datasets=(facts_of("mri"), facts_of("labs", dataset=dataset("labs", never_with=("coded",)))),
+            exposed=(),
+        ),
         Reason(Code.NEVER_WITH, "mri", (("other", "labs"),)),
     ),
     (

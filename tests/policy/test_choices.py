@@ -1,0 +1,136 @@
+"""The form and the decision agree, in every world: what is shown is admitted, what is not is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from hypothesis import event, given
+
+from hub_ext.model import Facts, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
+from hub_ext.model import ReasonCode as Code
+from hub_ext.policy.choices import Choices, FormFacts, FormProject, choices
+from hub_ext.policy.launch import decide
+
+from .worlds import FACTS, IMAGE, PROJECT, REQUEST, REVISION, dataset, facts_of, grant, launch, on, worlds
+
+
+def form_of(facts: Facts, **changed: Any) -> FormFacts:
+    """The same world, as the form reads it."""
+    assert facts.project is not None
+    assert facts.image is not None
+    project = FormProject(
+        facts.project, facts.approvals, facts.datasets, facts.home, facts.project_folder, facts.exposed
+    )
+    values: dict[str, Any] = {
+        "projects": (project,),
+        "images": ((facts.image, facts.revision),),
+        **{
+            name: getattr(facts, name)
+            for name in FormFacts.__dataclass_fields__
+            if name not in ("projects", "images")
+        },
+        **changed,
+    }
+    return FormFacts(**values)
+
+
+def shown(offered: Choices, server_name: str = "") -> set[tuple[Any, ...]]:
+    """Every choice that the form lets somebody make, of at most two datasets."""
+    found = set()
+    for project in offered.projects:
+        apart = {dataset.slug: dataset.excludes for dataset in project.datasets}
+        picks = [()] + [pick for size in (1, 2) for pick in combinations(apart, size)]
+        for environment in project.environments:
+            for size in environment.sizes:
+                for gpus in environment.gpus:
+                    found |= {
+                        (project.slug, environment.slug, pick, size.slug, gpus)
+                        for pick in picks
+                        if not any(other in apart[one] for one in pick for other in pick)
+                    }
+    return found
+
+
+def admitted(facts: Facts, request: LaunchRequest) -> set[tuple[Any, ...]]:
+    """Every choice, of at most two datasets, that the decision admits."""
+    slugs = sorted(known.slug for known in facts.datasets)
+    return {
+        (request.project, request.environment, pick, size.slug, gpus)
+        for pick in [(), *combinations(slugs, 1), *combinations(slugs, 2)]
+        for size in facts.sizes
+        for gpus in range(4)
+        if isinstance(decide(replace(request, datasets=pick, size=size.slug, gpus=gpus), facts), LaunchPlan)
+    }
+
+
+@given(worlds())
+def test_the_form_shows_what_would_be_admitted_and_nothing_else(world: tuple[LaunchRequest, Facts]):
+    request, facts = world
+    found = shown(choices(form_of(facts), request.server_name))
+    event("something to choose" if found else "nothing to choose")
+    assert found == admitted(facts, request)
+
+
+@given(worlds())
+def test_where_nothing_can_be_chosen_there_is_a_reason(world: tuple[LaunchRequest, Facts]):
+    request, facts = world
+    offered = choices(form_of(facts), request.server_name)
+    if not offered.projects:
+        assert offered.reasons or all(closed.reasons for closed in offered.closed_projects)
+        assert offered.reasons or offered.closed_projects
+    for project in offered.projects:
+        assert {known.slug for known in facts.datasets} == {
+            *(known.slug for known in project.datasets),
+            *(known.slug for known in project.closed_datasets),
+        }
+        assert all(known.reasons for known in project.closed_datasets)
+
+
+def test_what_a_dataset_may_not_meet_is_said_on_both():
+    facts = replace(
+        FACTS,
+        exposed=(),
+        datasets=(facts_of("labs"), facts_of("mri", dataset=dataset("mri", never_with=("labs",)))),
+    )
+    (project,) = choices(form_of(facts)).projects
+    assert [(known.slug, known.excludes) for known in project.datasets] == [
+        ("labs", ("mri",)),
+        ("mri", ("labs",)),
+    ]
+    assert [known.until for known in project.datasets] == [on(30), on(30)]
+
+
+def test_a_closed_dataset_says_why():
+    facts = replace(FACTS, datasets=(facts_of("mri", grants=(grant("mri", revoked=on(-1)),)),))
+    (project,) = choices(form_of(facts)).projects
+    (closed,) = project.closed_datasets
+    assert [reason.code for reason in closed.reasons] == [Code.GRANT_REVOKED]
+
+
+def test_a_project_without_environment_says_so():
+    offered = choices(form_of(FACTS, images=((replace(IMAGE, projects=("cardio",)), REVISION),)))
+    (closed,) = offered.closed_projects
+    assert closed.reasons == (Reason(Code.IMAGE_NONE, "onco"),)
+
+
+def test_a_server_that_runs_closes_everything():
+    offered = choices(form_of(FACTS, active_launches=(launch(server_name="b"),)), "b")
+    assert offered == Choices((), (), (Reason(Code.ALREADY_RUNNING, "b"),))
+    assert choices(form_of(FACTS, active_launches=(launch(server_name="b"),)), "c").projects
+
+
+def test_projects_environments_and_datasets_come_sorted():
+    other = replace(IMAGE, slug="julia", revision=1, state=ImageState.DEPRECATED, successor="python")
+    revision = replace(REVISION, entry="julia", number=1)
+    form = form_of(FACTS, images=((IMAGE, REVISION), (other, revision)))
+    (project,) = choices(form).projects
+    assert [environment.slug for environment in project.environments] == ["julia", "python"]
+    assert (project.environments[0].deprecated, project.environments[0].successor) == (True, "python")
+    assert [known.slug for known in project.datasets] == ["labs", "mri"]
+    assert project.slug == PROJECT.slug
+
+
+def test_the_decision_has_the_last_word():
+    assert isinstance(decide(replace(REQUEST, environment="julia"), FACTS), Refusal)
