@@ -79,6 +79,16 @@ class Layout:
         return self.secrets / "docker"
 
     @property
+    def proxy_token(self) -> Path:
+        """What the Hub and the proxy share."""
+        return self.secrets / "proxy-token"
+
+    @property
+    def demo_passwords(self) -> Path:
+        """The demo accounts' passwords, kept so that each start can show them."""
+        return self.secrets / "demo-passwords.json"
+
+    @property
     def logs(self) -> Path:
         """One file for each process."""
         return self.state / "logs"

@@ -28,7 +28,7 @@ def held(layout: Layout) -> Iterator[None]:
         except BlockingIOError as error:
             raise SettingsError(
                 f"hub-ext runs already from {layout.state}{_holder(layout.pid_file)}.",
-                advice="Stop it first (Ctrl-C where it runs), or use another state: HUB_EXT_STATE=/elsewhere.",
+                advice="Stop it (Ctrl-C where it runs), or use another state: HUB_EXT_STATE=/elsewhere.",
             ) from error
         layout.pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
         yield

@@ -1,0 +1,60 @@
+"""`hub-ext setup`: everything but the Hub; and the way back."""
+
+from __future__ import annotations
+
+import shutil
+
+from traitlets import Bool
+
+from hub_ext.cli.app import Command, UsageError
+from hub_ext.cli.setup import choices, content, daemon, engine, instance, lock, teardown
+from hub_ext.cli.setup.layout import Layout, state_dir
+from hub_ext.cli.setup.steps import Steps
+from hub_ext.config import load_settings
+from hub_ext.errors import HubExtError
+
+
+class Setup(Command):
+    """Prepare the instance of this state: network, registry, images, store and demo content.
+
+    Safe to repeat: what is there is kept. The state lies in HUB_EXT_STATE, by default .state in the checkout.
+    """
+
+    examples = """
+        hub-ext setup
+        hub-ext setup --only-images
+        hub-ext setup --remove-with-homes
+    """
+    only_images = Bool(False, help="Stop once the images are built and pushed.").tag(option=True)
+    remove_with_homes = Bool(
+        False, help="Remove the instance: its containers, its volumes with all homes, its network, its state."
+    ).tag(option=True)
+
+    def run(self) -> int:
+        """Prepare, or remove. Raises HubExtError."""
+        layout, say = Layout(state_dir()), Steps()
+        if self.remove_with_homes:
+            if self.only_images:
+                raise UsageError("--only-images and --remove-with-homes exclude each other.", self.typed)
+            return _remove(layout)
+        with instance.prepared(layout, instance.configured_url(layout), say) as ready:
+            ready, built = content.ensure_images(ready, say)
+            if not self.only_images:
+                content.ensure_demo(ready, built, say)
+        say("Done")
+        return 0
+
+
+def _remove(layout: Layout) -> int:
+    chosen = choices.read(layout.choices_file)
+    if chosen is not None and layout.settings_file.exists():
+        with lock.held(layout), daemon.in_use() as docker:
+            for name in teardown.remove_objects(load_settings(str(layout.settings_file))):
+                print(f"Removed {name}")
+            engine.remove_trust(docker, chosen.registry_address)
+    try:
+        shutil.rmtree(layout.state)
+    except OSError as error:
+        raise HubExtError(f"{layout.state} cannot be removed whole: {error}.") from error
+    print(f"Removed {layout.state}")
+    return 0

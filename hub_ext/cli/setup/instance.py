@@ -1,0 +1,128 @@
+"""An instance brought to the point where its Hub can start: what `setup`, `run` and `make images` share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.cli.setup import choices, daemon, engine, lock, registry, settings_file
+from hub_ext.cli.setup.choices import Choices, machine_lock
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.steps import Say
+from hub_ext.config import load_settings
+from hub_ext.errors import SettingsError
+from hub_ext.settings import Settings
+
+PORT_VARIABLE = "HUB_EXT_PORT"
+BIND_VARIABLE = "HUB_EXT_BIND"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An instance whose engine, network and registry answer. `settings` are those of its settings file."""
+
+    layout: Layout
+    settings: Settings
+    engine: EngineFacts
+
+
+def bind_url() -> str:
+    """Where browsers connect: HUB_EXT_BIND (127.0.0.1) and HUB_EXT_PORT (8000). Raises SettingsError."""
+    address = os.environ.get(BIND_VARIABLE) or "127.0.0.1"
+    text = os.environ.get(PORT_VARIABLE) or "8000"
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise SettingsError(f"{PORT_VARIABLE} is {text!r}; a number from 1 to 65535 is meant.")
+    try:
+        free = choices.port_is_free(address, int(text))
+    except ValueError as error:
+        raise SettingsError(f"{BIND_VARIABLE} is {address!r}; an IPv4 address is meant.") from error
+    if not free:
+        raise SettingsError(
+            f"Port {text} of {address} is taken by another program.",
+            advice=f"Choose another: {PORT_VARIABLE}={int(text) + 1} make run.",
+        )
+    return f"http://{address}:{text}"
+
+
+@contextmanager
+def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
+    """The instance of that folder with its engine, network and registry, for as long as the block lasts.
+
+    What can refuse comes first: where the engine lacks something, nothing was started or changed.
+    Raises HubExtError.
+    """
+    with lock.held(layout), daemon.in_use(say) as docker:
+        with machine_lock("choices"):
+            chosen = choices.choose(layout.choices_file, docker.subnets)
+        known = registry.prepare(layout, chosen.registry_address)
+        engine.ensure_trust(docker, known.address, layout.authority)
+        kept_secret(layout.proxy_token)
+        settings = write_settings(layout, chosen, docker, url=url)
+        say("Closing the notebooks' network")
+        _ensure_network(settings)
+        say("Starting the registry")
+        child = registry.run(layout, known)
+        try:
+            yield Prepared(layout, settings, docker)
+        finally:
+            child.stop()
+
+
+def write_settings(
+    layout: Layout, chosen: Choices, docker: EngineFacts, *, url: str, seed_image: str | None = None
+) -> Settings:
+    """Write the settings file and read it back, the operator's own settings included.
+
+    `seed_image` None keeps the one that the file names. Raises SettingsError.
+    """
+    if seed_image is None:
+        seed_image = _former_seed(layout)
+    known = registry.prepare(layout, chosen.registry_address)
+    traits: dict[str, Any] = settings_file.values(
+        layout, chosen, engine_url=docker.url, registries=[known], bind_url=url, seed_image=seed_image
+    )
+    return load_settings(str(settings_file.write(layout, traits)))
+
+
+def with_seed(ready: Prepared, seed_image: str) -> Prepared:
+    """The same instance, its settings file naming the image from which volumes are seeded."""
+    if ready.settings.seed_image == seed_image:
+        return ready
+    chosen = choices.read(ready.layout.choices_file)
+    assert chosen is not None
+    settings = write_settings(
+        ready.layout, chosen, ready.engine, url=ready.settings.bind_url, seed_image=seed_image
+    )
+    return replace(ready, settings=settings)
+
+
+def _former_seed(layout: Layout) -> str:
+    if not layout.settings_file.exists():
+        return ""
+    return load_settings(str(layout.settings_file)).seed_image
+
+
+def _ensure_network(settings: Settings) -> None:
+    async def ensure() -> None:
+        held = Engine(settings)
+        try:
+            await held.ensure_network()
+        finally:
+            held.close()
+
+    with machine_lock("choices"):
+        asyncio.run(ensure())
+    ensure_firewall(settings)
+
+
+def configured_url(layout: Layout) -> str:
+    """The URL of the settings file, else the one to be; nobody need listen there now."""
+    if layout.settings_file.exists():
+        return load_settings(str(layout.settings_file)).bind_url
+    return f"http://{os.environ.get(BIND_VARIABLE) or '127.0.0.1'}:{os.environ.get(PORT_VARIABLE) or '8000'}"
