@@ -1,0 +1,97 @@
+"""The nouns of hub-ext: frozen values, no behaviour beyond validation.
+
+Times are aware UTC. "until" is an exclusive instant. Sizes are bytes. Ids are opaque and never reused;
+slugs are chosen by people, unique for their noun, and never renamed in place.
+
+Enum values and field names marked "stored" below are written to the store or hashed into the audit
+chain: add new ones, never rename or reuse one.
+"""
+
+from hub_ext.model.data import Dataset, DatasetClass, DatasetVersion, Grant, VersionState
+from hub_ext.model.decisions import (
+    DataMount,
+    DatasetFacts,
+    DiskFacts,
+    Facts,
+    LaunchPlan,
+    LaunchRequest,
+    Reason,
+    ReasonCode,
+    Refusal,
+    Size,
+)
+from hub_ext.model.images import (
+    Finding,
+    FindingCode,
+    ImageEntry,
+    ImageReference,
+    ImageRevision,
+    ImageState,
+    Rejection,
+)
+from hub_ext.model.launches import Launch, LaunchState, StopReason
+from hub_ext.model.machines import Exposure, Gpu, GpuHealth, Lease, Node, Volume, VolumeKind
+from hub_ext.model.people import (
+    Approval,
+    Ceilings,
+    MemberRole,
+    Membership,
+    Person,
+    PersonKind,
+    Project,
+    ProjectState,
+    SiteRole,
+)
+from hub_ext.model.record import Actor, ActorKind, AuditEvent, Verb
+from hub_ext.model.text import DIGEST, SLUG, Localised
+
+__all__ = [
+    "Actor",
+    "ActorKind",
+    "Approval",
+    "AuditEvent",
+    "Ceilings",
+    "DIGEST",
+    "DataMount",
+    "Dataset",
+    "DatasetClass",
+    "DatasetFacts",
+    "DatasetVersion",
+    "DiskFacts",
+    "Exposure",
+    "Facts",
+    "Finding",
+    "FindingCode",
+    "Gpu",
+    "GpuHealth",
+    "Grant",
+    "ImageEntry",
+    "ImageReference",
+    "ImageRevision",
+    "ImageState",
+    "Launch",
+    "LaunchPlan",
+    "LaunchRequest",
+    "LaunchState",
+    "Lease",
+    "Localised",
+    "MemberRole",
+    "Membership",
+    "Node",
+    "Person",
+    "PersonKind",
+    "Project",
+    "ProjectState",
+    "Reason",
+    "ReasonCode",
+    "Refusal",
+    "Rejection",
+    "SLUG",
+    "SiteRole",
+    "Size",
+    "StopReason",
+    "Verb",
+    "VersionState",
+    "Volume",
+    "VolumeKind",
+]

@@ -1,0 +1,205 @@
+"""What is asked, looked at and answered when a server is to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from hub_ext.model.data import Dataset, DatasetVersion, Grant
+from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision
+from hub_ext.model.launches import Launch
+from hub_ext.model.machines import Gpu, Lease, Volume
+from hub_ext.model.people import Approval, Ceilings, Membership, Person, Project
+from hub_ext.model.text import Localised
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What a person asks for, after strict parsing, with the id that the launch will have."""
+
+    launch_id: str
+    person_id: str
+    server_name: str
+    project: str
+    environment: str
+    datasets: tuple[str, ...]
+    size: str
+    gpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """One choice of the spawn form."""
+
+    slug: str
+    title: Localised
+    cpus: float
+    mem_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """What is known of one requested dataset. `dataset` None: there is no such dataset.
+
+    `grants` are all grants of this dataset to the requested project, ended ones included.
+    `folder_present` None: could not be checked.
+    """
+
+    slug: str
+    dataset: Dataset | None = None
+    versions: tuple[DatasetVersion, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    folder_present: bool | None = True
+
+
+@dataclass(frozen=True, slots=True)
+class DiskFacts:
+    """Room where homes and images lie. None: could not be measured."""
+
+    free_bytes: int | None
+    reserve_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that `policy.launch.decide` may look at, read in one transaction at `now`.
+
+    `groups` are the person's sign-in groups; None means unknown.
+    `exposed` are all datasets in the history of the volumes that would be mounted.
+    `active_launches` are all active launches of this person.
+    `gpus` and `leases` are all GPUs of the node and all active leases on it.
+    """
+
+    now: datetime
+    person: Person | None
+    project: Project | None
+    memberships: tuple[Membership, ...]
+    approvals: tuple[Approval, ...]
+    image: ImageEntry | None
+    revision: ImageRevision | None
+    datasets: tuple[DatasetFacts, ...]
+    home: Volume | None
+    project_folder: Volume | None
+    exposed: tuple[Dataset, ...]
+    gpus: tuple[Gpu, ...]
+    leases: tuple[Lease, ...]
+    active_launches: tuple[Launch, ...]
+    sizes: tuple[Size, ...]
+    site_ceilings: Ceilings
+    disk: DiskFacts
+    groups: frozenset[str] | None = None
+    node: str = "local"
+
+
+class ReasonCode(StrEnum):
+    """Why a launch is refused. Stored in the audit trail."""
+
+    PERSON_UNKNOWN = "person-unknown"
+    PERSON_ENDED = "person-ended"
+    PROJECT_UNKNOWN = "project-unknown"
+    PROJECT_NOT_ACTIVE = "project-not-active"
+    PROJECT_ENDED = "project-ended"
+    MEMBERSHIP_MISSING = "membership-missing"
+    MEMBERSHIP_NOT_YET = "membership-not-yet"
+    MEMBERSHIP_ENDED = "membership-ended"
+    GROUP_MISSING = "group-missing"
+    GROUP_UNKNOWN = "group-unknown"
+    APPROVAL_MISSING = "approval-missing"
+    APPROVAL_NOT_YET = "approval-not-yet"
+    APPROVAL_ENDED = "approval-ended"
+    IMAGE_UNKNOWN = "image-unknown"
+    IMAGE_DRAFT = "image-draft"
+    IMAGE_RETIRED = "image-retired"
+    IMAGE_OTHER_PROJECT = "image-other-project"
+    IMAGE_NEEDS_GPU = "image-needs-gpu"
+    IMAGE_NONE = "image-none"
+    DATASET_UNKNOWN = "dataset-unknown"
+    DATASET_ENDED = "dataset-ended"
+    GRANT_MISSING = "grant-missing"
+    GRANT_NOT_YET = "grant-not-yet"
+    GRANT_ENDED = "grant-ended"
+    GRANT_REVOKED = "grant-revoked"
+    GRANT_OTHER_MEMBERS = "grant-other-members"
+    GRANT_APPROVAL_MISSING = "grant-approval-missing"
+    GRANT_APPROVAL_NOT_YET = "grant-approval-not-yet"
+    GRANT_APPROVAL_ENDED = "grant-approval-ended"
+    VERSION_MISSING = "version-missing"
+    VERSION_WITHDRAWN = "version-withdrawn"
+    FOLDER_MISSING = "folder-missing"
+    FOLDER_UNKNOWN = "folder-unknown"
+    NEVER_WITH = "never-with"
+    NEVER_WITH_HISTORY = "never-with-history"
+    KEY_WITH_DECODED = "key-with-decoded"
+    KEY_WITH_DECODED_HISTORY = "key-with-decoded-history"
+    VOLUME_QUARANTINED = "volume-quarantined"
+    SIZE_UNKNOWN = "size-unknown"
+    CPUS_ABOVE_CEILING = "cpus-above-ceiling"
+    MEM_ABOVE_CEILING = "mem-above-ceiling"
+    GPUS_ABOVE_CEILING = "gpus-above-ceiling"
+    GPUS_NONE_FREE = "gpus-none-free"
+    ALREADY_RUNNING = "already-running"
+    DISK_RESERVE = "disk-reserve"
+    DISK_UNKNOWN = "disk-unknown"
+    OPTIONS_INVALID = "options-invalid"
+    OPTIONS_EMPTY = "options-empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One "no": its code, what it is about (a slug), and the facts that its sentence shows.
+
+    `shown` values are str, int, float or aware datetimes; never a host path, never another person's name.
+    """
+
+    code: ReasonCode
+    subject: str = ""
+    shown: tuple[tuple[str, str | int | float | datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An expected "no", with every reason. Not an exception."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DataMount:
+    """A dataset version in a container: read-only, forced recursive, at /data/<slug>."""
+
+    slug: str
+    version_id: str
+    version_number: int
+    folder: str
+    title: Localised
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """What `decide` allows, complete enough to create the container from, and nothing about how.
+
+    `home` and `project_folder` are None where the volume is yet to be made by the flow.
+    `expires_at` is the earliest end of any right that the launch rests on.
+    """
+
+    launch_id: str
+    node: str
+    person_id: str
+    server_name: str
+    project: str
+    image: str
+    revision: int
+    reference: ImageReference
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    size: str
+    cpus: float
+    mem_bytes: int
+    idle_seconds: int
+    start_url: str
+    data: tuple[DataMount, ...]
+    gpus: tuple[Gpu, ...]
+    shares: tuple[int, ...]
+    expires_at: datetime | None

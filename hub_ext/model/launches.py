@@ -1,0 +1,68 @@
+"""Starts of notebook servers, as they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class LaunchState(StrEnum):
+    """Stored. A launch holds its resources in every state but the last two."""
+
+    ADMITTED = "admitted"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDED = "ended"
+    FAILED = "failed"
+
+    @property
+    def active(self) -> bool:
+        """Whether the launch still holds what it was given."""
+        return self not in (LaunchState.ENDED, LaunchState.FAILED)
+
+
+class StopReason(StrEnum):
+    """Why a server was stopped, or how it ended by itself. Stored as `Launch.stop_reason`."""
+
+    PERSON = "stopped-by-person"
+    OPERATOR = "stopped-by-operator"
+    IDLE = "idle"
+    BUSY_CEILING = "busy-ceiling"
+    RIGHT_ENDED = "right-ended"
+    OUT_OF_MEMORY = "out-of-memory"
+    ENDED_BY_ITSELF = "ended-by-itself"
+    START_FAILED = "start-failed"
+    CONTAINER_LOST = "container-lost"
+    NO_ANSWER = "no-answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One start of one notebook server, and what it held."""
+
+    id: str
+    kind: str
+    person_id: str
+    username: str
+    server_name: str
+    project: str
+    node: str
+    image: str
+    revision: int
+    digest: str
+    version_ids: tuple[str, ...]
+    volume_ids: tuple[str, ...]
+    size: str
+    gpus: int
+    mem_bytes: int
+    cpus: float
+    idle_seconds: int
+    state: LaunchState
+    admitted: datetime
+    expires_at: datetime | None = None
+    container_id: str = ""
+    started: datetime | None = None
+    stop_reason: str = ""
+    outcome: str = ""
+    ended: datetime | None = None

@@ -1,0 +1,93 @@
+"""Engines, GPUs, volumes, and what holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An engine."""
+
+    id: str
+    engine_url: str
+    created: datetime
+    ended: datetime | None = None
+
+
+class GpuHealth(StrEnum):
+    """Stored."""
+
+    OK = "ok"
+    HELD_OUTSIDE = "held-outside"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A device that launches may hold. `device` is its qualified CDI name, such as "nvidia.com/gpu=1"."""
+
+    id: str
+    node: str
+    device: str
+    model: str
+    mem_bytes: int
+    created: datetime
+    shares: int = 1
+    health: GpuHealth = GpuHealth.OK
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One share of a GPU held by a launch. Active while `ended` is None."""
+
+    id: str
+    gpu_id: str
+    share: int
+    launch_id: str
+    since: datetime
+    until: datetime | None = None
+    ended: datetime | None = None
+
+
+class VolumeKind(StrEnum):
+    """Stored."""
+
+    HOME = "home"
+    PROJECT = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A home (person × project) or a project's shared folder, as a volume of a node's engine.
+
+    `used_bytes` is the last measurement; None before the first.
+    """
+
+    id: str
+    name: str
+    kind: VolumeKind
+    node: str
+    project: str
+    created: datetime
+    person_id: str | None = None
+    allowed_bytes: int = 0
+    used_bytes: int | None = None
+    measured: datetime | None = None
+    seeded: datetime | None = None
+    quarantined_why: str = ""
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A dataset version that was once mounted beside a volume: where copies may be."""
+
+    volume_id: str
+    version_id: str
+    dataset: str
+    first: datetime
+    launch_id: str

@@ -1,0 +1,88 @@
+"""Who did what: the rows of the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class ActorKind(StrEnum):
+    """Stored and hashed."""
+
+    PERSON = "person"
+    SERVICE = "service"
+    HOST_USER = "host-user"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: a person's id, a service's name, or the host user who ran a command.
+
+    `on_behalf` is the person who is said to have approved what a host user typed.
+    """
+
+    kind: ActorKind
+    id: str
+    on_behalf: str = ""
+
+
+class Verb(StrEnum):
+    """What happened: <noun>.<past participle>. Stored and hashed."""
+
+    PERSON_ADDED = "person.added"
+    PERSON_CHANGED = "person.changed"
+    PERSON_ENDED = "person.ended"
+    PROJECT_ADDED = "project.added"
+    PROJECT_CHANGED = "project.changed"
+    PROJECT_ENDED = "project.ended"
+    MEMBERSHIP_ADDED = "membership.added"
+    MEMBERSHIP_ENDED = "membership.ended"
+    APPROVAL_ADDED = "approval.added"
+    APPROVAL_ENDED = "approval.ended"
+    DATASET_REGISTERED = "dataset.registered"
+    DATASET_CHANGED = "dataset.changed"
+    DATASET_ENDED = "dataset.ended"
+    VERSION_REGISTERED = "version.registered"
+    VERSION_WITHDRAWN = "version.withdrawn"
+    GRANT_ADDED = "grant.added"
+    GRANT_REVOKED = "grant.revoked"
+    IMAGE_ADDED = "image.added"
+    IMAGE_CHANGED = "image.changed"
+    IMAGE_REFRESHED = "image.refreshed"
+    IMAGE_PUBLISHED = "image.published"
+    IMAGE_DEPRECATED = "image.deprecated"
+    IMAGE_RETIRED = "image.retired"
+    IMAGE_ROLLED_BACK = "image.rolled-back"
+    IMAGE_REFUSED = "image.refused"
+    GPU_FOUND = "gpu.found"
+    GPU_LOST = "gpu.lost"
+    VOLUME_CREATED = "volume.created"
+    VOLUME_QUARANTINED = "volume.quarantined"
+    VOLUME_RELEASED = "volume.released"
+    LAUNCH_ADMITTED = "launch.admitted"
+    LAUNCH_REFUSED = "launch.refused"
+    LAUNCH_STARTED = "launch.started"
+    LAUNCH_FAILED = "launch.failed"
+    LAUNCH_STOPPING = "launch.stopping"
+    LAUNCH_STOPPED = "launch.stopped"
+    RECONCILE_MENDED = "reconcile.mended"
+    CULL_BRAKED = "cull.braked"
+    AUDIT_EXPORTED = "audit.exported"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One row of the record. `hash` covers every other field and the previous row's hash."""
+
+    sequence: int
+    time: datetime
+    actor: Actor
+    verb: Verb
+    subject: str
+    facts: Mapping[str, Any]
+    previous_hash: str
+    hash: str
+    segment: int = 0
