@@ -13,6 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, ContainerSummary
+from hub_ext.adapters.engine.volumes import LABEL_SEED
 from hub_ext.adapters.store import audit, launches, leases
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.flows import launch as launch_flow
@@ -47,9 +48,10 @@ async def sweep(site: Site, *, booting: bool = False, dry_run: bool = False) -> 
     """
     containers = await site.engine.listing({LABEL_INSTANCE: site.settings.instance})
     known, held = await asyncio.to_thread(_read, site)
+    overdue = await asyncio.to_thread(_overdue, site, known.values())
     mends = [
-        *_stray_containers(containers, known),
-        *_lost_launches(site, containers, known, booting=booting),
+        *_stray_containers(containers, known, booting=booting),
+        *_lost_launches(site, containers, known, overdue, booting=booting),
         *_stray_leases(held, known),
     ]
     if dry_run:
@@ -64,33 +66,53 @@ def _read(site: Site) -> tuple[dict[str, Launch], tuple[Lease, ...]]:
         return {launch.id: launch for launch in active}, leases.active(tx, node=site.settings.node)
 
 
+def _overdue(site: Site, active: Iterable[Launch]) -> frozenset[str]:
+    """Launches whose stop was ordered, and is not done though it has had its time: the engine failed then."""
+    limit = site.now() - timedelta(seconds=site.settings.stop_seconds + 2 * site.settings.engine_seconds)
+    stopping = [launch.id for launch in active if launch.state is LaunchState.STOPPING]
+    with site.store.reading() as tx:
+        return frozenset(
+            launch_id
+            for launch_id in stopping
+            if not audit.listing(tx, subject=launch_id, verb=Verb.LAUNCH_STOPPING, since=limit)
+        )
+
+
 def _launch_of(container: ContainerSummary) -> str:
     return container.labels.get(LABEL_LAUNCH, "")
 
 
-def _stray_containers(containers: Iterable[ContainerSummary], active: dict[str, Launch]) -> list[Mended]:
+def _stray_containers(
+    containers: Iterable[ContainerSummary], active: dict[str, Launch], *, booting: bool
+) -> list[Mended]:
     return [
         Mended(Mend.CONTAINER_REMOVED, _launch_of(container) or container.name)
         for container in containers
-        if _launch_of(container) not in active and LABEL_PROBE not in container.labels
+        if _launch_of(container) not in active
+        and LABEL_PROBE not in container.labels
+        # It lives for a second, in the hands of a start.
+        and (booting or LABEL_SEED not in container.labels)
     ]
 
 
 def _lost_launches(
-    site: Site, containers: Iterable[ContainerSummary], active: dict[str, Launch], *, booting: bool
+    site: Site,
+    containers: Iterable[ContainerSummary],
+    active: dict[str, Launch],
+    overdue: frozenset[str],
+    *,
+    booting: bool,
 ) -> list[Mended]:
     running = {_launch_of(container) for container in containers if container.state in ("running", "paused")}
     slowest_start = timedelta(seconds=site.settings.pull_seconds + site.settings.start_seconds)
-    return [
-        Mended(Mend.LAUNCH_RELEASED, launch.id)
-        for launch in active.values()
-        if (launch.id not in running or (booting and launch.state is LaunchState.ADMITTED))
-        and (
-            booting
-            or launch.state is not LaunchState.ADMITTED
-            or site.now() - launch.admitted > slowest_start
-        )
-    ]
+
+    def lost(launch: Launch) -> bool:
+        if booting:
+            return launch.id not in running or launch.state is not LaunchState.RUNNING
+        under_way = launch.state is LaunchState.ADMITTED and site.now() - launch.admitted <= slowest_start
+        return launch.id in overdue or (launch.id not in running and not under_way)
+
+    return [Mended(Mend.LAUNCH_RELEASED, launch.id) for launch in active.values() if lost(launch)]
 
 
 def _stray_leases(held: Iterable[Lease], active: dict[str, Launch]) -> list[Mended]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 
+from hub_ext.adapters.engine import Engine
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.flows.site import Site
 from tests.support.scenario import Scenario
@@ -109,6 +111,7 @@ class RunningHub:
         """Somebody who has just signed in."""
         session = requests.Session()
         session.trust_env = False
+        session.hooks["response"].append(_utf8)
         session.headers["Accept-Language"] = language
         page = session.get(f"{self.url}/hub/login", timeout=30)
         token = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
@@ -134,6 +137,18 @@ class RunningHub:
         assert self.serving.hub is not None
         self.serving.hub.wait_ready(self.serving._answers, 60)
 
+    def containers(self, labels: dict[str, str]) -> list[str]:
+        """Names of containers with these labels, whatever their state."""
+
+        async def ask() -> list[str]:
+            engine = Engine(self.site.settings)
+            try:
+                return [container.name for container in await engine.listing(labels)]
+            finally:
+                engine.close()
+
+        return asyncio.run(ask())
+
     def log(self) -> str:
         """What the Hub has said so far."""
         assert self.serving.hub is not None
@@ -146,6 +161,11 @@ def wait_for(true: Any, seconds: float) -> None:
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.2)
+
+
+def _utf8(answer: requests.Response, *_: Any, **__: Any) -> None:
+    # The Hub's pages say it in the page itself, where browsers look.
+    answer.encoding = "utf-8"
 
 
 def _items(value: Any) -> list[str]:

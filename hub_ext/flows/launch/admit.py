@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hub_ext.adapters.store import Tx, audit, launches, leases, persons, volumes
+from hub_ext.errors import EngineError
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site, new_id
@@ -20,6 +22,7 @@ from hub_ext.model import (
     Lease,
     Person,
     Refusal,
+    StopReason,
     Verb,
     Volume,
     VolumeKind,
@@ -32,8 +35,14 @@ async def admit(
 ) -> LaunchPlan | Refusal:
     """The plan, with launch, volumes and leases in the store; or the refusal, written down with its reasons.
 
-    `groups` None: unknown. Raises StoreError where the store cannot be written: then nothing was admitted.
+    `groups` None: unknown. Raises StoreError where the store cannot be written, and EngineError where
+    nothing could be started anyway: then nothing was admitted, and the latter is on record.
     """
+    try:
+        await site.engine.ping()
+    except EngineError as error:
+        await in_store(partial(_write_failure, site, actor, request, error))
+        raise
     looked = await launch_facts.look(site, request.datasets)
 
     def decide() -> LaunchPlan | Refusal:
@@ -116,6 +125,14 @@ def _write_refusal(
             "gpus": asked.gpus,
         }
     audit.append(tx, time=site.now(), actor=actor, verb=Verb.LAUNCH_REFUSED, subject=launch_id, facts=facts)
+
+
+def _write_failure(site: Site, actor: Actor, request: LaunchRequest, error: EngineError) -> None:
+    facts = {"project": request.project, "outcome": type(error).__name__, "reason": StopReason.START_FAILED}
+    with site.store.transaction() as tx:
+        audit.append(
+            tx, time=site.now(), actor=actor, verb=Verb.LAUNCH_FAILED, subject=request.launch_id, facts=facts
+        )
 
 
 def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Facts) -> None:
