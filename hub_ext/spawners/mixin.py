@@ -158,7 +158,7 @@ class CuratedMixin(HasTraits):
     async def run_post_stop_hook(self) -> None:
         """Lets go of the launch's resources: the Hub comes here also where it skips stop()."""
         await flow.release(self.site, self.launch_id)
-        hook = super().run_post_stop_hook()  # type: ignore[misc]
+        hook = super().run_post_stop_hook()
         if hook is not None:
             await hook
 
@@ -181,7 +181,7 @@ class CuratedMixin(HasTraits):
 
     def get_env(self) -> dict[str, str]:
         """The Hub's variables, with the plan's limits and page, and no image that the parent would name."""
-        env = super().get_env()  # type: ignore[misc]
+        env = super().get_env()
         env.pop("JUPYTER_IMAGE_SPEC", None)
         env["JUPYTERHUB_DEFAULT_URL"] = self.plan.start_url
         env["MEM_LIMIT"] = str(self.plan.mem_bytes)
