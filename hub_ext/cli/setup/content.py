@@ -7,8 +7,9 @@ import json
 import secrets
 
 from hub_ext.adapters import demo_accounts
+from hub_ext.adapters.engine import Engine
 from hub_ext.cli.setup import images, instance
-from hub_ext.cli.setup.demo_data import ensure_demo_data
+from hub_ext.cli.setup.demo_data import READ_GID, ensure_demo_data
 from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.instance import Prepared
 from hub_ext.cli.setup.layout import CHECKOUT, write_private
@@ -38,6 +39,7 @@ def ensure_images(ready: Prepared, say: Say) -> tuple[Prepared, Built]:
         CHECKOUT / "images", registry, engine_url=ready.engine.url, logs=ready.layout.logs, say=say
     )
     seed = built[_SEED]
+    asyncio.run(_pull(ready, seed))
     return instance.with_seed(ready, f"{repository(ready, seed)}@{seed.reference.digest}"), built
 
 
@@ -65,15 +67,32 @@ def ensure_demo(ready: Prepared, built: Built, say: Say) -> dict[str, str]:
         site.close()
 
 
+async def _pull(ready: Prepared, image: BuiltImage) -> None:
+    """The engine knows a digest only once it was pulled, even of an image that it pushed itself."""
+    engine = Engine(ready.settings)
+    try:
+        await engine.pull(repository(ready, image), image.reference.digest)
+    finally:
+        engine.close()
+
+
 async def _load(site: Site, ready: Prepared, built: Built, say: Say) -> None:
     maker = built[_DATA_MAKER]
     where, digest = repository(ready, maker), maker.reference.digest
-    await site.engine.pull(where, digest)
+    for image in (built[_SEED], maker):
+        # What was built here is pulled in a moment; after a prune of the engine it is fetched whole.
+        await site.engine.pull(repository(ready, image), image.reference.digest)
     await asyncio.to_thread(
         ensure_demo_data, ready.layout.data, f"{where}@{digest}", engine_url=ready.engine.url, say=say
     )
     listed = {slug: _demo_image(image) for slug, image in built.items() if image.recipe.listed}
-    await demo.load(site, listed, ready.layout.data, say=lambda what: say(f"Loading the demo: {what}"))
+    await demo.load(
+        site,
+        listed,
+        ready.layout.data,
+        say=lambda what: say(f"Loading the demo: {what}"),
+        read_gids=(READ_GID,),
+    )
 
 
 def _demo_image(image: BuiltImage) -> DemoImage:
