@@ -37,6 +37,10 @@ class Host:
             self._tcp(settings.network_subnet.rpartition(".")[0] + ".1", settings.hub_port)
         for address in resolvers:
             self._udp(address, 53)
+        # The address that our containers are given as their resolver is their own loopback. Were it the
+        # host's, this would hear it; a machine that resolves there for itself has the port.
+        with suppress(OSError):
+            self._udp("127.0.0.1", 53)
         found = json.loads(command("ip", "-j", "-4", "addr"))
         self._devices = {
             entry["local"]: link["ifname"]
