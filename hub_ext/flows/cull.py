@@ -22,6 +22,8 @@ from hub_ext.policy.launch import LiveFacts, coverage
 CULLER = Actor(ActorKind.SERVICE, "culler")
 # Servers report once a minute: after this long, what they said is no longer known.
 REPORT_HOLDS = timedelta(minutes=5)
+# Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
+BRAKE_HOLDS = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,38 +57,41 @@ async def judge(site: Site, servers: tuple[HubServer, ...], reports: Mapping[str
 async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[str]:
     """Ids of launches to be stopped now, each with its reason written down.
 
-    Where a sweep would stop too many servers for idleness at once, none of those is stopped, and that is on
-    the record: a clock that jumped looks the same. Ends of rights are never braked.
+    Where a sweep would stop too many servers for idleness at once, none of those is stopped for an hour, and
+    that is on the record: a clock that jumped looks the same. Ends of rights are never braked.
     """
     culls = {known.launch.id: known.verdict.reason for known in judged if isinstance(known.verdict, Cull)}
+    if not culls:
+        return frozenset()
     for_rights = {launch for launch, reason in culls.items() if reason is StopReason.RIGHT_ENDED}
     for_idleness = set(culls) - for_rights
     settings = site.settings
-    braked = idle.brake(
+    too_many = idle.brake(
         for_idleness, len(judged), share=settings.cull_brake_share, least=settings.cull_brake_least
     )
-    doomed = for_rights if braked else set(culls)
 
-    def write() -> None:
+    def write() -> frozenset[str]:
         with site.store.transaction() as tx:
-            if braked:
-                facts = {"would_stop": len(for_idleness), "running": len(judged)}
-                audit.append(
-                    tx,
-                    time=site.now(),
-                    actor=CULLER,
-                    verb=Verb.CULL_BRAKED,
-                    subject=settings.node,
-                    facts=facts,
-                )
-            for launch_id in sorted(doomed):
-                launch = launches.find(tx, launch_id)
-                if launch is not None and launch.state.active:
-                    announce(tx, site, launch, culls[launch_id], CULLER)
+            braked = too_many and _braked(tx, site, len(for_idleness), len(judged))
+            doomed = for_rights if braked else set(culls)
+            found = [launches.find(tx, launch_id) for launch_id in sorted(doomed)]
+            living = [launch for launch in found if launch is not None and launch.state.active]
+            for launch in living:
+                announce(tx, site, launch, culls[launch.id], CULLER)
+            return frozenset(launch.id for launch in living)
 
-    if doomed or braked:
-        await asyncio.to_thread(write)
-    return frozenset(doomed)
+    return await asyncio.to_thread(write)
+
+
+def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
+    """Whether the brake holds now; its beginning is written down, and it holds for BRAKE_HOLDS."""
+    now, node = site.now(), site.settings.node
+    begun = audit.listing(tx, subject=node, verb=Verb.CULL_BRAKED, since=now - 2 * BRAKE_HOLDS)
+    if begun:
+        return max(event.time for event in begun) > now - BRAKE_HOLDS
+    facts = {"would_stop": would_stop, "running": running}
+    audit.append(tx, time=now, actor=CULLER, verb=Verb.CULL_BRAKED, subject=node, facts=facts)
+    return True
 
 
 def _facts(tx: Tx, site: Site, launch: Launch, server: HubServer, reports: Mapping[str, Any]) -> IdleFacts:
@@ -126,18 +131,28 @@ def _live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
 
 
 def kernels_of(report: Mapping[str, Any] | None, now: datetime) -> tuple[Kernel, ...] | None:
-    """The kernels of a report; None where there is none, or where it is too old to be believed."""
-    if report is None or now - datetime.fromisoformat(report["reported"]) > REPORT_HOLDS:
+    """The kernels of a report; None where there is none, or one too old or too odd to be believed."""
+    if report is None:
         return None
-    return tuple(
-        Kernel(
-            known["state"],
-            busy_since=_instant(known["busy_since"]),
-            last_activity=_instant(known["last_activity"]),
+    try:
+        if now - datetime.fromisoformat(report["reported"]) > REPORT_HOLDS:
+            return None
+        return tuple(
+            Kernel(
+                known["state"],
+                busy_since=_instant(known["busy_since"]),
+                last_activity=_instant(known["last_activity"]),
+            )
+            for known in report["kernels"]
         )
-        for known in report["kernels"]
-    )
+    except (KeyError, TypeError, ValueError):
+        return None  # what one server says must not end the sweep for all
 
 
 def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    if not text:
+        return None
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return when

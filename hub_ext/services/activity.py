@@ -5,8 +5,8 @@ week from a person who types. Our images therefore report their kernels once a m
 token. Reports are kept in the Hub's memory only: after a restart they are unknown until the next report,
 and unknown is never idle.
 
-A server can say what it likes about its own kernels. The worst it gains is not to be culled for idleness
-before the busy ceiling, which counts from its own first busy report; the end of a right does not ask it.
+A server can say what it likes about its own kernels. The worst it gains is not to be culled, as with a cell
+that keeps it busy; the end of a right does not ask it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.scopes import needs_scope
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
 MOST_BYTES = 64 * 1024
@@ -30,8 +30,8 @@ class KernelReport(BaseModel):
 
     id: str = Field(max_length=64)
     state: str = Field(max_length=32)
-    busy_since: datetime | None = None
-    last_activity: datetime | None = None
+    busy_since: AwareDatetime | None = None
+    last_activity: AwareDatetime | None = None
 
 
 class ServerReport(BaseModel):
