@@ -7,6 +7,7 @@ from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
 from hub_ext.sign_in.person import post_auth_hook
+from hub_ext.spawners.docker import refuse_not_honoured
 from hub_ext.spawners.hub_site import hub_site, prepare
 from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
 
@@ -104,6 +105,9 @@ c.JupyterHub.load_roles = [
         "services": ["culler"],
     },
 ]
+
+# DockerSpawner's own settings would be silently without effect; each has a counterpart in c.HubExt.
+refuse_not_honoured(c)
 
 # --- before the Hub listens ------------------------------------------------------------------------
 

@@ -47,7 +47,13 @@ NOT_HONOURED = {
     **dict.fromkeys(
         ("prefix", "container_prefix", "name_template", "container_name_template", "escape"), _NAMES
     ),
-    **dict.fromkeys(("client_kwargs", "tls_config", "use_docker_client_env"), _ENGINE),
+    **dict.fromkeys(
+        (
+            *("client_kwargs", "use_docker_client_env", "tls_config", "tls", "tls_verify", "tls_ca"),
+            *("tls_cert", "tls_key", "tls_assert_hostname"),
+        ),
+        _ENGINE,
+    ),
     **dict.fromkeys(("remove", "remove_containers"), _REMOVED),
     **dict.fromkeys(("options_form", "options_from_form", "apply_user_options", "group_overrides"), _FORM),
     **dict.fromkeys(("cmd", "args", "notebook_dir", "default_url", "env_keep", "env"), _COMMAND),
