@@ -1,0 +1,317 @@
+"""Which servers a sweep would stop, and why, over a real store: admitted launches, rights that end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from hub_ext.adapters.hub_api import HubServer
+from hub_ext.adapters.store import audit, images, launches, memberships
+from hub_ext.flows import cull, data, grants, people, projects
+from hub_ext.flows.cull import Judged, announce_culls, judge
+from hub_ext.flows.site import Site
+from hub_ext.model import AuditEvent, Ceilings, Launch, LaunchState, StopReason, Verb
+from hub_ext.policy.idle import Cull, Keep, Verdict, Warn
+from hub_ext.settings import Settings
+from tests.flows.conftest import Clock
+from tests.support import scenario as scenarios
+from tests.support.scenario import STEWARD, Scenario
+
+LIMIT = 1800  # seconds, of the site
+
+
+@dataclass
+class House:
+    """Running launches, what the Hub says of their servers, and what these report."""
+
+    scenario: Scenario
+    clock: Clock
+    servers: dict[str, HubServer] = field(default_factory=dict)
+    reports: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def site(self) -> Site:
+        return self.scenario.site
+
+    async def running(self, **asked: Any) -> str:
+        """The id of a launch that runs, used and reported by its server just now."""
+        plan = await self.scenario.admitted(**{"server_name": f"s{len(self.servers)}"} | asked)
+        with self.site.store.transaction() as tx:
+            launch = replace(
+                launches.get(tx, plan.launch_id), state=LaunchState.RUNNING, started=self.clock()
+            )
+            launches.replace(tx, launch)
+        self.servers[launch.id] = HubServer(
+            launch.username, launch.server_name, True, None, self.clock(), self.clock(), launch.id
+        )
+        self.report(launch.id)
+        return launch.id
+
+    def report(self, launch_id: str, state: str = "idle", *, since: datetime | None = None) -> None:
+        """The server reports one kernel now; it was last active when the server was."""
+        activity = self.servers[launch_id].last_activity
+        assert activity is not None
+        self.reports[launch_id] = {
+            "reported": self.clock().isoformat(),
+            "kernels": [
+                {
+                    "id": "k",
+                    "state": state,
+                    "busy_since": since.isoformat() if since else None,
+                    "last_activity": activity.isoformat(),
+                }
+            ],
+            "terminals": 0,
+        }
+
+    def pass_time(self, **by: float) -> None:
+        """Time in which nobody does anything and every server goes on reporting."""
+        self.clock.forward(**by)
+        for launch_id in self.reports:
+            self.report(launch_id)
+
+    async def judged(self) -> dict[str, Verdict]:
+        """The verdicts by launch."""
+        return {known.launch.id: known.verdict for known in await self._judged()}
+
+    async def sweep(self) -> frozenset[str]:
+        """The launches that the sweep announces."""
+        return await announce_culls(self.site, await self._judged())
+
+    async def _judged(self) -> tuple[Judged, ...]:
+        return await judge(self.site, tuple(self.servers.values()), self.reports)
+
+    def launch(self, launch_id: str) -> Launch:
+        with self.site.store.reading() as tx:
+            return launches.get(tx, launch_id)
+
+    def record(self, verb: Verb) -> list[AuditEvent]:
+        with self.site.store.reading() as tx:
+            assert audit.verify(tx).ok
+            return list(audit.listing(tx, verb=verb))
+
+
+@pytest_asyncio.fixture
+async def house(site: Site, clock: Clock, roots: Path, settings: Settings) -> AsyncIterator[House]:
+    """The scenario with a limit of half an hour; admissions ask the real engine, no container is made."""
+    own = replace(
+        site.settings,
+        engine_url=settings.engine_url,
+        disk_reserve_bytes=0,
+        ceilings=replace(site.settings.ceilings, idle_seconds=LIMIT),
+    )
+    held = replace(site, settings=own)
+    try:
+        yield House(await scenarios.build(held, roots, {"answer": "sha256:" + "a" * 64}), clock)
+    finally:
+        held.engine.close()
+
+
+def limit_image(house: House, seconds: int) -> None:
+    with house.site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        limited = replace(entry, ceilings=Ceilings(idle_seconds=seconds))
+        images.replace(tx, limited, expected_version=entry.version)
+
+
+def limit_project(house: House, seconds: int) -> None:
+    projects.change_project(house.site, STEWARD, "onco", ceilings=Ceilings(idle_seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("image", "project", "limit"),
+    [(None, None, LIMIT), (600, 900, 600), (900, 600, 600), (7200, 7200, LIMIT)],
+)
+async def test_idle_beyond_the_smallest_limit(
+    house: House, image: int | None, project: int | None, limit: int
+) -> None:
+    if image and project:
+        limit_image(house, image)
+        limit_project(house, project)
+    launch = await house.running()
+    house.pass_time(seconds=limit * 0.7)
+    assert await house.judged() == {launch: Keep()}
+    house.pass_time(seconds=limit * 0.3 - 1)
+    assert await house.judged() == {launch: Warn(StopReason.IDLE, house.clock() + timedelta(seconds=1))}
+    assert await house.sweep() == frozenset()
+    house.pass_time(seconds=1)
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}
+
+
+async def test_the_reason_stands_before_the_stop(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=LIMIT)
+    assert await house.sweep() == {launch}
+    assert house.launch(launch).state is LaunchState.STOPPING
+    assert house.launch(launch).stop_reason == "idle"
+    (event,) = house.record(Verb.LAUNCH_STOPPING)
+    assert (event.actor, event.subject, event.facts["reason"]) == (cull.CULLER, launch, "idle")
+    # The Hub did not stop it: it is asked again, and the record says it once.
+    assert await house.sweep() == {launch}
+    assert len(house.record(Verb.LAUNCH_STOPPING)) == 1
+
+
+async def test_one_that_ended_meanwhile_is_not_announced(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=LIMIT)
+    judged = await judge(house.site, tuple(house.servers.values()), house.reports)
+    with house.site.store.transaction() as tx:
+        launches.replace(tx, replace(launches.get(tx, launch), state=LaunchState.ENDED))
+    assert await announce_culls(house.site, judged) == frozenset()
+    assert house.record(Verb.LAUNCH_STOPPING) == []
+
+
+async def test_a_busy_kernel_is_kept_until_the_ceiling(house: House) -> None:
+    launch = await house.running()
+    since = house.clock()
+    for days in (1, 5.5):
+        house.clock.forward(days=days)
+        house.report(launch, "busy", since=since)
+        assert await house.judged() in (
+            {launch: Keep()},
+            {launch: Warn(StopReason.BUSY_CEILING, since + timedelta(days=7))},
+        )
+        assert await house.sweep() == frozenset()
+    house.clock.forward(days=0.5)
+    house.report(launch, "busy", since=since)
+    assert await house.sweep() == {launch}
+    assert house.launch(launch).stop_reason == "busy-ceiling"
+
+
+async def test_without_a_report_that_can_be_believed_nobody_is_idle(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=2 * LIMIT)
+    good = house.reports[launch]
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}  # the control
+    for report in (
+        None,
+        good | {"reported": (house.clock() - timedelta(minutes=6)).isoformat()},
+        good | {"reported": house.clock().replace(tzinfo=None).isoformat()},
+        good | {"kernels": [good["kernels"][0] | {"last_activity": "2026-05-04T08:00:00"}]},
+        good | {"kernels": [good["kernels"][0] | {"busy_since": "yesterday"}]},
+        good | {"kernels": [{}]},
+        {},
+    ):
+        house.reports = {launch: report} if report is not None else {}
+        assert await house.judged() == {launch: Keep()}, report
+        assert await house.sweep() == frozenset()
+
+
+async def test_a_server_whose_activity_the_hub_does_not_know_is_kept(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=2 * LIMIT)
+    house.servers[launch] = replace(house.servers[launch], last_activity=None)
+    assert await house.judged() == {launch: Keep()}
+
+
+@pytest.mark.parametrize("change", [{"ready": False}, {"pending": "stop"}, {"launch_id": ""}])
+async def test_servers_on_their_way_and_strangers_are_not_judged(house: House, change: Any) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=2 * LIMIT)
+    house.servers[launch] = replace(house.servers[launch], **change)
+    assert await house.judged() == {}
+
+
+def revoke(house: House) -> None:
+    grants.revoke_grant(house.site, STEWARD, house.scenario.grants["mri>onco"], "the committee asked")
+
+
+def end_membership(house: House) -> None:
+    with house.site.store.reading() as tx:
+        (own,) = memberships.listing(tx, person_id=house.scenario.ada.id, project="onco")
+    projects.end_membership(house.site, STEWARD, own.id, "left")
+
+
+def end_person(house: House) -> None:
+    people.end_person(house.site, STEWARD, house.scenario.ada.id, "left")
+
+
+def end_project(house: House) -> None:
+    projects.end_project(house.site, STEWARD, "onco", "done")
+
+
+def let_approval_end(house: House) -> None:
+    house.clock.forward(days=366)
+    for launch_id in house.reports:
+        house.servers[launch_id] = replace(house.servers[launch_id], last_activity=house.clock())
+        house.report(launch_id)
+
+
+def withdraw(house: House) -> None:
+    data.withdraw_version(house.site, STEWARD, "mri", 1, "a name in a header")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [revoke, end_membership, end_person, end_project, let_approval_end, withdraw],
+    ids=lambda f: f.__name__,
+)
+async def test_the_end_of_a_right_ends_the_session_within_one_sweep(
+    house: House, end: Callable[[House], None]
+) -> None:
+    """Though its kernel is busy and somebody types."""
+    launch = await house.running()
+    house.report(launch, "busy", since=house.clock())
+    assert await house.sweep() == frozenset()
+    end(house)
+    house.reports.clear()  # and though nothing is known of its kernels
+    assert await house.sweep() == {launch}
+    assert house.launch(launch).stop_reason == "right-ended"
+    assert [event.facts["reason"] for event in house.record(Verb.LAUNCH_STOPPING)] == ["right-ended"]
+
+
+async def test_the_end_of_anothers_right_ends_nothing(house: House) -> None:
+    other = await house.running(project="cardio", datasets=("codes",))
+    await house.running()
+    revoke(house)
+    assert other not in await house.sweep()
+
+
+async def test_a_sweep_that_would_stop_too_many_stops_none_of_them(house: House) -> None:
+    idle = [await house.running(datasets=()) for _ in range(4)]
+    without_right = await house.running()
+    house.pass_time(seconds=LIMIT)
+    revoke(house)
+    assert await house.sweep() == {without_right}
+    (event,) = house.record(Verb.CULL_BRAKED)
+    assert (event.actor, event.subject) == (cull.CULLER, "local")
+    assert event.facts == {"would_stop": 4, "running": 5}
+    assert {house.launch(launch).state for launch in idle} == {LaunchState.RUNNING}
+
+    # The same a minute later is no news.
+    house.pass_time(minutes=1)
+    assert await house.sweep() == {without_right}
+    assert len(house.record(Verb.CULL_BRAKED)) == 1
+
+    # Who is still away after an hour is away.
+    house.pass_time(minutes=60)
+    assert await house.sweep() == {*idle, without_right}
+    assert {house.launch(launch).stop_reason for launch in idle} == {"idle"}
+
+
+async def test_a_brake_of_long_ago_lets_nothing_through_today(house: House) -> None:
+    idle = [await house.running(datasets=()) for _ in range(4)]
+    house.pass_time(seconds=LIMIT)
+    assert await house.sweep() == frozenset()
+    for launch_id in idle:
+        house.servers[launch_id] = replace(house.servers[launch_id], last_activity=house.clock())
+    house.pass_time(hours=3)
+    assert await house.sweep() == frozenset()
+    assert len(house.record(Verb.CULL_BRAKED)) == 2
+
+
+@pytest.mark.parametrize(("idle", "busy"), [(3, 0), (4, 4)])
+async def test_few_or_a_small_share_are_not_braked(house: House, idle: int, busy: int) -> None:
+    doomed = {await house.running(datasets=()) for _ in range(idle)}
+    kept = [await house.running(datasets=()) for _ in range(busy)]
+    house.pass_time(seconds=LIMIT)
+    for launch_id in kept:
+        house.report(launch_id, "busy", since=house.clock())
+    assert await house.sweep() == doomed
+    assert house.record(Verb.CULL_BRAKED) == []
