@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from hub_ext.adapters.store import exposures, launches, volumes
-from hub_ext.errors import EngineError
+from hub_ext.errors import EngineError, ImageUnavailable
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import Exposure, Launch, LaunchPlan, Volume, VolumeKind
@@ -32,6 +32,7 @@ async def ensure(site: Site, plan: LaunchPlan) -> dict[VolumeKind, Volume]:
                     cause="volume-gone",
                 )
             continue
+        await _ensure_seed(site)
         await site.engine.ensure_volume(volume.name)
         if volume.kind is VolumeKind.HOME:
             await site.engine.seed_volume(volume.name, uid=plan.uid, gid=plan.gid, mode=HOME_MODE)
@@ -39,6 +40,17 @@ async def ensure(site: Site, plan: LaunchPlan) -> dict[VolumeKind, Volume]:
             await site.engine.seed_volume(volume.name, uid=0, gid=plan.gid, mode=PROJECT_MODE)
         await in_store(partial(_mark_seeded, site, volume.id))
     return {volume.kind: volume for volume in known}
+
+
+async def _ensure_seed(site: Site) -> None:
+    """The image that volumes are seeded from, on the engine. At once where it is there."""
+    repository, _, digest = site.settings.seed_image.partition("@")
+    if not digest:
+        raise ImageUnavailable(
+            "c.HubExt.seed_image names no image by digest.",
+            advice="`hub-ext setup` writes it: repository@digest of the base image.",
+        )
+    await site.engine.pull(repository, digest)
 
 
 async def expose(site: Site, plan: LaunchPlan, container_id: str) -> Launch:

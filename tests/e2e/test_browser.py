@@ -1,0 +1,228 @@
+"""The main job in a real browser: sign in, choose, start, read the data, fail to write it, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from hub_ext.adapters.store import audit, images, launches, revisions
+from hub_ext.cli.setup import images as image_setup
+from hub_ext.cli.setup.layout import CHECKOUT
+from hub_ext.cli.setup.steps import Steps
+from hub_ext.model import ImageEntry, ImageRevision, ImageState, Localised, Verb
+from tests.support.hub import PASSWORDS, RunningHub
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGE_MS = 20_000
+# JupyterLab's first page on two busy cores.
+LAB_MS = 120_000
+
+
+@pytest.fixture(scope="module")
+def python_image(hub: RunningHub) -> str:
+    """The real Python image of this checkout in the catalogue, by its slug."""
+    settings = hub.serving.ready.settings
+    registry = settings.registries[0]
+    built = image_setup.build_all(
+        CHECKOUT / "images",
+        registry,
+        engine_url=hub.site.settings.engine_url,
+        logs=hub.serving.ready.layout.logs,
+        say=Steps(),
+    )["python"]
+    reference, recipe, now = built.reference, built.recipe, hub.site.now()
+    with hub.site.store.transaction() as tx:
+        images.add(
+            tx,
+            ImageEntry(
+                "python",
+                recipe.title,
+                recipe.description,
+                reference.alias,
+                reference.path,
+                built.tag,
+                now,
+                ImageState.PUBLISHED,
+                revision=1,
+                start_url=recipe.start_url,
+            ),
+        )
+        revisions.add(tx, ImageRevision("python", 1, reference.digest, now, "tester", now))
+    return "python"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, with an empty profile."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, kept_state: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of a fresh visitor; its last picture is kept."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    made = context.new_page()
+    made.set_default_timeout(PAGE_MS)
+    try:
+        yield made
+    finally:
+        folder = kept_state / "artefacts"
+        folder.mkdir(exist_ok=True)
+        made.screenshot(path=folder / f"{request.node.name}-last.png")
+        context.close()
+
+
+def sign_in(page: Page, hub: RunningHub, name: str) -> None:
+    page.goto(f"{hub.url}/hub/login")
+    page.fill("#username_input", name)
+    page.fill("#password_input", PASSWORDS[name])
+    page.click("#login_submit")
+    page.wait_for_url("**/hub/spawn*")
+
+
+def choose(page: Page, field: str, value: str) -> None:
+    page.check(f"input[name={field}][value={value}]:not(:disabled)")
+
+
+def run_cell(page: Page, code: str) -> None:
+    cell = page.locator(".jp-Notebook .jp-CodeCell").last
+    cell.locator(".cm-content").click()
+    page.keyboard.insert_text(code)
+    page.keyboard.press("Shift+Enter")
+
+
+def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state: Path) -> None:
+    sign_in(page, hub, "bob")
+    choose(page, "project", "onco")
+    choose(page, "environment", python_image)
+    choose(page, "datasets", "mri")
+    # What may not meet it cannot be ticked any more, and says why.
+    codes = page.locator("#choose-datasets label:not([hidden]) input[value=codes]")
+    expect(codes).to_be_disabled()
+    expect(page.get_by_text("Cannot be together with mri in English.")).to_be_visible()
+    choose(page, "size", "s")
+    page.screenshot(path=kept_state / "artefacts" / "spawn-form.png", full_page=True)
+    page.click("#start-server")
+
+    page.wait_for_url("**/user/bob/lab**", timeout=LAB_MS)
+    page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=LAB_MS)
+    expect(page.locator(".jp-Notebook .cm-content").first).to_be_visible(timeout=LAB_MS)
+    expect(page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")).to_have_attribute(
+        "data-status", "idle", timeout=LAB_MS
+    )
+    run_cell(page, "print(open('/data/mri/values.csv').read())")
+    expect(page.locator(".jp-OutputArea-output").first).to_contain_text("patient,value", timeout=60_000)
+    run_cell(page, "open('/data/mri/mine.csv', 'w')")
+    expect(page.locator(".jp-OutputArea-output").last).to_contain_text(
+        "Read-only file system", timeout=60_000
+    )
+    run_cell(
+        page, "import os; print(os.environ['HUB_EXT_PROJECT'], open('/run/hub-ext/session.json').read())"
+    )
+    expect(page.locator(".jp-OutputArea-output").last).to_contain_text('"slug": "mri"', timeout=60_000)
+    page.screenshot(path=kept_state / "artefacts" / "notebook.png")
+
+    page.goto(f"{hub.url}/hub/home")
+    expect(page.get_by_text("onco study")).to_be_visible()
+    page.click("#stop")
+    expect(page.locator("#start")).to_be_visible(timeout=60_000)
+    with hub.site.store.reading() as tx:
+        launch = launches.last_of(tx, hub.scenario.bob.id, "")
+        assert launch is not None
+        verbs = [event.verb for event in audit.listing(tx, subject=launch.id)]
+        assert audit.verify(tx).ok
+    assert verbs == [
+        Verb.LAUNCH_ADMITTED,
+        Verb.LAUNCH_STARTED,
+        Verb.LAUNCH_STOPPING,
+        Verb.LAUNCH_STOPPED,
+    ]
+
+
+def test_the_form_narrows_with_the_project(hub: RunningHub, page: Page) -> None:
+    sign_in(page, hub, "ada")
+    choose(page, "project", "cardio")
+    offered = page.locator("#choose-datasets label:not([hidden]) input")
+    assert [offered.nth(n).get_attribute("value") for n in range(offered.count())] == ["codes"]
+    choose(page, "project", "onco")
+    offered = page.locator("#choose-datasets label:not([hidden]) input")
+    assert {offered.nth(n).get_attribute("value") for n in range(offered.count())} == {
+        "codes",
+        "mri",
+        "table",
+    }
+    choose(page, "datasets", "codes")
+    expect(page.locator("#choose-datasets label:not([hidden]) input[value=mri]")).to_be_disabled()
+    page.locator("#choose-datasets label:not([hidden]) input[value=codes]").uncheck()
+    expect(page.locator("#choose-datasets label:not([hidden]) input[value=mri]")).to_be_enabled()
+
+
+def test_a_refusal_is_read_on_the_page_that_waits(hub: RunningHub, page: Page) -> None:
+    """More than a second after the click, when the browser is on the pending page already."""
+    sign_in(page, hub, "ada")
+    choose(page, "project", "onco")
+    choose(page, "environment", "hang")
+    page.click("#start-server")
+    page.wait_for_url("**/hub/spawn-pending/ada*")
+    expect(page.locator("#progress-message")).to_contain_text("Waiting for the server to answer")
+    expect(page.locator(".spawn-error-msg")).to_contain_text("did not answer in time", timeout=30_000)
+    page.click("#back")
+    expect(page.locator("#start-server")).to_be_enabled()
+
+
+def test_a_reader_of_french_chooses_it_on_the_page(hub: RunningHub, page: Page) -> None:
+    page.goto(f"{hub.url}/hub/login")
+    page.click("[data-language=fr]")
+    expect(page.locator("#login_submit")).to_have_value("Se connecter")
+    assert page.evaluate("document.documentElement.lang") == "fr"
+    page.fill("#username_input", "ada")
+    page.fill("#password_input", "wrong")
+    page.click("#login_submit")
+    expect(page.locator(".login_error")).to_have_text("Identifiant ou mot de passe incorrect")
+    page.fill("#password_input", PASSWORDS["ada"])
+    page.click("#login_submit")
+    expect(page.locator("#start-server")).to_have_text("Démarrer")
+
+
+def test_no_text_of_the_catalogue_becomes_markup(hub: RunningHub, page: Page) -> None:
+    """A payload in a title is text; a dialog would fail the test."""
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    with hub.site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        evil = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script></textarea>{{7*7}}"
+        images.replace(
+            tx,
+            replace(entry, title=Localised(evil, evil), description=Localised(evil, evil)),
+            expected_version=entry.version,
+        )
+    try:
+        sign_in(page, hub, "ada")
+        expect(page.locator("#choose-environment")).to_contain_text("<img src=x onerror=alert(1)>")
+        expect(page.locator("#choose-environment")).to_contain_text("{{7*7}}")
+        assert dialogs == []
+    finally:
+        with hub.site.store.transaction() as tx:
+            changed = images.get(tx, "answer")
+            images.replace(
+                tx,
+                replace(changed, title=entry.title, description=entry.description),
+                expected_version=changed.version,
+            )
