@@ -233,7 +233,8 @@ def _withdraw_last(known: DatasetFacts) -> DatasetFacts:
 
 def _kept_apart(known: DatasetFacts) -> DatasetFacts:
     assert isinstance(known.dataset, Dataset)
-    return replace(known, dataset=replace(known.dataset, never_with=("mri", "identifying")))
+    never_with = (*known.dataset.never_with, "mri", "identifying")
+    return replace(known, dataset=replace(known.dataset, never_with=never_with))
 
 
 WORSE: list[Callable[[Facts], Facts]] = [
