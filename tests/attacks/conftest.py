@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from hub_ext.adapters.engine import Engine
-from hub_ext.settings import Settings
+from hub_ext.cli.setup import images
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.layout import CHECKOUT, Layout
+from hub_ext.cli.setup.steps import Steps
+from hub_ext.settings import RegistrySettings, Settings
 from tests.attacks.cell import GID, PYTHON, UID, Ground
 
 WAYS = tuple(
@@ -48,8 +52,25 @@ def data(state: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def notebook_image() -> str:
-    return "hub-ext-dev/python:latest"
+def notebook_image(
+    registry: RegistrySettings, docker: EngineFacts, layout: Layout, settings: Settings
+) -> Iterator[str]:
+    """The base of all our images, on the engine, as a launch names it. Built only where it changed."""
+    built = images.build_all(
+        CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
+    )
+    base = built["base"].reference
+    repository = f"{registry.address}/{base.path}"
+    asyncio.run(_pull(settings, repository, base.digest))
+    name = f"{repository}@{base.digest}"
+    yield name
+    subprocess.run(["docker", "--host", docker.url, "rmi", "-f", name], check=True, capture_output=True)
+
+
+async def _pull(settings: Settings, repository: str, digest: str) -> None:
+    engine = Engine(settings)
+    await engine.pull(repository, digest)
+    engine.close()
 
 
 @pytest.fixture(scope="session")
