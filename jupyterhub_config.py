@@ -31,6 +31,7 @@ if settings.subdomain_host:
     c.JupyterHub.subdomain_host = settings.subdomain_host
     c.JupyterHub.cookie_host_prefix_enabled = settings.subdomain_host.startswith("https://")
 
+os.umask(0o077)  # the Hub's database and logs are nobody else's
 settings.hub_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 c.JupyterHub.db_url = f"sqlite:///{settings.hub_dir / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(settings.hub_dir / "cookie_secret")
