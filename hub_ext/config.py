@@ -43,6 +43,7 @@ _UNCHANGED = (
     "engine_seconds",
     "concurrent_starts",
     "busy_ceiling_seconds",
+    "cull_seconds",
     "cull_brake_share",
     "cull_brake_least",
     "time_zone",
@@ -106,6 +107,7 @@ class HubExt(Configurable):
     busy_ceiling_seconds = Int(
         7 * 24 * 3600, help="A server busy for longer is stopped all the same, seconds."
     ).tag(config=True)
+    cull_seconds = Int(60, help="Time between two sweeps of the culler, seconds.").tag(config=True)
     cull_brake_share = Float(0.5, help="Share of running servers that one sweep may stop.").tag(config=True)
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)

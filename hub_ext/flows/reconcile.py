@@ -109,7 +109,8 @@ def _lost_launches(
     def lost(launch: Launch) -> bool:
         if booting:
             return launch.id not in running or launch.state is not LaunchState.RUNNING
-        under_way = launch.state is LaunchState.ADMITTED and site.now() - launch.admitted <= slowest_start
+        starts = launch.state is LaunchState.ADMITTED and site.now() - launch.admitted <= slowest_start
+        under_way = starts or launch.state is LaunchState.STOPPING
         return launch.id in overdue or (launch.id not in running and not under_way)
 
     return [Mended(Mend.LAUNCH_RELEASED, launch.id) for launch in active.values() if lost(launch)]

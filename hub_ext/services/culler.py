@@ -1,5 +1,7 @@
 """Stops idle servers: jupyterhub-idle-culler with our arbiter, and a brake on mass culls.
 
+Now and then it also mends what store and engine disagree on, and measures homes and project folders.
+
 Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It holds no `access:servers`.
 """
 
@@ -10,28 +12,27 @@ import ctypes
 import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from jupyterhub_idle_culler import IdleCuller, cull_idle
 from traitlets import default
 
-from hub_ext.adapters.hub_api import HubApi
+from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.config import load_settings
-from hub_ext.errors import HubExtError
-from hub_ext.flows import cull
+from hub_ext.errors import EngineError, HubExtError
+from hub_ext.flows import cull, disk, reconcile
 from hub_ext.flows.site import Site, open_site
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+MEND_SECONDS = 300
+MEASURE_SECONDS = 3600
+MEASURED_WITHIN_SECONDS = 900
 
 
 class CuratedIdleCuller(IdleCuller):
     """Each sweep judges all servers first (`flows.cull`), then has the parent stop the ones that must."""
-
-    @default("cull_every")
-    def _cull_every(self) -> int:
-        return 60
 
     @default("config_file")
     def _config_file(self) -> str:
@@ -46,25 +47,52 @@ class CuratedIdleCuller(IdleCuller):
     async def _run(self) -> None:
         site = open_site(load_settings())
         try:
-            async with _alone(site):
-                await self._sweep_for_ever(site)
+            async with _alone(site), asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._for_ever(site.settings.cull_seconds, lambda: self.sweep(site)))
+                tasks.create_task(self._for_ever(MEND_SECONDS, lambda: self.mend(site)))
+                tasks.create_task(self._for_ever(MEASURE_SECONDS, lambda: self.measure(site)))
         finally:
             site.close()
 
-    async def _sweep_for_ever(self, site: Site) -> None:
+    async def _for_ever(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self.sweep(site)
+                await work()
             except HubExtError as error:
-                # Nothing is culled on half the facts; the next sweep looks again.
-                self.log.error("No sweep: %s", error)
-            await asyncio.sleep(self.cull_every)
+                self.log.error("Not this time: %s", error)
+            except Exception:
+                # Whatever one round met, rights must go on ending: the next round looks again.
+                self.log.exception("A round of the culler failed")
+            await asyncio.sleep(seconds)
+
+    async def mend(self, site: Site) -> None:
+        """Finish what the Hub could not: a stop while the engine was down, a start that died."""
+        for mended in await reconcile.sweep(site):
+            self.log.warning("Mended: %s %s", mended.mend, mended.subject)
+
+    async def measure(self, site: Site) -> None:
+        """Measure what homes and project folders hold. Raises EngineError, also where it takes too long."""
+        try:
+            async with asyncio.timeout(MEASURED_WITHIN_SECONDS):
+                await disk.measure(site)
+        except TimeoutError as error:
+            raise EngineError(
+                f"Homes and project folders were not measured within {MEASURED_WITHIN_SECONDS} s.",
+                advice="See whether the disk of the engine's volumes is slow.",
+            ) from error
 
     async def sweep(self, site: Site) -> None:
-        """One sweep: judge, write the reasons down, stop."""
+        """One sweep: judge, write the reasons down, stop. Raises HubExtError, having stopped nothing."""
         token = os.environ["JUPYTERHUB_API_TOKEN"]
         async with HubApi(self.url, token) as hub:
-            verdicts = await cull.judge(site, await hub.servers(), await hub.kernels())
+            servers = await hub.servers()
+            try:
+                kernels = await hub.kernels()
+            except HubApiError as error:
+                # Then nobody is idle; rights end all the same.
+                self.log.error("What kernels do is not known: %s", error)
+                kernels = {}
+        verdicts = await cull.judge(site, servers, kernels)
         doomed = await cull.announce_culls(site, verdicts)
         if not doomed:
             return
