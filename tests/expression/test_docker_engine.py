@@ -1,0 +1,219 @@
+"""The same against the real engine: it takes the body as it is, and every weakening of it is seen."""
+
+from __future__ import annotations
+
+import copy
+import io
+import secrets
+import subprocess
+import tarfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from hub_ext.adapters.engine import Engine
+from hub_ext.expression.docker import create_arguments, differences
+from hub_ext.settings import Settings
+
+from .plans import CONTAINER, PLAN
+
+HOSTILE = (
+    "USER 0",
+    "VOLUME /evil",
+    'ENTRYPOINT ["/evil"]',
+    "ENV LD_PRELOAD=/evil.so NVIDIA_VISIBLE_DEVICES=all HOME=/evil",
+    "WORKDIR /evil",
+    "EXPOSE 99",
+)
+
+Body = dict[str, Any]
+
+
+def _import(settings: Settings, name: str, changes: tuple[str, ...]) -> None:
+    """An image without a single file: enough to create containers, which are never started."""
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    options = [word for change in changes for word in ("--change", change)]
+    command = ["docker", "--host", settings.engine_url, "import", *options, "-", name]
+    subprocess.run(command, input=empty.getvalue(), check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def images(settings: Settings) -> Iterator[dict[str, str]]:
+    """A harmless image and a hostile one."""
+    names = {kind: f"{settings.instance}-{kind}:1" for kind in ("plain", "hostile")}
+    try:
+        _import(settings, names["plain"], ())
+        _import(settings, names["hostile"], HOSTILE)
+        yield names
+    finally:
+        command = ["docker", "--host", settings.engine_url, "rmi", "-f", *names.values()]
+        subprocess.run(command, capture_output=True)
+
+
+@pytest.fixture
+def body(settings: Settings, images: dict[str, str], tmp_path: Path) -> Body:
+    """The plan's body with sources that are there."""
+    data = tuple(replace(mount, folder=str(tmp_path)) for mount in PLAN.data)
+    volume = f"{settings.instance}-expression"
+    container = replace(
+        CONTAINER,
+        instance=settings.instance,
+        network=settings.network_name,
+        home_volume=f"{volume}-home",
+        project_volume=f"{volume}-project",
+    )
+    return {**create_arguments(replace(PLAN, data=data), container), "Image": images["plain"]}
+
+
+@pytest_asyncio.fixture
+async def made(engine: Engine, settings: Settings, body: Body) -> AsyncIterator[Callable[[Body], Any]]:
+    """Creates a container and says what the engine says of it."""
+    names: list[str] = []
+
+    async def make(asked: Body) -> dict[str, Any]:
+        names.append(f"{settings.instance}-{secrets.token_hex(6)}")
+        await engine.create(names[-1], asked)
+        said = await engine.inspect(names[-1])
+        assert said is not None
+        return said
+
+    yield make
+    for name in names:
+        await engine.remove(name)
+    for mount in body["HostConfig"]["Mounts"][:2]:
+        await engine.remove_volume(mount["Source"])
+
+
+async def test_the_engine_makes_what_is_asked(made, body):
+    assert differences(body, await made(body)) == ()
+
+
+async def test_a_hostile_image_changes_nothing_but_its_volume_which_is_seen(made, body, images):
+    body = {**body, "Image": images["hostile"]}
+    said = await made(body)
+    (line,) = differences(body, said)
+    assert "/evil writable, which was not asked for" in line
+    assert said["Config"]["Entrypoint"] == []
+    assert "LD_PRELOAD=" in said["Config"]["Env"]
+    assert not [value for value in said["Config"]["Env"] if "evil" in value or value.endswith("=all")]
+
+
+# Each key that hardens, taken away or made worse; the engine takes every one of these bodies.
+WEAKER: list[tuple[str, Any]] = [
+    ("Runtime", "io.containerd.runc.v2"),
+    ("Init", False),
+    ("AutoRemove", True),
+    ("RestartPolicy", {"Name": "always"}),
+    ("Privileged", True),
+    ("CapAdd", ["SYS_ADMIN"]),
+    ("CapDrop", []),
+    ("CapDrop", ["NET_RAW"]),
+    ("SecurityOpt", []),
+    ("SecurityOpt", ["no-new-privileges:true", "seccomp=unconfined"]),
+    ("GroupAdd", ["0"]),
+    ("ReadonlyRootfs", False),
+    ("Tmpfs", {}),
+    ("Tmpfs", {"/tmp": "rw,exec"}),
+    ("Binds", ["/etc:/host"]),
+    ("Devices", [{"PathOnHost": "/dev/null", "PathInContainer": "/dev/x", "CgroupPermissions": "rwm"}]),
+    ("DeviceRequests", []),
+    ("DeviceRequests", [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]),
+    ("DeviceCgroupRules", ["c 1:3 rwm"]),
+    ("NanoCpus", 0),
+    ("Memory", 0),
+    ("MemorySwap", -1),
+    ("PidsLimit", None),
+    ("ShmSize", 0),
+    ("Ulimits", []),
+    ("IpcMode", "host"),
+    ("CgroupnsMode", "host"),
+    ("PidMode", "host"),
+    ("UTSMode", "host"),
+    ("UsernsMode", "host"),
+    ("NetworkMode", "none"),
+    ("PortBindings", {"99/tcp": [{"HostPort": "0"}]}),
+    ("PublishAllPorts", True),
+    ("ExtraHosts", ["hub:10.0.0.1"]),
+    ("Dns", []),
+    ("DnsSearch", []),
+    ("LogConfig", {"Type": "none", "Config": {}}),
+    ("LogConfig", {"Type": "json-file", "Config": {}}),
+    ("Sysctls", {"net.ipv4.ip_unprivileged_port_start": "1"}),
+    ("OomScoreAdj", -500),
+    ("CgroupParent", "/elsewhere"),
+    ("MaskedPaths", []),
+    ("ReadonlyPaths", []),
+]
+
+
+async def test_every_weaker_host_configuration_is_seen(made, body):
+    unseen = []
+    for key, value in WEAKER:
+        weaker = copy.deepcopy(body)
+        weaker["HostConfig"][key] = value
+        if key == "Memory":
+            weaker["HostConfig"]["MemorySwap"] = 0
+        if key == "UTSMode":
+            weaker["Hostname"] = ""
+        if key == "NetworkMode":
+            weaker["NetworkingConfig"] = {}
+        if not any(f"HostConfig.{key} " in line for line in differences(body, await made(weaker))):
+            unseen.append((key, value))
+    assert unseen == []
+
+
+async def test_every_weaker_mount_is_seen(made, body):
+    unseen = []
+    weakenings: list[tuple[int, Callable[[dict[str, Any]], object]]] = [
+        (2, lambda mount: mount.update(ReadOnly=False, BindOptions={"Propagation": "rprivate"})),
+        (2, lambda mount: mount["BindOptions"].pop("ReadOnlyForceRecursive")),
+        (
+            2,
+            lambda mount: mount["BindOptions"].update(
+                ReadOnlyNonRecursive=True, ReadOnlyForceRecursive=False
+            ),
+        ),
+        (2, lambda mount: mount.update(Target="/data/elsewhere")),
+        (2, lambda mount: mount.update(Source="/etc")),
+        (0, lambda mount: mount.pop("VolumeOptions")),
+        (0, lambda mount: mount.update(Source="")),
+    ]
+    for place, weaken in weakenings:
+        weaker = copy.deepcopy(body)
+        weaken(weaker["HostConfig"]["Mounts"][place])
+        if not differences(body, await made(weaker)):
+            unseen.append(weaker["HostConfig"]["Mounts"][place])
+    fewer = copy.deepcopy(body)
+    del fewer["HostConfig"]["Mounts"][3]
+    assert differences(body, await made(fewer))
+    assert unseen == []
+
+
+async def test_every_other_configuration_is_seen(made, body, images):
+    unseen = []
+    for key, value in [
+        ("User", "0:0"),
+        ("User", "20001"),
+        ("Entrypoint", None),  # alone, the image's own
+        ("Cmd", ["other"]),
+        ("Env", []),
+        ("Labels", {}),
+        ("WorkingDir", "/"),
+        ("Hostname", "ada"),
+        ("StopTimeout", 600),
+        ("StopSignal", "SIGUSR1"),
+        ("Healthcheck", {"Test": ["CMD-SHELL", "true"]}),
+        ("Tty", True),
+        ("OpenStdin", True),
+        ("Image", images["hostile"]),
+    ]:
+        weaker = {**body, "Image": images["hostile"], key: value}
+        wanted = {**body, "Image": images["hostile"]} if key != "Image" else body
+        if not any(f"Config.{key}" in line for line in differences(wanted, await made(weaker))):
+            unseen.append((key, value))
+    assert unseen == []
