@@ -14,7 +14,7 @@ import pytest_asyncio
 from hub_ext.adapters.engine import Engine, ensure_firewall, gateway, remove_firewall
 from hub_ext.settings import RegistrySettings, Settings
 from tests.attacks.cell import Body, Ground, begin, hardened, on_network, printed, run, weakened
-from tests.attacks.surroundings import Host, Outside, link_local, open_network, outside
+from tests.attacks.surroundings import Host, Outside, command, link_local, open_network, outside
 
 TCP, UDP = 8888, 9999
 SILENT = {"timeout", "ENETUNREACH", "EHOSTUNREACH", "EADDRNOTAVAIL"}
@@ -163,13 +163,22 @@ async def test_a_port_published_on_the_host_is_closed_too(
         record = await engine.inspect(container)
         assert record is not None
         port = int(record["NetworkSettings"]["Ports"][f"{TCP}/tcp"][0]["HostPort"])
+        before = _dropped(ground.settings)
         closed = await run(engine, hardened(ground), {"published": ["tcp", gateway(ground.settings), port]})
+        # By our own rule: the engine's, behind it, would have dropped it as well.
+        assert _dropped(ground.settings) > before
         weak = await run(
             engine, on_network(hardened(ground), name), {"published": ["tcp", gateway(ground.settings), port]}
         )
     finally:
         await engine.remove(container)
     assert (closed["published"], weak["published"]) == ("timeout", "done")
+
+
+def _dropped(settings: Settings) -> int:
+    """Packets dropped so far on their way from the closed network through the host."""
+    told = command("iptables", "-w", "-vnxL", f"HUB-EXT-{settings.instance}-FWD")
+    return sum(int(line.split()[0]) for line in told.splitlines() if "DROP" in line)
 
 
 def _published(body: Body) -> None:

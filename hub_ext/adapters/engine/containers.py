@@ -93,13 +93,16 @@ class Containers(Connection):
                 raise
 
     async def remove(self, name: str, *, force: bool = True) -> None:
-        """Removes a container, never a volume. Absent, or being removed already, is success."""
+        """Removes a container. Absent, or being removed already, is success.
+
+        Named volumes stay; nameless ones, which an image may ask for, go with it.
+        """
         try:
             await self._unless_absent(
                 "remove a container",
                 "DELETE",
                 f"/containers/{name}",
-                parameters={"force": int(force), "v": 0},
+                parameters={"force": int(force), "v": 1},
             )
         except EngineAnswered as error:
             if error.status != 409 or "already in progress" not in error.said:

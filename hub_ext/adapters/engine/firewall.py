@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -20,6 +21,7 @@ from hub_ext.settings import Settings
 
 _TOOL_SECONDS = 30
 _LOCK_SECONDS = "10"
+_LOOKS, _LOOK_SECONDS = 4, 0.2
 _BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 
 
@@ -93,12 +95,25 @@ def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
             *to_host,
         ]
     through = f"{base}-FWD"
-    user_chain = _Chain("DOCKER-USER", "FORWARD", "-j DOCKER-USER", ())
-    parent = user_chain.name if _first(tool, user_chain, settings) else user_chain.parent
     return (
         _Chain(base, "INPUT", f"-i {bridge} -j {base}", tuple(to_host)),
-        _Chain(through, parent, f"-i {bridge} -j {through}", (f"-A {through} -j DROP",)),
+        _Chain(
+            through, _forward_parent(settings, tool), f"-i {bridge} -j {through}", (f"-A {through} -j DROP",)
+        ),
     )
+
+
+def _forward_parent(settings: Settings, tool: str) -> str:
+    """Where our rule on what goes through the host is asked first."""
+    user_chain = _Chain("DOCKER-USER", "FORWARD", "-j DOCKER-USER", ())
+    # dockerd takes this jump out and puts it on top again whenever it makes a network: look more than once.
+    for _ in range(_LOOKS):
+        if _first(tool, user_chain, settings):
+            return user_chain.name
+        if not _exists(tool, user_chain.name):
+            break
+        time.sleep(_LOOK_SECONDS)
+    return user_chain.parent
 
 
 def _first(tool: str, chain: _Chain, settings: Settings) -> bool:
@@ -106,6 +121,8 @@ def _first(tool: str, chain: _Chain, settings: Settings) -> bool:
     for rule in _listed(tool, chain.parent):
         if rule == f"-A {chain.parent} {chain.jump}":
             return True
+        if " -j HUB-EXT-" in rule:
+            continue
         # iptables writes "any interface that begins with" as a trailing "+".
         interface = rule.partition(" -i ")[2].split(" ")[0].replace("+", "*")
         other = interface and "! -i" not in rule and not fnmatch(settings.network_bridge, interface)

@@ -65,15 +65,20 @@ async def test_wait_gone_does_not_take_a_stopped_container_for_gone(
         await engine.wait_gone(container, 0.3)
 
 
-async def test_removing_leaves_the_volume(
+async def test_removing_leaves_the_named_volume_alone(
     engine: Engine, small_image: str, container: str, volume: str
 ) -> None:
     await engine.ensure_volume(volume)
     mount = {"Type": "volume", "Source": volume, "Target": "/v", "VolumeOptions": {"NoCopy": True}}
-    await engine.create(container, body(small_image, Mounts=[mount]))
+    nameless = {"Volumes": {"/asked-for-by-an-image": {}}}
+    await engine.create(container, {**body(small_image, Mounts=[mount]), **nameless})
+    record = await engine.inspect(container)
+    assert record is not None
+    (other,) = {mount["Name"] for mount in record["Mounts"]} - {volume}
     await engine.remove(container)
     await engine.wait_gone(container)
     assert await engine.has_volume(volume)
+    assert not await engine.has_volume(other)
 
 
 async def test_an_image_that_is_not_there_is_not_pulled(engine: Engine, container: str) -> None:
