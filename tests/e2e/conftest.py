@@ -59,6 +59,7 @@ def hub(
     data = tmp_path_factory.mktemp("datasets")
     traits |= {"dataset_roots": [str(data)]}
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 6, "engine_seconds": 5}
+    traits |= {"cull_seconds": 2}
     settings = load_settings(str(settings_file.write(layout, traits)))
     kept_secret(layout.proxy_token)
     demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
