@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hub_ext.model import Reason, StopReason
 
 BUSY = "busy"
+UNKNOWN = "unknown"
 # Two readings of one clock differ by less; more than this ahead of us, and the clock jumped.
 CLOCK_SLACK = timedelta(minutes=2)
 # A server without a browser, kernel or terminal uses less than this share of one CPU.
@@ -97,6 +98,8 @@ def _busy(facts: IdleFacts) -> Verdict:
 
 def _idle(facts: IdleFacts) -> Verdict:
     if facts.kernels is None or facts.last_activity is None:
+        return Keep()
+    if any(kernel.state == UNKNOWN for kernel in facts.kernels):
         return Keep()
     if facts.cpu_share is not None and facts.cpu_share >= IDLE_CPU_SHARE:
         return Keep()

@@ -88,6 +88,7 @@ def test_busy_beyond_the_ceiling_is_stopped():
         {"started": ago(-HOUR)},
         {"kernels": (Kernel("idle", last_activity=ago(-HOUR)),)},
         {"kernels": (Kernel("busy"),)},
+        {"kernels": (*QUIET.kernels, Kernel("unknown", last_activity=ago(9 * HOUR)))},
     ],
     ids=[
         "no report",
@@ -97,6 +98,7 @@ def test_busy_beyond_the_ceiling_is_stopped():
         "start ahead",
         "kernel ahead",
         "since?",
+        "state?",
     ],
 )
 def test_what_is_unknown_or_impossible_is_never_idle(unknown: dict):
