@@ -23,7 +23,7 @@ def breast_cancer(folder: Path) -> None:
     table.to_csv(folder / "tumours.csv", index=False)
     (folder / "README.md").write_text(
         "# Breast tumours, Wisconsin\n\nWolberg, Street and Mangasarian, 1995: measurements of cell nuclei "
-        "in fine needle aspirates. One line per tumour in `tumours.csv`; `diagnosis` is benign or malignant.\n"
+        "in fine needle aspirates. One line per tumour in `tumours.csv`; `diagnosis` says benign or not.\n"
     )
 
 
