@@ -61,6 +61,8 @@ c.Authenticator.post_auth_hook = post_auth_hook(hub_site)
 c.Authenticator.allow_all = True  # who may sign in is decided by the hook, from the store
 # Zero admins: the Hub's admin role opens every server and cannot be narrowed.
 c.Authenticator.admin_users = set()
+# A token outlives the sign-in that made it, a month at most.
+c.JupyterHub.token_expires_in_max_seconds = 30 * 24 * 3600
 # Rights are looked up with fresh groups at every start; a provider that is down is told from a "no".
 c.Authenticator.refresh_pre_spawn = True
 c.Authenticator.auth_refresh_strict = True

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from hub_ext.adapters.store import images, projects, versions
+from hub_ext.adapters.store import images, projects, versions, volumes
 from hub_ext.errors import HubExtError
 from hub_ext.expression import words
+from hub_ext.flows import disk
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal, StopReason
+from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal, StopReason, Volume, VolumeKind
 from hub_ext.policy.choices import Choices, Closed, ProjectChoice
 from hub_ext.spawners import options, pages
 from hub_ext.spawners.failures import sentence
@@ -106,12 +107,14 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             project = projects.find(tx, launch.project)
             image = images.find(tx, launch.image)
             mounted = versions.listing(tx, ids=launch.version_ids)
+            held = volumes.listing(tx, ids=launch.volume_ids)
         return {
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
             "until": words.last_day(launch.expires_at, language, zone(site)) if launch.expires_at else "",
             "ended": _ended(site, launch, language),
+            "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 
     return await in_store(read)
@@ -120,6 +123,17 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
 def zone(site: Site) -> ZoneInfo:
     """The time zone of the dates that people read."""
     return ZoneInfo(site.settings.time_zone)
+
+
+def _room(volume: Volume, language: str) -> dict[str, Any]:
+    """What a home or project folder holds of its allowance, as last measured."""
+    used = words.size_text(volume.used_bytes or 0, language)
+    allowed = words.size_text(volume.allowed_bytes, language)
+    return {
+        "what": pages.translated(VOLUMES[volume.kind], language),
+        "used": pages.translated(USED, language).format(used=used, allowed=allowed),
+        "full": disk.almost_full(volume),
+    }
 
 
 def _ended(site: Site, launch: Launch, language: str) -> str:
@@ -133,6 +147,8 @@ def _ended(site: Site, launch: Launch, language: str) -> str:
     return f"{when}. {why}"
 
 
+VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
+USED = "{used} of {allowed}"
 DEPRECATED = "It will go away: move to another one."
 GRANTED = "Granted until {day}."
 GONE = "What you used last cannot be started any more:"

@@ -26,6 +26,10 @@ FRENCH = {
     "Environment": "Environnement",
     "Datasets": "Jeux de données",
     "none": "aucun",
+    "Home": "Dossier personnel",
+    "Project folder": "Dossier du projet",
+    "{used} of {allowed}": "{used} sur {allowed}",
+    "almost full": "presque plein",
     "Your right ends": "Fin de votre droit",
     "It ended": "Fin",
     "Open": "Ouvrir",
@@ -147,6 +151,7 @@ FRENCH = {
     # errors
     "Forbidden": "Accès refusé",
     "Not Found": "Introuvable",
+    "No access to resources or resources not found": "Cela n’existe pas, ou n’est pas à vous.",
     "Bad Request": "Requête incorrecte",
     "Internal Server Error": "Erreur interne",
     "Service Unavailable": "Service indisponible",

@@ -19,6 +19,7 @@ OF_THE_HUB = {
     "Login form invalid or expired. Try again.",
     "Forbidden",
     "Not Found",
+    "No access to resources or resources not found",
     "Bad Request",
     "Internal Server Error",
     "Service Unavailable",
@@ -36,7 +37,8 @@ def texts_in_templates() -> set[str]:
 def texts_in_code() -> set[str]:
     found = {text for _, text in progress._SHOWN.values()}
     found |= set(failures.CAUSES.values()) | {text for _, text in failures._CLASSES}
-    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE}
+    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE, form.USED}
+    found |= set(form.VOLUMES.values())
     for source in pages.TEMPLATES.parent.glob("*.py"):
         found |= set(re.findall(r"""\btranslated\(\s*"([^"]*)",""", source.read_text()))
     return found
