@@ -168,13 +168,12 @@ def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tupl
     # What an image leaves of sizes and GPUs hangs on two of its fields; catalogues have thousands of images.
     left: dict[tuple[Ceilings, bool], tuple[tuple[Size, ...], tuple[int, ...]]] = {}
     for entry, revision in sorted(form.images, key=lambda image: image[0].slug):
-        asked = replace(request, environment=entry.slug)
-        seen = replace(facts, image=entry, revision=revision)
-        if rules.image(asked, seen):
+        if rules.image_reasons(entry.slug, request.project, entry, revision):
             continue
         limiting = (entry.ceilings, entry.needs_gpu)
         if limiting not in left:
-            left[limiting] = _sizes(form, asked, seen), _gpus(form, asked, seen)
+            seen = replace(facts, image=entry, revision=revision)
+            left[limiting] = _sizes(form, request, seen), _gpus(form, request, seen)
         sizes, gpus = left[limiting]
         if sizes and gpus:
             deprecated = entry.state is ImageState.DEPRECATED

@@ -13,6 +13,8 @@ from hub_ext.model import (
     Dataset,
     DatasetFacts,
     Facts,
+    ImageEntry,
+    ImageRevision,
     ImageState,
     LaunchRequest,
     Membership,
@@ -52,19 +54,24 @@ def approval(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 def image(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """The image is published, in this project too, and has a revision to start."""
-    entry, revision = facts.image, facts.revision
-    if entry is None or entry.slug != request.environment or entry.ended is not None:
-        return (Reason(ReasonCode.IMAGE_UNKNOWN, request.environment),)
+    return image_reasons(request.environment, request.project, facts.image, facts.revision)
+
+
+def image_reasons(
+    slug: str, project_slug: str, entry: ImageEntry | None, revision: ImageRevision | None
+) -> tuple[Reason, ...]:
+    """The same, of one entry and the revision that it launches."""
+    if entry is None or entry.slug != slug or entry.ended is not None:
+        return (Reason(ReasonCode.IMAGE_UNKNOWN, slug),)
     reasons = []
-    known = revision is not None and (revision.entry, revision.number) == (entry.slug, entry.revision)
+    known = revision is not None and (revision.entry, revision.number) == (slug, entry.revision)
     if entry.state is ImageState.RETIRED:
         successor = (("successor", entry.successor),) if entry.successor else ()
-        reasons.append(Reason(ReasonCode.IMAGE_RETIRED, entry.slug, successor))
+        reasons.append(Reason(ReasonCode.IMAGE_RETIRED, slug, successor))
     elif entry.state not in (ImageState.PUBLISHED, ImageState.DEPRECATED) or not known:
-        reasons.append(Reason(ReasonCode.IMAGE_DRAFT, entry.slug))
-    if entry.projects and request.project not in entry.projects:
-        shown = (("project", request.project),)
-        reasons.append(Reason(ReasonCode.IMAGE_OTHER_PROJECT, entry.slug, shown))
+        reasons.append(Reason(ReasonCode.IMAGE_DRAFT, slug))
+    if entry.projects and project_slug not in entry.projects:
+        reasons.append(Reason(ReasonCode.IMAGE_OTHER_PROJECT, slug, (("project", project_slug),)))
     return tuple(reasons)
 
 
