@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,9 @@ from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.layout import CHECKOUT, Layout
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
-from tests.attacks.cell import GID, PYTHON, UID, Ground
+from tests.attacks.cell import GID, INSIDE, PYTHON, UID, Ground
 
-WAYS = tuple(
-    line.split("write_")[1].split("(")[0]
-    for line in Path(__file__).with_name("inside.py").read_text().splitlines()
-    if "def write_" in line
-)
+WAYS = tuple(re.findall(r'^    "(\w+)": lambda path', INSIDE, re.MULTILINE))
 SUBMOUNT = "sub"
 
 

@@ -23,6 +23,7 @@ from contextlib import suppress
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 DONE = "done"
+HERE = -100  # AT_FDCWD
 
 
 def checked(result):
@@ -35,108 +36,50 @@ def syscall(number, *arguments):
     return checked(LIBC.syscall(ctypes.c_long(number), *arguments))
 
 
+# Ways of writing to data. Each gets a file of its own name, owned by the uid that runs this.
+WRITES = {
+    "open_write": lambda path: os.open(path, os.O_WRONLY),
+    "open_both": lambda path: os.open(path, os.O_RDWR),
+    "append": lambda path: os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b"x"),
+    "open_truncate": lambda path: os.open(path, os.O_WRONLY | os.O_TRUNC),
+    "create": lambda path: os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL),
+    "tmpfile": lambda path: os.open(os.path.dirname(path), os.O_TMPFILE | os.O_RDWR, 0o600),
+    "truncate": lambda path: os.truncate(path, 0),
+    "chmod": lambda path: os.chmod(path, 0o644),
+    "fchmod": lambda path: os.fchmod(os.open(path, os.O_RDONLY), 0o644),
+    "chown": lambda path: os.chown(path, os.getuid(), os.getgid()),
+    "fchown": lambda path: os.fchown(os.open(path, os.O_RDONLY), os.getuid(), os.getgid()),
+    "lchown": lambda path: os.lchown(path, os.getuid(), os.getgid()),
+    "utime": lambda path: os.utime(path, (1, 1)),
+    "futime": lambda path: os.utime(os.open(path, os.O_RDONLY), (1, 1)),
+    "setxattr": lambda path: os.setxattr(path, "user.hub", b"x"),
+    "fsetxattr": lambda path: os.setxattr(os.open(path, os.O_RDONLY), "user.hub", b"x"),
+    "link": lambda path: os.link(path, path + ".link"),
+    "symlink": lambda path: os.symlink("/etc/passwd", path + ".symlink"),
+    "rename": lambda path: os.rename(path, path + ".renamed"),
+    "exchange": lambda path: checked(
+        LIBC.renameat2(HERE, path.encode(), HERE, (path + ".other").encode(), 2)
+    ),
+    "unlink": lambda path: os.unlink(path),
+    "mkdir": lambda path: os.mkdir(path + ".folder"),
+    "rmdir": lambda path: os.rmdir(path + ".empty"),
+    "mkfifo": lambda path: os.mkfifo(path + ".fifo"),
+    "bind_socket": lambda path: socket.socket(socket.AF_UNIX).bind(path + ".socket"),
+    "map_shared": lambda path: mmap.mmap(os.open(path, os.O_RDWR), 10).write(b"x"),
+    "reopen": lambda path: os.open(f"/proc/self/fd/{os.open(path, os.O_RDONLY)}", os.O_RDWR),
+    "through_init": lambda path: os.open(f"/proc/1/root{path}", os.O_RDWR),
+    "through_root": lambda path: os.open(f"/proc/self/root{path}", os.O_RDWR),
+    # FS_IOC_SETFLAGS, "no dump"
+    "set_flags": lambda path: fcntl.ioctl(os.open(path, os.O_RDONLY), 0x40086602, struct.pack("l", 0x40)),
+}
+
+
 class Probes:
     """One method a probe. `done` means that it worked."""
 
-    # --- writing to data: each has a file of its own name, owned by the uid that runs this ---
-
     def write(self, root, way):
-        path = f"{root}/{way}"
-        getattr(self, f"write_{way}")(path)
+        WRITES[way](f"{root}/{way}")
         return DONE
-
-    def write_open_write(self, path):
-        os.close(os.open(path, os.O_WRONLY))
-
-    def write_open_both(self, path):
-        os.close(os.open(path, os.O_RDWR))
-
-    def write_append(self, path):
-        os.write(os.open(path, os.O_WRONLY | os.O_APPEND), b"x")
-
-    def write_open_truncate(self, path):
-        os.close(os.open(path, os.O_WRONLY | os.O_TRUNC))
-
-    def write_create(self, path):
-        os.close(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL))
-
-    def write_tmpfile(self, path):
-        os.close(os.open(os.path.dirname(path), os.O_TMPFILE | os.O_RDWR, 0o600))
-
-    def write_truncate(self, path):
-        os.truncate(path, 0)
-
-    def write_chmod(self, path):
-        os.chmod(path, 0o644)
-
-    def write_fchmod(self, path):
-        os.fchmod(os.open(path, os.O_RDONLY), 0o644)
-
-    def write_chown(self, path):
-        os.chown(path, os.getuid(), os.getgid())
-
-    def write_fchown(self, path):
-        os.fchown(os.open(path, os.O_RDONLY), os.getuid(), os.getgid())
-
-    def write_lchown(self, path):
-        os.lchown(path, os.getuid(), os.getgid())
-
-    def write_utime(self, path):
-        os.utime(path, (1, 1))
-
-    def write_futime(self, path):
-        os.utime(os.open(path, os.O_RDONLY), (1, 1))
-
-    def write_setxattr(self, path):
-        os.setxattr(path, "user.hub", b"x")
-
-    def write_fsetxattr(self, path):
-        os.setxattr(os.open(path, os.O_RDONLY), "user.hub", b"x")
-
-    def write_link(self, path):
-        os.link(path, path + ".link")
-
-    def write_symlink(self, path):
-        os.symlink("/etc/passwd", path + ".symlink")
-
-    def write_rename(self, path):
-        os.rename(path, path + ".renamed")
-
-    def write_exchange(self, path):
-        here = -100  # AT_FDCWD
-        checked(LIBC.renameat2(here, path.encode(), here, (path + ".other").encode(), 2))
-
-    def write_unlink(self, path):
-        os.unlink(path)
-
-    def write_mkdir(self, path):
-        os.mkdir(path + ".folder")
-
-    def write_rmdir(self, path):
-        os.rmdir(path + ".empty")
-
-    def write_mkfifo(self, path):
-        os.mkfifo(path + ".fifo")
-
-    def write_bind_socket(self, path):
-        socket.socket(socket.AF_UNIX).bind(path + ".socket")
-
-    def write_map_shared(self, path):
-        held = mmap.mmap(os.open(path, os.O_RDWR), 10, mmap.MAP_SHARED, mmap.PROT_WRITE)
-        held[0:1] = b"x"
-
-    def write_reopen(self, path):
-        os.close(os.open(f"/proc/self/fd/{os.open(path, os.O_RDONLY)}", os.O_RDWR))
-
-    def write_through_init(self, path):
-        os.close(os.open(f"/proc/1/root{path}", os.O_RDWR))
-
-    def write_through_root(self, path):
-        os.close(os.open(f"/proc/self/root{path}", os.O_RDWR))
-
-    def write_set_flags(self, path):
-        nodump = struct.pack("l", 0x40)
-        fcntl.ioctl(os.open(path, os.O_RDONLY), 0x40086602, nodump)  # FS_IOC_SETFLAGS
 
     def read(self, path):
         with open(path, "rb") as file:
@@ -215,10 +158,10 @@ class Probes:
 
     def call_mount_setattr(self):
         attributes = struct.pack("QQQQ", 0, 1, 0, 0)  # clear MOUNT_ATTR_RDONLY
-        syscall(442, -100, b"/data/mri", 0x8000, attributes, len(attributes))
+        syscall(442, HERE, b"/data/mri", 0x8000, attributes, len(attributes))
 
     def call_open_tree(self):
-        syscall(428, -100, b"/data", 1)  # OPEN_TREE_CLONE
+        syscall(428, HERE, b"/data", 1)  # OPEN_TREE_CLONE
 
     def call_fsopen(self):
         syscall(430, b"tmpfs", 0)

@@ -6,6 +6,7 @@ Each line of HARDENING takes one thing away from the body: the probe that it pro
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hub_ext.expression.docker import OPEN_FILES
 from hub_ext.settings import MIB
 from tests.attacks.cell import (
     GID,
+    INSIDE,
     MEM_BYTES,
     PIDS,
     READ_GID,
@@ -32,11 +34,7 @@ from tests.attacks.cell import (
     weakened,
 )
 
-CALLS = tuple(
-    line.split("call_")[1].split("(")[0]
-    for line in Path(__file__).with_name("inside.py").read_text().splitlines()
-    if "def call_" in line
-)
+CALLS = tuple(re.findall(r"def call_(\w+)", INSIDE))
 NO_CAPABILITIES = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), "0" * 16)
 
 

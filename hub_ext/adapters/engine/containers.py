@@ -150,7 +150,7 @@ class Containers(Connection):
         )
 
     async def logs_tail(self, name: str, lines: int = 50) -> str:
-        """The last lines of what it printed, both streams, in order."""
+        """The last lines of what it printed, both streams."""
         answer = await self._call(
             "read a container's log",
             "GET",
