@@ -18,10 +18,13 @@ import pytest_asyncio
 from hub_ext.adapters.engine import Engine, ensure_firewall
 from hub_ext.cli.setup import choices, daemon, teardown
 from hub_ext.cli.setup import engine as engine_setup
+from hub_ext.cli.setup import images as images_setup
 from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
+from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
 
 
@@ -112,6 +115,14 @@ def registry(
     finally:
         child.stop()
         engine_setup.remove_trust(docker, known.address)
+
+
+@pytest.fixture(scope="session")
+def built_images(registry: RegistrySettings, docker: EngineFacts, layout: Layout) -> dict[str, BuiltImage]:
+    """The images of this checkout in the registry, built and pushed only where they changed."""
+    return images_setup.build_all(
+        CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
+    )
 
 
 @pytest_asyncio.fixture

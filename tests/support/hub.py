@@ -133,9 +133,9 @@ class RunningHub:
 
     def start_again(self) -> None:
         """The Hub, after a kill."""
-        self.serving._restart_hub()
+        self.serving.restart_hub()
         assert self.serving.hub is not None
-        self.serving.hub.wait_ready(self.serving._answers, 60)
+        self.serving.hub.wait_ready(self.serving.answers, 60)
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Names of containers with these labels, whatever their state."""

@@ -75,10 +75,11 @@ def start(
 
     It ends with us, however we end (the kernel sends it SIGTERM). Raises ChildFailed where it is missing.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
         log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
+        log.chmod(0o600)
         try:
             process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "TERM", *command],
@@ -88,6 +89,7 @@ def start(
                 env=None if environment is None else dict(environment),
                 cwd=folder,
                 start_new_session=True,
+                umask=0o077,  # databases and blobs are nobody else's to read
             )
         except OSError as error:
             raise ChildFailed(f"{name} cannot be started: {error}.") from error

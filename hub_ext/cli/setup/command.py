@@ -53,7 +53,8 @@ def _remove(layout: Layout) -> int:
                 print(f"Removed {name}")
             engine.remove_trust(docker, chosen.registry_address)
     try:
-        shutil.rmtree(layout.state)
+        if layout.state.exists():
+            shutil.rmtree(layout.state)
     except OSError as error:
         raise HubExtError(f"{layout.state} cannot be removed whole: {error}.") from error
     print(f"Removed {layout.state}")

@@ -105,9 +105,9 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders. Safe to repeat."""
-        for folder in (self.state, self.registry, self.logs, self.hub, self.data):
+        for folder in (self.state, self.registry, self.data):
             folder.mkdir(parents=True, exist_ok=True)
-        for folder in (self.secrets, self.docker_config):
+        for folder in (self.secrets, self.docker_config, self.logs, self.hub):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
 

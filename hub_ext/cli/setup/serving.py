@@ -42,7 +42,7 @@ class Serving:
         self.say("Starting the proxy and the Hub")
         self.proxy = self._start_proxy()
         self.hub = self._start_hub()
-        self.hub.wait_ready(self._answers, _READY_SECONDS)
+        self.hub.wait_ready(self.answers, _READY_SECONDS)
 
     def watch(self) -> None:
         """Start again whatever ends by itself, for ever. Raises ChildFailed when that is no use."""
@@ -64,21 +64,34 @@ class Serving:
         if self.proxy is not None:
             self.proxy.stop()
 
-    def _ended(self) -> list[tuple[Child, Callable[[], None]]]:
-        ended: list[tuple[Child, Callable[[], None]]] = []
-        if self.proxy is not None and not self.proxy.running:
-            ended.append((self.proxy, self._restart_proxy))
-        if self.hub is not None and not self.hub.running:
-            ended.append((self.hub, self._restart_hub))
-        return ended
-
-    def _restart_proxy(self) -> None:
+    def restart_proxy(self) -> None:
+        """A new proxy; the Hub gives it the routes again."""
         self.proxy = self._start_proxy()
 
-    def _restart_hub(self) -> None:
+    def restart_hub(self) -> None:
+        """A new Hub in place of one that ended."""
         assert self.hub is not None
         self.hub.stop(0)  # services of its that are still there hold its ports
         self.hub = self._start_hub()
+
+    def answers(self) -> bool:
+        """Whether the Hub answers through the proxy. Raises ChildFailed where the proxy is gone."""
+        assert self.proxy is not None
+        if not self.proxy.running:
+            raise self.proxy.failed("The proxy ended")
+        try:
+            with _direct().open(f"{self.ready.settings.bind_url}/hub/api/", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _ended(self) -> list[tuple[Child, Callable[[], None]]]:
+        ended: list[tuple[Child, Callable[[], None]]] = []
+        if self.proxy is not None and not self.proxy.running:
+            ended.append((self.proxy, self.restart_proxy))
+        if self.hub is not None and not self.hub.running:
+            ended.append((self.hub, self.restart_hub))
+        return ended
 
     def _start_proxy(self) -> Child:
         settings, layout = self.ready.settings, self.ready.layout
@@ -118,16 +131,6 @@ class Serving:
             environment={**os.environ, CONFIG_VARIABLE: str(layout.settings_file)},
             folder=layout.hub,
         )
-
-    def _answers(self) -> bool:
-        assert self.proxy is not None
-        if not self.proxy.running:
-            raise self.proxy.failed("The proxy ended")
-        try:
-            with _direct().open(f"{self.ready.settings.bind_url}/hub/api/", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 def _direct() -> urllib.request.OpenerDirector:
