@@ -39,8 +39,13 @@ ROOTFS_PACKAGES = (
     "python3-venv",
 )
 # Files of a root file system that only grow the image. Raise the number when what follows changes.
-ROOTFS_FORM = "1"
+ROOTFS_FORM = "2"
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/var/cache/apt/*")
+# What mmdebstrap leaves of this machine's package sources; and programs that would run as root.
+_ROOTFS_HOOKS = (
+    'rm -rf "$1"/etc/apt/sources.list* "$1"/etc/apt/apt.conf.d/99mmdebstrap && mkdir "$1"/etc/apt/sources.list.d',
+    'chroot "$1" find / -xdev -type f -perm /6000 -exec chmod a-s {} +',
+)
 _PLUGINS = (
     "/usr/libexec/docker/cli-plugins",
     "/usr/lib/docker/cli-plugins",
@@ -84,7 +89,7 @@ def build_all(
 
 
 def _rootfs_hash() -> str:
-    content = json.dumps([ROOTFS_FORM, package_sources.RELEASE, ROOTFS_PACKAGES, _LEFT_OUT])
+    content = json.dumps([ROOTFS_FORM, package_sources.RELEASE, ROOTFS_PACKAGES, _LEFT_OUT, _ROOTFS_HOOKS])
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
@@ -166,6 +171,7 @@ class _Builder:
                 "--variant=minbase",
                 f"--include={','.join(ROOTFS_PACKAGES)}",
                 *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
+                *(f"--customize-hook={hook}" for hook in _ROOTFS_HOOKS),
                 f"--aptopt={self._secrets / 'apt.conf'}",
                 package_sources.RELEASE,
                 str(tar),

@@ -62,7 +62,7 @@ class ActivityReporter(LoggingConfigurable):
             except Exception:
                 self.log.exception("Looking at the kernels failed")
             # Servers that started together do not go on reporting together.
-            await asyncio.sleep(seconds * random.uniform(0.9, 1.1))
+            await asyncio.sleep(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
 
     async def _watch(self) -> None:
         now = datetime.now(UTC)
@@ -103,13 +103,19 @@ class ActivityReporter(LoggingConfigurable):
                 {
                     "id": kernel_id,
                     "state": getattr(kernel, "execution_state", "unknown"),
-                    "busy_since": _iso(self._busy_since.get(kernel_id)),
+                    "busy_since": _iso(self._since(kernel_id, kernel)),
                     "last_activity": _iso(getattr(kernel, "last_activity", None)),
                 }
                 for kernel_id, kernel in self._kernels().items()
             ],
             "terminals": len(terminals.terminals) if terminals else 0,
         }
+
+    def _since(self, kernel_id: str, kernel: Any) -> datetime | None:
+        # Between two looks a kernel may have ended its cell, or begun one.
+        if getattr(kernel, "execution_state", "") != "busy":
+            return None
+        return self._busy_since.get(kernel_id, getattr(kernel, "last_activity", None))
 
     async def _report(self) -> None:
         name = os.environ.get("JUPYTERHUB_USER", "")

@@ -1,0 +1,97 @@
+"""A kernel that computes without a word is busy, and the Hub hears it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from hub_ext.services.activity import ServerReport
+from tests.images.server import Server, server
+
+SILENT = {"python": "import time; time.sleep(30)", "r": "Sys.sleep(30)"}
+
+
+def _until(ask: Callable[[], Any], *, seconds: float = 15) -> Any:
+    """The first true answer."""
+    deadline = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.2)
+    return answer
+
+
+def _reported(running: Server, kernel: str) -> dict[str, Any]:
+    reports = running.reports()
+    if not reports:
+        return {}
+    return next((told for told in reports[-1]["body"]["kernels"] if told["id"] == kernel), {})
+
+
+@pytest.mark.parametrize("slug", ["python", "r"])
+def test_a_silent_cell_is_activity_until_it_ends(request: pytest.FixtureRequest, slug: str) -> None:
+    running: Server = request.getfixturevalue(f"{slug}_server")
+    kernel = running.kernel()
+    running.send(kernel, SILENT[slug])
+    busy = _until(lambda: (told := _reported(running, kernel)).get("state") == "busy" and told)
+    since, before = datetime.fromisoformat(busy["busy_since"]), running.last_activity()
+    time.sleep(4)
+    later = _reported(running, kernel)
+    assert later["state"] == "busy"
+    assert datetime.fromisoformat(later["busy_since"]) == since
+    # The kernel itself says nothing; what counts is that the server's activity goes on.
+    assert later["last_activity"] == busy["last_activity"]
+    assert running.last_activity() > before
+
+    running.call("POST", f"/api/kernels/{kernel}/interrupt")
+    idle = _until(lambda: (told := _reported(running, kernel)).get("state") == "idle" and told)
+    assert idle["busy_since"] is None
+    _until(lambda: _still(running))
+
+
+def _still(running: Server) -> bool:
+    """Whether the Hub heard of no activity for three seconds, in which it heard reports."""
+    before, reports = running.last_activity(), len(running.reports())
+    time.sleep(3)
+    return running.last_activity() == before and len(running.reports()) > reports
+
+
+def test_a_kernel_that_died_in_a_cell_is_not_busy_for_good(python_server: Server) -> None:
+    kernel = python_server.kernel()
+    python_server.send(kernel, "import os, time; time.sleep(1); os.kill(os.getpid(), 9)")
+    _until(lambda: _reported(python_server, kernel).get("state") == "busy")
+    _until(lambda: _reported(python_server, kernel).get("state") not in (None, "busy"), seconds=20)
+
+
+def test_reports_are_what_the_hub_takes(python_server: Server) -> None:
+    heard = _until(python_server.reports)[-1]
+    ServerReport.model_validate(heard["body"])
+    assert heard["path"] == "/hub/api/hub-ext/kernels/ana"
+    assert heard["token"] == "token secret"
+    assert python_server.call("GET", "/hub-ext/activity")[0] == 200
+
+
+def test_a_stranger_does_not_see_the_kernels(python_server: Server) -> None:
+    said = python_server.run(
+        *("/opt/hub-ext/venv/bin/python", "-c"),
+        "import http.client\n"
+        "c = http.client.HTTPConnection('127.0.0.1', 8888); c.request('GET', '/user/ana/hub-ext/activity')\n"
+        "print(c.getresponse().status)",
+    )
+    assert said.strip() in ("302", "401", "403")
+
+
+def test_a_hub_that_knows_no_reports_disturbs_nothing(names: Mapping[str, str]) -> None:
+    """A server of ours under another Hub: one warning, and it goes on."""
+    with server(
+        names["base"],
+        "--ActivityReporter.report_seconds=0.2",
+        environment={"PLAIN_HUB": "1"},
+    ) as running:
+        _until(running.last_activity)
+        assert running.call("GET", "/api")[0] == 200
+        assert running.reports() == []
+        assert running.logs().count("did not take our report") == 1
