@@ -51,7 +51,7 @@ def sick(tmp_path: Path) -> Iterator[SickEngine]:
 @pytest.fixture
 def sick_settings(settings: Settings, sick: SickEngine) -> Settings:
     """Settings of a node whose engine is sick; one second for every call."""
-    return replace(settings, engine_url=f"unix://{sick.path}", engine_seconds=1, pull_seconds=1)
+    return replace(settings, engine_url=f"unix://{sick.path}", engine_seconds=1, pull_seconds=2)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -76,7 +77,7 @@ async def test_a_hung_engine_is_unreachable_in_bounded_time(
         names, EngineUnreachable
     )
     # A probe's and a seed's container are removed all the same: one more call.
-    assert max(seconds for _, seconds in heard) < 4
+    assert max(seconds for _, seconds in heard) < 8
 
 
 @pytest.mark.parametrize("name", sorted(set(CALLS) - BODILESS))
@@ -112,13 +113,15 @@ async def test_forty_callers_of_a_hung_engine_all_hear_within_the_limit(
     began = time.monotonic()
     heard = await asyncio.gather(*(patient.inspect("x") for _ in range(40)), return_exceptions=True)
     assert all(isinstance(error, EngineUnreachable) for error in heard)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 async def test_slow_stops_and_pulls_delay_nobody(patient: Engine, sick: SickEngine) -> None:
+    held = threading.Event()
+
     def answer(handler: Handler) -> None:
         if "/stop" in handler.path or "/images/create" in handler.path:
-            time.sleep(0.8)
+            held.wait(20)
         if "/images/" in handler.path and handler.command == "GET":
             handler.say(404, b'{"message": "No such image: x"}')
         else:
@@ -127,13 +130,14 @@ async def test_slow_stops_and_pulls_delay_nobody(patient: Engine, sick: SickEngi
     sick.answer = answer
     slow = [asyncio.create_task(patient.stop(f"s{n}")) for n in range(12)]
     slow += [asyncio.create_task(patient.pull(f"h:1/p{n}", "sha256:0")) for n in range(4)]
-    await asyncio.sleep(0.2)
-    began = time.monotonic()
-    await asyncio.gather(
-        patient.inspect("x"), patient.start("x"), patient.listing({}), return_exceptions=True
-    )
-    assert time.monotonic() - began < 0.4
+    for _ in range(500):
+        if sum("/stop" in asked or "/images/create" in asked for asked in sick.asked) == len(slow):
+            break
+        await asyncio.sleep(0.01)
+    # In line behind them, these would not come back before the others are let go.
+    await asyncio.wait_for(asyncio.gather(patient.inspect("x"), patient.start("x"), patient.kill("y")), 5)
     assert not any(task.done() for task in slow)
+    held.set()
     await asyncio.gather(*slow, return_exceptions=True)
 
 
