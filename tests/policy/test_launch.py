@@ -26,6 +26,7 @@ from hub_ext.model import (
 from hub_ext.policy.launch import decide
 
 from .worlds import (
+    APPROVAL,
     DIGEST,
     FACTS,
     GIB,
@@ -93,6 +94,17 @@ def test_the_grant_that_ends_last_is_used_with_its_version():
     plan = decide(replace(REQUEST, datasets=("mri",)), facts)
     assert isinstance(plan, LaunchPlan)
     assert (plan.data[0].version_id, plan.expires_at) == ("ver-mri-1", on(60))
+
+
+def test_a_grant_ends_with_the_approval_that_it_rests_on():
+    facts = replace(
+        FACTS,
+        approvals=(APPROVAL, replace(APPROVAL, id="apr-2", valid_until=on(5))),
+        datasets=(facts_of("mri", grants=(grant("mri", approval_id="apr-2"),)), facts_of("labs")),
+    )
+    plan = decide(REQUEST, facts)
+    assert isinstance(plan, LaunchPlan)
+    assert plan.expires_at == on(5)
 
 
 @given(worlds())
