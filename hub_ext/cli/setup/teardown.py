@@ -13,7 +13,7 @@ from hub_ext.settings import Settings
 
 
 def remove_objects(settings: Settings) -> tuple[str, ...]:
-    """Remove this instance's containers, volumes, images, network and firewall; what was removed, a name each.
+    """Remove this instance's containers, volumes, images, network and firewall; the name of each.
 
     Homes and project folders lie in those volumes: they are gone after this.
     """
