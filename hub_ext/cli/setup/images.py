@@ -43,7 +43,8 @@ ROOTFS_FORM = "2"
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/var/cache/apt/*")
 # What mmdebstrap leaves of this machine's package sources; and programs that would run as root.
 _ROOTFS_HOOKS = (
-    'rm -rf "$1"/etc/apt/sources.list* "$1"/etc/apt/apt.conf.d/99mmdebstrap && mkdir "$1"/etc/apt/sources.list.d',
+    'rm -rf "$1"/etc/apt/sources.list* "$1"/etc/apt/apt.conf.d/99mmdebstrap',
+    'mkdir "$1"/etc/apt/sources.list.d',
     'chroot "$1" find / -xdev -type f -perm /6000 -exec chmod a-s {} +',
 )
 _PLUGINS = (
