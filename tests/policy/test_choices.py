@@ -81,6 +81,8 @@ def test_where_nothing_can_be_chosen_there_is_a_reason(world: tuple[LaunchReques
         assert offered.reasons or all(closed.reasons for closed in offered.closed_projects)
         assert offered.reasons or offered.closed_projects
     for project in offered.projects:
+        assert project.environments
+        assert all(environment.sizes and environment.gpus for environment in project.environments)
         assert {known.slug for known in facts.datasets} == {
             *(known.slug for known in project.datasets),
             *(known.slug for known in project.closed_datasets),

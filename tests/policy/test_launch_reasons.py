@@ -431,6 +431,8 @@ def test_a_dataset_asked_for_twice_counts_once():
         both(mri(dataset=dataset("mri", never_with=("coded", "mri"))), asked(datasets=("mri",))),
         asked(datasets=()),
         asked(gpus=0),
+        image(ceilings=Ceilings(cpus=2.0, mem_bytes=4 * GIB, gpus=1)),  # just what is asked for
+        known(disk=DiskFacts(2 * GIB, 2 * GIB)),
     ],
 )
 def test_what_is_no_reason(change):
