@@ -84,8 +84,10 @@ WAYS: tuple[Way, ...] = (
 
 
 @pytest.fixture(scope="module")
-def ada(hub: RunningHub) -> Visitor:
-    return hub.visitor("ada")
+def ada(hub: RunningHub) -> Iterator[Visitor]:
+    visitor = hub.visitor("ada")
+    yield visitor
+    visitor.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -109,8 +109,8 @@ def run_cell(page: Page, code: str) -> None:
 
 
 def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state: Path) -> None:
-    sign_in(page, hub, "bob")
-    choose(page, "project", "onco")
+    sign_in(page, hub, "carol")
+    choose(page, "project", "neuro")
     choose(page, "environment", python_image)
     choose(page, "datasets", "mri")
     # What may not meet it cannot be ticked any more, and says why.
@@ -121,7 +121,7 @@ def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state
     page.screenshot(path=kept_state / "artefacts" / "spawn-form.png", full_page=True)
     page.click("#start-server")
 
-    page.wait_for_url("**/user/bob/lab**", timeout=LAB_MS)
+    page.wait_for_url("**/user/carol/lab**", timeout=LAB_MS)
     page.locator('.jp-LauncherCard[data-category="Notebook"]').first.click(timeout=LAB_MS)
     expect(page.locator(".jp-Notebook .cm-content").first).to_be_visible(timeout=LAB_MS)
     expect(page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")).to_have_attribute(
@@ -140,11 +140,11 @@ def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state
     page.screenshot(path=kept_state / "artefacts" / "notebook.png")
 
     page.goto(f"{hub.url}/hub/home")
-    expect(page.get_by_text("onco study")).to_be_visible()
+    expect(page.get_by_text("neuro study")).to_be_visible()
     page.click("#stop")
     expect(page.locator("#start")).to_be_visible(timeout=60_000)
     with hub.site.store.reading() as tx:
-        launch = launches.last_of(tx, hub.scenario.bob.id, "")
+        launch = launches.last_of(tx, hub.scenario.carol.id, "")
         assert launch is not None
         verbs = [event.verb for event in audit.listing(tx, subject=launch.id)]
         assert audit.verify(tx).ok
@@ -158,20 +158,25 @@ def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state
 
 def test_the_form_narrows_with_the_project(hub: RunningHub, page: Page) -> None:
     sign_in(page, hub, "ada")
+    offered = page.locator("#choose-datasets label:not([hidden]) input")
     choose(page, "project", "cardio")
-    offered = page.locator("#choose-datasets label:not([hidden]) input")
-    assert [offered.nth(n).get_attribute("value") for n in range(offered.count())] == ["codes"]
+    expect(offered).to_have_count(1)
+    expect(offered).to_have_value("codes")
     choose(page, "project", "onco")
-    offered = page.locator("#choose-datasets label:not([hidden]) input")
-    assert {offered.nth(n).get_attribute("value") for n in range(offered.count())} == {
-        "codes",
-        "mri",
-        "table",
-    }
-    choose(page, "datasets", "codes")
-    expect(page.locator("#choose-datasets label:not([hidden]) input[value=mri]")).to_be_disabled()
-    page.locator("#choose-datasets label:not([hidden]) input[value=codes]").uncheck()
-    expect(page.locator("#choose-datasets label:not([hidden]) input[value=mri]")).to_be_enabled()
+    expect(offered).to_have_count(3)
+
+
+def test_datasets_that_may_not_meet_exclude_each_other(hub: RunningHub, page: Page) -> None:
+    sign_in(page, hub, "carol")
+    choose(page, "project", "derma")
+    codes, mri = (
+        page.locator(f"#choose-datasets label:not([hidden]) input[value={slug}]") for slug in ("codes", "mri")
+    )
+    codes.check()
+    expect(mri).to_be_disabled()
+    expect(page.get_by_text("Cannot be together with codes in English.")).to_be_visible()
+    codes.uncheck()
+    expect(mri).to_be_enabled()
 
 
 def test_a_refusal_is_read_on_the_page_that_waits(hub: RunningHub, page: Page) -> None:

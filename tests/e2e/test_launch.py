@@ -22,9 +22,7 @@ def ada(hub: RunningHub) -> Iterator[Visitor]:
     visitor = hub.visitor("ada")
     yield visitor
     hub.wire.mend()
-    for name, server in visitor.servers().items():
-        if server["ready"] or server["pending"]:
-            visitor.stop(name)
+    visitor.forget()
     assert containers(hub) == []
 
 

@@ -132,9 +132,11 @@ def record(site: Site) -> Callable[[], list[AuditEvent]]:
 
 
 @pytest.fixture(scope="session")
-def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> dict[str, str]:
-    """The digest of each stub image in the registry."""
-    return stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
+def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> Iterator[dict[str, str]]:
+    """The digest of each stub image in the registry; none of them stays on the engine."""
+    digests = stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
+    yield digests
+    stub_image.remove(registry, settings.engine_url, digests)
 
 
 @pytest.fixture(scope="session")

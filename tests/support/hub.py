@@ -17,7 +17,7 @@ from hub_ext.flows.site import Site
 from tests.support.scenario import Scenario
 from tests.support.wire import Wire
 
-PASSWORDS = {"ada": "analytical engine", "bob": "the builder"}
+PASSWORDS = {"ada": "analytical engine", "bob": "the builder", "carol": "of the bells"}
 STARTED_SECONDS = 90
 
 
@@ -82,6 +82,15 @@ class Visitor:
     def pending(self, server: str = "") -> Any:
         """What the Hub is busy with on that server, if anything."""
         return self.servers().get(server, {}).get("pending")
+
+    def forget(self) -> None:
+        """Stops all her servers, and removes the named ones."""
+        known = self.session.get(f"{self.url}/hub/api/users/{self.name}?include_stopped_servers", timeout=30)
+        for name, server in known.json()["servers"].items():
+            if server["ready"] or server["pending"]:
+                self.stop(name)
+            if name:
+                self.api("DELETE", f"servers/{name}", {"remove": True})
 
     def stop(self, server: str = "") -> None:
         """Stops the server and waits for its end."""

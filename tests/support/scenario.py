@@ -37,11 +37,15 @@ PROBE_PATH = "/user/ada/api"
 
 @dataclass
 class Scenario:
-    """`ada` is in onco and cardio, `bob` in onco only. mri and table are granted to onco, codes to cardio."""
+    """`ada` is in onco and cardio, `bob` in onco, `carol` in neuro and derma.
+
+    mri, table and codes are granted to onco, neuro and derma, codes alone to cardio; mri may not meet codes.
+    """
 
     site: Site
     ada: Person
     bob: Person
+    carol: Person
     grants: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -113,7 +117,8 @@ async def build(site: Site, roots: Path, digests: Mapping[str, str], *, alias: s
             site, STEWARD, slug, title, title, kind, contact="data@hospital.example", never_with=apart
         )
         await data.register_version(site, STEWARD, slug, folder, probe=False)
-    for slug, project in (("mri", "onco"), ("table", "onco"), ("codes", "cardio"), ("codes", "onco")):
+    all_of = [(slug, project) for project in ("onco", "neuro", "derma") for slug in ("mri", "table", "codes")]
+    for slug, project in (*all_of, ("codes", "cardio")):
         given = grants.add_grant(site, STEWARD, slug, project, valid_until=later)
         made.grants[f"{slug}>{project}"] = given.grant.id
     _images(site, digests, alias)
@@ -124,11 +129,11 @@ def _people_and_projects(site: Site, later: datetime) -> Scenario:
     with site.store.transaction() as tx:
         if nodes.find(tx, site.settings.node) is None:
             nodes.add(tx, Node(site.settings.node, site.settings.engine_url, site.now()))
-    ada, bob = (
+    ada, bob, carol = (
         people.add_person(site, STEWARD, issuer="demo", subject=name, username=name)
-        for name in ("ada", "bob")
+        for name in ("ada", "bob", "carol")
     )
-    for slug in ("onco", "cardio"):
+    for slug in ("onco", "cardio", "neuro", "derma"):
         projects.add_project(site, STEWARD, slug, Localised(f"{slug} study", f"étude {slug}"))
         projects.add_approval(
             site,
@@ -140,9 +145,10 @@ def _people_and_projects(site: Site, later: datetime) -> Scenario:
             legal_basis="consent",
             valid_until=later + timedelta(days=1),
         )
-    for project, person in (("onco", ada), ("cardio", ada), ("onco", bob)):
+    places = (("onco", ada), ("cardio", ada), ("onco", bob), ("neuro", carol), ("derma", carol))
+    for project, person in places:
         projects.add_member(site, STEWARD, project, person.id, valid_until=later)
-    return Scenario(site, ada, bob)
+    return Scenario(site, ada, bob, carol)
 
 
 def _images(site: Site, digests: Mapping[str, str], alias: str) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from hub_ext.settings import RegistrySettings
@@ -41,6 +42,13 @@ def push(registry: RegistrySettings, engine_url: str, *, docker_config: Path) ->
         digests[behaviour] = told.decode().strip().rpartition("@")[2]
         _docker(engine_url, ["rmi", "-f", name], docker_config)
     return digests
+
+
+def remove(registry: RegistrySettings, engine_url: str, digests: Mapping[str, str]) -> None:
+    """Takes from the engine what launches pulled; with it goes what is left of their containers."""
+    for behaviour, digest in digests.items():
+        name = f"{registry.address}/stub/{behaviour}@{digest}"
+        subprocess.run(["docker", "--host", engine_url, "rmi", "-f", name], capture_output=True)
 
 
 def _docker(engine_url: str, command: list[str], config: Path, *, said: bytes | None = None) -> bytes:
