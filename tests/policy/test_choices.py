@@ -6,9 +6,10 @@ from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
+import pytest
 from hypothesis import event, given
 
-from hub_ext.model import Facts, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
+from hub_ext.model import Ceilings, Facts, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
 from hub_ext.model import ReasonCode as Code
 from hub_ext.policy.choices import Choices, FormFacts, FormProject, choices
 from hub_ext.policy.launch import decide
@@ -111,8 +112,17 @@ def test_a_closed_dataset_says_why():
     assert [reason.code for reason in closed.reasons] == [Code.GRANT_REVOKED]
 
 
-def test_a_project_without_environment_says_so():
-    offered = choices(form_of(FACTS, images=((replace(IMAGE, projects=("cardio",)), REVISION),)))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"projects": ("cardio",)},
+        {"ceilings": Ceilings(cpus=0.5)},
+        {"needs_gpu": True, "ceilings": Ceilings(gpus=0)},
+    ],
+)
+def test_a_project_without_environment_that_could_start_says_so(changed: dict[str, Any]):
+    offered = choices(form_of(FACTS, images=((replace(IMAGE, **changed), REVISION),)))
+    assert offered.projects == ()
     (closed,) = offered.closed_projects
     assert closed.reasons == (Reason(Code.IMAGE_NONE, "onco"),)
 
