@@ -141,6 +141,9 @@ def _uv_toml(settings: dict[str, str]) -> str:
         if values:
             quoted = ", ".join(f'"{value}"' for value in values)
             lines.append(f"{uv_name} = {quoted if uv_name == 'index-url' else f'[{quoted}]'}\n")
+    if settings.get("extra-index-url"):
+        # As pip does: the best version of all sources. The lock's hashes say which bytes are right.
+        lines.append('index-strategy = "unsafe-best-match"\n')
     return "".join(lines)
 
 
