@@ -9,15 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import Tx, approvals, audit, datasets, grants, launches, memberships, persons
-from hub_ext.adapters.store import projects as project_rows
-from hub_ext.adapters.store import versions as version_rows
+from hub_ext.adapters.store import Tx, audit, launches
+from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, ActorKind, DatasetFacts, Launch, LaunchState, StopReason, Verb
+from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
 from hub_ext.policy import idle
 from hub_ext.policy.idle import Cull, IdleFacts, Kernel
-from hub_ext.policy.launch import LiveFacts, coverage
+from hub_ext.policy.launch import coverage
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
 # Servers report once a minute: after this long, what they said is no longer known.
@@ -96,7 +95,7 @@ def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
 
 def _facts(tx: Tx, site: Site, launch: Launch, server: HubServer, reports: Mapping[str, Any]) -> IdleFacts:
     now = site.now()
-    covered = coverage(launch, _live(tx, launch, now))
+    covered = coverage(launch, launch_facts.live(tx, launch, now))
     return IdleFacts(
         now=now,
         started=launch.started,
@@ -107,26 +106,6 @@ def _facts(tx: Tx, site: Site, launch: Launch, server: HubServer, reports: Mappi
         busy_ceiling_seconds=site.settings.busy_ceiling_seconds,
         expires_at=covered.expires_at,
         rights=covered.reasons,
-    )
-
-
-def _live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
-    mounted = version_rows.listing(tx, ids=launch.version_ids) if launch.version_ids else ()
-    return LiveFacts(
-        now=now,
-        person=persons.find(tx, launch.person_id),
-        project=project_rows.find(tx, launch.project),
-        memberships=memberships.listing(tx, person_id=launch.person_id, project=launch.project),
-        approvals=approvals.listing(tx, project=launch.project),
-        datasets=tuple(
-            DatasetFacts(
-                slug,
-                dataset=datasets.find(tx, slug),
-                versions=version_rows.listing(tx, dataset=slug),
-                grants=grants.listing(tx, project=launch.project, dataset=slug),
-            )
-            for slug in sorted({version.dataset for version in mounted})
-        ),
     )
 
 

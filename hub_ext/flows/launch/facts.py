@@ -1,4 +1,7 @@
-"""The facts of a launch: what blocks is looked at before the transaction, all else is read in it."""
+"""The facts of a launch: what blocks is looked at before the transaction, all else is read in it.
+
+The rights of a launch that runs are read here too, so that both are judged by the same rows.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +37,13 @@ from hub_ext.model import (
     DatasetFacts,
     DiskFacts,
     Facts,
+    Launch,
     LaunchRequest,
     VersionState,
     Volume,
 )
 from hub_ext.policy import rights
+from hub_ext.policy.launch import LiveFacts
 
 FOLDER_SECONDS = 5.0
 
@@ -134,13 +139,33 @@ def dataset(
     now: datetime,
 ) -> DatasetFacts:
     """A dataset, its versions, its grants to the project, and whether the folder to be mounted is there."""
-    known = DatasetFacts(
+    known = _dataset(tx, slug, project)
+    right = rights.granted(known, project=project, person_id=person_id, approvals=approvals, now=now)
+    if not isinstance(right, rights.Granted):
+        return known  # refused anyway; its folder is nobody's business
+    return replace(known, folder_present=looked.present.get(right.version.id))
+
+
+def live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
+    """The rights that a running launch rests on, as they stand in this transaction."""
+    mounted = versions.listing(tx, ids=launch.version_ids) if launch.version_ids else ()
+    return LiveFacts(
+        now=now,
+        person=persons.find(tx, launch.person_id),
+        project=projects.find(tx, launch.project),
+        memberships=memberships.listing(tx, person_id=launch.person_id, project=launch.project),
+        approvals=approvals.listing(tx, project=launch.project),
+        datasets=tuple(
+            _dataset(tx, slug, launch.project) for slug in sorted({version.dataset for version in mounted})
+        ),
+    )
+
+
+def _dataset(tx: Tx, slug: str, project: str) -> DatasetFacts:
+    """A dataset with all its versions and all its grants to the project; its folder is not looked at."""
+    return DatasetFacts(
         slug,
         dataset=datasets.find(tx, slug),
         versions=versions.listing(tx, dataset=slug),
         grants=grants.listing(tx, project=project, dataset=slug),
     )
-    right = rights.granted(known, project=project, person_id=person_id, approvals=approvals, now=now)
-    if not isinstance(right, rights.Granted):
-        return known  # refused anyway; its folder is nobody's business
-    return replace(known, folder_present=looked.present.get(right.version.id))
