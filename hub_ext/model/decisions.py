@@ -66,7 +66,7 @@ class Facts:
     """Everything that `policy.launch.decide` may look at, read in one transaction at `now`.
 
     `groups` are the person's sign-in groups; None means unknown.
-    `exposed` are all datasets in the history of the volumes that would be mounted.
+    `exposed` are all datasets in the history of the volumes that would be mounted, and of launches under way.
     `active_launches` are all active launches of this person.
     `gpus` and `leases` are all GPUs of the node and all active leases on it.
     """

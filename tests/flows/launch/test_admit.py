@@ -75,6 +75,21 @@ async def test_the_history_of_a_home_counts(scenario: Scenario) -> None:
     assert [reason.code for reason in refusal.reasons] == [ReasonCode.NEVER_WITH_HISTORY]
 
 
+async def test_what_is_about_to_be_mounted_counts_already(scenario: Scenario) -> None:
+    """Admitted together, and started later: the home and the project's folder would have seen both."""
+    await scenario.admitted(datasets=("mri",))
+    assert isinstance(await scenario.admitted(datasets=("table",), server_name="two"), LaunchPlan)
+    for person in (scenario.ada, scenario.bob):  # her home, and the folder that they share
+        refusal = await scenario.refused(datasets=("codes",), server_name="three", person_id=person.id)
+        assert [reason.code for reason in refusal.reasons] == [ReasonCode.NEVER_WITH_HISTORY]
+
+
+async def test_what_never_came_up_has_shown_nothing(scenario: Scenario) -> None:
+    plan = await scenario.admitted(datasets=("mri",))
+    await flow.release(scenario.site, plan.launch_id)
+    assert isinstance(await scenario.admitted(datasets=("codes",)), LaunchPlan)
+
+
 async def test_one_server_of_a_name_at_a_time(scenario: Scenario) -> None:
     decisions = await asyncio.gather(
         *(
