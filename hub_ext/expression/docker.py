@@ -76,7 +76,7 @@ def create_arguments(plan: LaunchPlan, container: ContainerSettings) -> dict[str
 
     Raises ValueError for a plan that may never run: as root, without a command, of another image.
     """
-    if plan.uid <= 0 or plan.gid <= 0 or any(group < 0 for group in plan.groups):
+    if min(plan.uid, plan.gid, *plan.groups) <= 0:  # root's group reads too much as well
         raise ValueError(f"launch {plan.launch_id} would run as root or as nobody known")
     if not container.command:
         raise ValueError(f"launch {plan.launch_id} has no command, and would run its image's own")

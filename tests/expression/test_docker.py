@@ -153,6 +153,7 @@ def test_what_an_image_may_not_set_is_empty_where_the_site_does_not_set_it():
         (replace(PLAN, gid=0), CONTAINER),
         (replace(PLAN, uid=-1), CONTAINER),
         (replace(PLAN, groups=(-5,)), CONTAINER),
+        (replace(PLAN, groups=(0, 60001)), CONTAINER),
         (PLAN, replace(CONTAINER, command=())),
         (PLAN, replace(CONTAINER, image="reg.example:5000/nb/python:latest")),
         (PLAN, replace(CONTAINER, image=f"reg.example/nb/python@sha256:{'0' * 64}")),
