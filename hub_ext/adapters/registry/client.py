@@ -47,7 +47,7 @@ _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.ASCII)
 
 
 class RegistryClient:
-    """Reads one registry over TLS: `async with RegistryClient(settings) as registry: …`.
+    """Reads one registry over TLS and names what it holds: `async with RegistryClient(…) as registry: …`.
 
     Every call ends within the timeouts. Raises the RegistryError tree, InputError for a path or tag that
     cannot exist, SettingsError for files that cannot be used. `page` is how many tags are asked for at once.
@@ -151,6 +151,13 @@ class RegistryClient:
             raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
         return parse_config(answer.body, what)
 
+    async def tag(self, path: str, digest: str, tag: str) -> None:
+        """Let a tag name the manifest of that digest, whatever it named before."""
+        body, kind = await self._manifest_bytes(path, digest)
+        url = self._url(f"/v2/{checked_path(path)}/manifests/{checked_tag(tag)}")
+        answer = await self._send("PUT", url, _scope(path, "pull,push"), kind=kind, body=body)
+        self._expect(answer, f"{self._name(path)}:{tag}")
+
     async def delete(self, path: str, digest: str) -> None:
         """Remove a manifest from the registry; its bytes go at the registry's next garbage collection."""
         if not DIGEST.fullmatch(digest):
@@ -193,7 +200,7 @@ class RegistryClient:
         """Nothing for a good answer. Raises what its status means."""
         setting = f"c.HubExt.registries[{self.registry.alias!r}]"
         match answer.status:
-            case 200 | 202:
+            case 200 | 201 | 202:
                 return
             case 401 if self._credentials is None:
                 raise RegistryDenied(
@@ -225,12 +232,21 @@ class RegistryClient:
                     advice="Look at its log, and try again when it is well.",
                 )
 
-    async def _send(self, method: str, url: URL, scope: str, *, accept: str = "*/*") -> Answer:
+    async def _send(
+        self,
+        method: str,
+        url: URL,
+        scope: str,
+        *,
+        accept: str = "*/*",
+        kind: str = "",
+        body: bytes | None = None,
+    ) -> Answer:
         """The answer, asked again with credentials where it is a challenge that we can meet."""
-        headers = {"Accept": accept}
+        headers = {"Accept": accept} | ({"Content-Type": kind} if body is not None else {})
         if authorization := self._authorization(scope):
             headers["Authorization"] = authorization
-        answer = await self._transport.send(method, url, headers)
+        answer = await self._transport.send(method, url, headers, body=body)
         if answer.status != 401:
             return answer
         challenge = parse_challenge(answer.challenges)
@@ -242,7 +258,7 @@ class RegistryClient:
         if challenge.scheme == "bearer":
             self._tokens[scope] = await self._fetch_token(challenge, scope)
         headers["Authorization"] = self._authorization(scope)
-        return await self._transport.send(method, url, headers)
+        return await self._transport.send(method, url, headers, body=body)
 
     def _authorization(self, scope: str) -> str:
         if self._challenge is None:

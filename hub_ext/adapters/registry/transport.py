@@ -78,14 +78,20 @@ class Transport:
             self._session = None
 
     async def send(
-        self, method: str, url: URL, headers: Mapping[str, str], *, most: int = MOST_BYTES
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        *,
+        body: bytes | None = None,
+        most: int = MOST_BYTES,
     ) -> Answer:
         """The answer, whatever its status; redirects within the same host are followed.
 
         Raises RegistryUnreachable, and RegistryError for an answer that cannot be used.
         """
         for _ in range(REDIRECTS + 1):
-            answer = await self._once(method, url, headers, most)
+            answer = await self._once(method, url, headers, body, most)
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = self._next(url, answer)
@@ -107,11 +113,15 @@ class Transport:
             )
         return target
 
-    async def _once(self, method: str, url: URL, headers: Mapping[str, str], most: int) -> Answer:
+    async def _once(
+        self, method: str, url: URL, headers: Mapping[str, str], sent: bytes | None, most: int
+    ) -> Answer:
         if self._session is None:
             raise RuntimeError("enter the RegistryClient with `async with`")
         try:
-            async with self._session.request(method, url, headers=headers, allow_redirects=False) as response:
+            async with self._session.request(
+                method, url, headers=headers, data=sent, allow_redirects=False
+            ) as response:
                 body = await self._body(response, most)
                 return Answer(
                     response.status,

@@ -99,6 +99,17 @@ async def test_deleted_and_unknown_images_are_unknown(live: LiveRegistry) -> Non
             await registry.tags("client/never")
 
 
+async def test_a_tag_is_moved_and_its_manifest_keeps_its_digest(live: LiveRegistry) -> None:
+    first, second = live.push_image("client/moved", "1"), live.push_image("client/moved", "2", layer=b"other")
+    assert first != second
+    async with RegistryClient(live.settings) as registry:
+        for digest in (first, second, first):
+            await registry.tag("client/moved", digest, "latest")
+            assert await registry.resolve("client/moved", "latest", AMD64) == digest
+        with pytest.raises(ManifestUnknown):
+            await registry.tag("client/moved", "sha256:" + "0" * 64, "latest")
+
+
 @pytest.mark.parametrize(
     "path", ["", "Upper/case", "a//b", "../x", "a/../b", "a?n=1", "a b", "x" * 256, "a\n"]
 )
