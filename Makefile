@@ -1,6 +1,6 @@
 # The same few words everywhere. `make` alone says what they do.
 .DEFAULT_GOAL := help
-.PHONY: help run test images lint lock clean-state
+.PHONY: help run test images lint lock lock-image clean-state
 
 help:  ## say what each word does
 	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ lint:  ## style, types and import contracts, without the tests
 
 lock:  ## choose the newest versions of all that is pinned
 	@exec deploy/bootstrap lock
+
+lock-image:  ## the same for one image: make lock-image IMAGE=mine
+	@exec deploy/bootstrap lock-image "$(IMAGE)"
 
 clean-state:  ## remove .state/ and what this instance has in the engine, homes included
 	@exec deploy/bootstrap clean-state

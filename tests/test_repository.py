@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from functools import cache
 from importlib import import_module
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.cli.app import NOUNS, Noun
+from hub_ext.cli.app import NOUNS, HubExtCommand, Noun
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.config import HubExt
 
@@ -107,6 +108,26 @@ def test_commands_in_documents_exist() -> None:
                 unknown.append(f"{path.name}: hub-ext {words}")
     assert asked, "no document names a command"
     assert unknown == []
+
+
+def typed_commands() -> list[tuple[str, str]]:
+    """Every command line of `hub-ext` in a document's console blocks: the document and the line."""
+    found = []
+    for path in documents():
+        for block in re.findall(r"```console\n(.*?)```", text(path), re.DOTALL):
+            lines = block.replace("\\\n", " ").splitlines()
+            found += [(path.name, line) for line in lines if re.match(r"(\S*/)?hub-ext ", line)]
+    return found
+
+
+def test_there_are_commands_to_type() -> None:
+    assert len(typed_commands()) > 10
+
+
+@pytest.mark.parametrize(("document", "line"), typed_commands())
+def test_commands_in_documents_are_typed_in_full(document: str, line: str) -> None:
+    # Raises UsageError for an unknown option, a missing one, or an argument too many.
+    HubExtCommand().initialize(shlex.split(line, comments=True)[1:])
 
 
 def code(document: str) -> str:

@@ -33,7 +33,7 @@ check_room() {
 
 # Room for the engine, its images and the environment; less once they are there.
 check_rooms() {
-    if [ -e "$STATE/stamps/images" ]; then
+    if [ -d "$STATE/registry/data" ] || [ -d "$STATE/registry/docker" ]; then
         check_room "$STATE" 512
         check_room /var/lib/docker 1024
     else
@@ -64,6 +64,11 @@ take_lock() {
         refuse "hub-ext runs already from $STATE$(holder). Stop it first (Ctrl-C where it runs), or use another state: HUB_EXT_STATE=/elsewhere."
     printf '%s\n' "$$" >"$STATE/run.pid"
     export HUB_EXT_LOCK_FD=9
+}
+
+# Whether another process prepares or runs this state, and its environment is there.
+runs_already() {
+    [ -x "$STATE/venv/bin/hub-ext" ] && [ -e "$STATE/run.lock" ] && ! flock -n "$STATE/run.lock" true
 }
 
 holder() {

@@ -15,6 +15,12 @@ make_locks() {
     long "Locking the proxy" "$NPM_ADVICE" npm_lock
 }
 
+# lock_images [IMAGE]: the requirements of all images or of one, for the Python inside them.
+lock_images() {
+    unset UV_INDEX UV_FIND_LINKS
+    PATH=$(dirname "$UV"):$PATH long "Locking the requirements of ${1:-all images}" "$PIP_ADVICE" "$CHECKOUT/images/lock" "$@"
+}
+
 lock_one() {
     long "Locking ${*: -1}" "$PIP_ADVICE" "$@"
 }

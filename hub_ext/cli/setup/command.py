@@ -8,6 +8,7 @@ from traitlets import Bool
 
 from hub_ext.cli.app import Command, UsageError
 from hub_ext.cli.setup import choices, content, daemon, engine, instance, lock, teardown
+from hub_ext.cli.setup.images import LATEST
 from hub_ext.cli.setup.layout import Layout, state_dir
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.config import load_settings
@@ -17,7 +18,8 @@ from hub_ext.errors import HubExtError
 class Setup(Command):
     """Prepare the instance of this state: network, registry, images, store and demo content.
 
-    Safe to repeat: what is there is kept. The state lies in HUB_EXT_STATE, by default .state in the checkout.
+    Safe to repeat: what is there is kept. With --only-images it works beside a running instance too.
+    The state lies in HUB_EXT_STATE, by default .state in the checkout.
     """
 
     examples = """
@@ -37,12 +39,34 @@ class Setup(Command):
             if self.only_images:
                 raise UsageError("--only-images and --remove-with-homes exclude each other.", self.typed)
             return _remove(layout)
+        if self.only_images:
+            with instance.for_images(layout, say) as ready:
+                _, built = content.ensure_images(ready, say)
+            print(told(built))
+            return 0
         with instance.prepared(layout, instance.configured_url(layout), say) as ready:
             ready, built = content.ensure_images(ready, say)
-            if not self.only_images:
-                content.ensure_demo(ready, built, say)
+            content.ensure_demo(ready, built, say)
         say("Done")
         return 0
+
+
+def told(built: content.Built) -> str:
+    """What became of each image, and what to do with those that are new."""
+    width = max(len(slug) for slug in built)
+    lines = []
+    for slug, image in built.items():
+        became = f"pushed as {image.reference.path}:{LATEST}" if image.pushed else "unchanged"
+        lines.append(f"{slug.ljust(width)}  {became}")
+    new = [slug for slug, image in built.items() if image.pushed and image.recipe.listed]
+    if new:
+        lines += [
+            f"Next, for {', '.join(new)}: `hub-ext catalogue add` where it is not in the catalogue yet,",
+            "`hub-ext catalogue refresh` where it is; then `hub-ext catalogue publish`.",
+        ]
+    elif not any(image.pushed for image in built.values()):
+        lines.append("No recipe has changed: nothing was built.")
+    return "\n".join(lines)
 
 
 def _remove(layout: Layout) -> int:

@@ -8,9 +8,9 @@ import secrets
 
 from hub_ext.adapters import demo_accounts
 from hub_ext.adapters.engine import Engine
-from hub_ext.cli.setup import images, instance
+from hub_ext.cli.setup import images, instance, lock
 from hub_ext.cli.setup.demo_data import READ_GID, ensure_demo_data
-from hub_ext.cli.setup.images import BuiltImage
+from hub_ext.cli.setup.images import LATEST, BuiltImage
 from hub_ext.cli.setup.instance import Prepared
 from hub_ext.cli.setup.layout import CHECKOUT, write_private
 from hub_ext.cli.setup.registry import ALIAS
@@ -24,6 +24,8 @@ from hub_ext.flows.site import Site, open_site
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _SEED = "base"
 _DATA_MAKER = "python"
+# What the demo publishes. A recipe that somebody adds is for a curator to publish, not for a restart.
+_VOUCHED_FOR = ("python", "r")
 
 Built = dict[str, BuiltImage]
 
@@ -35,9 +37,10 @@ def ensure_images(ready: Prepared, say: Say) -> tuple[Prepared, Built]:
     """
     registry = ready.settings.registry(ALIAS)
     assert registry is not None
-    built = images.build_all(
-        CHECKOUT / "images", registry, engine_url=ready.engine.url, logs=ready.layout.logs, say=say
-    )
+    with lock.building(ready.layout):
+        built = images.build_all(
+            CHECKOUT / "images", registry, engine_url=ready.engine.url, logs=ready.layout.logs, say=say
+        )
     seed = built[_SEED]
     asyncio.run(_pull(ready, seed))
     return instance.with_seed(ready, f"{repository(ready, seed)}@{seed.reference.digest}"), built
@@ -85,7 +88,7 @@ async def _load(site: Site, ready: Prepared, built: Built, say: Say) -> None:
     await asyncio.to_thread(
         ensure_demo_data, ready.layout.data, f"{where}@{digest}", engine_url=ready.engine.url, say=say
     )
-    listed = {slug: _demo_image(image) for slug, image in built.items() if image.recipe.listed}
+    listed = {slug: _demo_image(built[slug]) for slug in _VOUCHED_FOR}
     await demo.load(
         site,
         listed,
@@ -103,7 +106,7 @@ def _demo_image(image: BuiltImage) -> DemoImage:
         start_url=recipe.start_url,
         needs_gpu=recipe.needs_gpu,
     )
-    return DemoImage(image.reference, image.tag, recipe.title, recipe.description, options)
+    return DemoImage(image.reference, LATEST, recipe.title, recipe.description, options)
 
 
 def _passwords(ready: Prepared) -> dict[str, str]:

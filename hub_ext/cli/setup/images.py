@@ -26,6 +26,7 @@ from hub_ext.model import ImageReference
 from hub_ext.settings import RegistrySettings
 
 REPOSITORY = "hub-ext"
+LATEST = "latest"  # the tag that moves: what the catalogue's `refresh` looks at
 ROOTFS_PACKAGES = (
     "ca-certificates",
     "less",
@@ -58,11 +59,15 @@ _SLOWEST_STEP_SECONDS = 1800
 
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
-    """An image in the registry: its recipe, the tag of its content, the digest that the registry gives it."""
+    """An image in the registry: its recipe, the tag of its content, the digest that the registry gives it.
+
+    `pushed`: whether the registry learned something, were it only that LATEST now names this one.
+    """
 
     recipe: Recipe
     tag: str
     reference: ImageReference
+    pushed: bool
 
 
 class BuildFailed(EngineError):
@@ -72,7 +77,7 @@ class BuildFailed(EngineError):
 def build_all(
     images_dir: Path, registry: RegistrySettings, *, engine_url: str, logs: Path, say: Say
 ) -> dict[str, BuiltImage]:
-    """Every image of the recipes, in the registry under a tag that is the hash of its content.
+    """Every image of the recipes, in the registry under a tag that is the hash of its content and LATEST.
 
     What the registry has already is neither built nor pushed. Raises InputError for a bad recipe, BuildFailed
     with the last lines of the log, and the RegistryError tree.
@@ -119,7 +124,15 @@ class _Builder:
             digest = asyncio.run(self._digest(path, tag))
         if digest is None:
             raise BuildFailed(f"The registry has no {path}:{tag} after its push.")
-        return BuiltImage(recipe, tag, ImageReference(self._registry.alias, path, digest))
+        moved = asyncio.run(self._move_latest(path, digest))
+        return BuiltImage(recipe, tag, ImageReference(self._registry.alias, path, digest), moved)
+
+    async def _move_latest(self, path: str, digest: str) -> bool:
+        if await self._digest(path, LATEST) == digest:
+            return False
+        async with RegistryClient(self._registry) as registry:
+            await registry.tag(path, digest, LATEST)
+        return True
 
     async def _digest(self, path: str, tag: str) -> str | None:
         async with RegistryClient(self._registry) as registry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,6 +72,34 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
             yield Prepared(layout, settings, docker)
         finally:
             child.stop()
+
+
+@contextmanager
+def for_images(layout: Layout, say: Say) -> Iterator[Prepared]:
+    """As `prepared`; where the instance runs already, its own engine and registry are used instead.
+
+    Raises SettingsError while it is not yet, or no longer, ready for images. Raises HubExtError.
+    """
+    with ExitStack() as stack:
+        try:
+            ready = stack.enter_context(prepared(layout, configured_url(layout), say))
+        except lock.Busy as busy:
+            ready = stack.enter_context(_beside(layout, busy, say))
+        yield ready
+
+
+@contextmanager
+def _beside(layout: Layout, busy: lock.Busy, say: Say) -> Iterator[Prepared]:
+    settings = load_settings(str(layout.settings_file)) if layout.settings_file.exists() else None
+    known = settings.registry(registry.ALIAS) if settings else None
+    if settings is None or known is None or not registry.answers(known):
+        raise SettingsError(
+            f"{busy.message.removesuffix('.')}, and its registry does not answer yet.",
+            advice="Try again once it says that it is ready.",
+        )
+    say("Using the registry of the instance that runs")
+    with daemon.in_use(say) as docker:
+        yield Prepared(layout, settings, docker)
 
 
 def write_settings(

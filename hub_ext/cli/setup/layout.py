@@ -49,6 +49,16 @@ class Layout:
         return self.state / "run.pid"
 
     @property
+    def build_lock_file(self) -> Path:
+        """Held by whoever builds images, beside a running instance or as a part of its start."""
+        return self.state / "build.lock"
+
+    @property
+    def build_pid_file(self) -> Path:
+        """Who holds that lock, for people to read."""
+        return self.state / "build.pid"
+
+    @property
     def secrets(self) -> Path:
         """Keys, passwords and tokens."""
         return self.state / "secrets"

@@ -1,4 +1,4 @@
-"""One process at a time prepares or runs a state's folder."""
+"""One process at a time prepares or runs a state's folder, and one at a time builds its images."""
 
 from __future__ import annotations
 
@@ -15,22 +15,44 @@ from hub_ext.errors import SettingsError
 DESCRIPTOR_VARIABLE = "HUB_EXT_LOCK_FD"
 
 
+class Busy(SettingsError):
+    """Another process holds the lock."""
+
+
 @contextmanager
 def held(layout: Layout) -> Iterator[None]:
-    """Hold the state's lock. Raises SettingsError where another process has it."""
+    """Hold the state's lock. Raises Busy where another process has it."""
     layout.make()
-    descriptor = _inherited(layout.lock_file)
+    busy = Busy(
+        f"hub-ext runs already from {layout.state}{_holder(layout.pid_file)}.",
+        advice="Stop it (Ctrl-C where it runs), or use another state: HUB_EXT_STATE=/elsewhere.",
+    )
+    with _locked(layout.lock_file, layout.pid_file, busy, _inherited(layout.lock_file)):
+        yield
+
+
+@contextmanager
+def building(layout: Layout) -> Iterator[None]:
+    """Hold the lock of whoever builds this state's images. Raises Busy where another process has it."""
+    layout.make()
+    busy = Busy(
+        f"The images of {layout.state} are being built already{_holder(layout.build_pid_file)}.",
+        advice="Try again when that is done.",
+    )
+    with _locked(layout.build_lock_file, layout.build_pid_file, busy):
+        yield
+
+
+@contextmanager
+def _locked(lock_file: Path, pid_file: Path, busy: Busy, descriptor: int | None = None) -> Iterator[None]:
     if descriptor is None:
-        descriptor = os.open(layout.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SettingsError(
-                f"hub-ext runs already from {layout.state}{_holder(layout.pid_file)}.",
-                advice="Stop it (Ctrl-C where it runs), or use another state: HUB_EXT_STATE=/elsewhere.",
-            ) from error
-        layout.pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
+        except BlockingIOError:
+            raise busy from None
+        pid_file.write_text(f"{os.getpid()}\n", encoding="utf-8")
         yield
     finally:
         os.close(descriptor)

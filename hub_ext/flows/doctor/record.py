@@ -77,7 +77,7 @@ async def check_sign_in(site: Site) -> tuple[Finding, ...]:
             fail(
                 "sign-in",
                 "the embedded demo accounts are on; they are not for production",
-                'Set c.HubExt.sign_in = "oauth" and c.GenericOAuthenticator (README, "Sign-in").',
+                'Set c.HubExt.sign_in = "oauth" and c.CuratedOAuthenticator (README, "Sign-in").',
             ),
         )
     return (ok("sign-in", site.settings.sign_in),)

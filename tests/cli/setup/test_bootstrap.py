@@ -137,6 +137,17 @@ def test_one_at_a_time(checkout: Path, tmp_path: Path, free_port: int) -> None:
     assert said.startswith(f"hub-ext runs already from {state} (process 4711). Stop it first")
 
 
+def test_images_are_built_beside_what_runs(checkout: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    program = state / "venv/bin/hub-ext"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "asked: $*, lock: ${HUB_EXT_LOCK_FD:-none}"\n')
+    program.chmod(0o755)
+    holding = ("flock", str(state / "run.lock"))
+    done = bootstrap(checkout, state, *holding, variables={}, action="images")
+    assert (done.returncode, done.stdout) == (0, "asked: setup --only-images, lock: none\n"), done.stderr
+
+
 def test_clean_state_asks_first(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     said = refusal(checkout, tmp_path / "state", action="clean-state")

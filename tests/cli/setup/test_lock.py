@@ -30,6 +30,14 @@ def test_it_is_free_afterwards(state_layout: Layout) -> None:
             pass
 
 
+def test_builds_exclude_each_other_but_not_what_runs(state_layout: Layout) -> None:
+    expected = pytest.raises(lock.Busy, match=rf"being built already \(process {os.getpid()}\)")
+    with lock.held(state_layout), lock.building(state_layout), expected, lock.building(state_layout):
+        pass
+    with lock.building(state_layout):
+        pass
+
+
 def test_the_bootstrap_hands_it_over(state_layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     state_layout.make()
     descriptor = os.open(state_layout.lock_file, os.O_RDWR | os.O_CREAT)

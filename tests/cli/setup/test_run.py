@@ -17,7 +17,7 @@ import pytest
 from docker import APIClient
 
 from hub_ext.adapters.engine import LABEL_INSTANCE
-from hub_ext.cli.setup import choices
+from hub_ext.cli.setup import choices, lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import Layout
@@ -111,6 +111,15 @@ def test_up_and_down_and_up_again(instance: Instance, docker: EngineFacts) -> No
     second = instance.call("run")
     assert second.returncode == 1
     assert f"(process {process.pid})" in second.stderr or "is taken" in second.stderr
+
+    beside = instance.call("setup", "--only-images")
+    assert beside.returncode == 0, beside.stderr
+    assert "Using the registry of the instance that runs" in beside.stderr
+    assert "No recipe has changed" in beside.stdout
+    with lock.building(instance.layout):
+        refused = instance.call("setup", "--only-images")
+    assert refused.returncode == 1
+    assert f"are being built already (process {os.getpid()})" in refused.stderr
 
     findings = json.loads(instance.call("doctor", "--json").stdout)
     failed = [found["check"] for found in findings if found["health"] == "fail"]
