@@ -11,6 +11,7 @@ from tornado import web
 from hub_ext.errors import HubExtError, InputError
 from hub_ext.flows import people
 from hub_ext.flows.site import Site
+from hub_ext.sign_in.handover import StillTheirs, hand_over
 
 Hook = Callable[[Any, Any, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -53,6 +54,11 @@ def post_auth_hook(site: Callable[[], Site]) -> Hook:
             raise web.HTTPError(503, NOT_NOW) from error
         if person is None:
             raise web.HTTPError(403, NOT_KNOWN)
+        try:
+            await hand_over(site(), authenticator, handler, auth_model["name"], identity, person.id)
+        except (HubExtError, StillTheirs) as error:
+            authenticator.log.error("Sign-in of %s failed: %s", auth_model["name"], error)
+            raise web.HTTPError(503, NOT_NOW) from error
         return auth_model
 
     return remember

@@ -14,7 +14,7 @@ from hub_ext.sign_in.demo import DemoAuthenticator
 
 @pytest.fixture
 def door(tmp_path: Path) -> DemoAuthenticator:
-    path = tmp_path / demo_accounts.FILE_NAME
+    path = tmp_path / "accounts.json"
     demo_accounts.write(path, {"ada": "correct horse"})
     return DemoAuthenticator(accounts_file=str(path), slowest_seconds=1.0)
 

@@ -9,7 +9,7 @@ poll     whether it runs; an engine that fails says nothing, and nothing is not 
 Everything that holds a resource carries the launch's id.
 """
 
-from hub_ext.flows.launch.admit import admit, consider, find_person, last_launch, record_refusal
+from hub_ext.flows.launch.admit import admit, consider, find_person, holder, last_launch, record_refusal
 from hub_ext.flows.launch.choices import choices
 from hub_ext.flows.launch.end import poll, release, stop
 from hub_ext.flows.launch.start import Started, Step, StepKind, Tell, start
@@ -23,6 +23,7 @@ __all__ = [
     "choices",
     "consider",
     "find_person",
+    "holder",
     "last_launch",
     "poll",
     "record_refusal",

@@ -92,6 +92,17 @@ async def last_launch(site: Site, person_id: str, server_name: str) -> Launch | 
     return await in_store(read)
 
 
+async def holder(site: Site, launch_id: str) -> str | None:
+    """The id of the person whose launch that is; None where there is no such launch."""
+
+    def read() -> str | None:
+        with site.store.reading() as tx:
+            launch = launches.find(tx, launch_id)
+        return launch.person_id if launch else None
+
+    return await in_store(read)
+
+
 async def find_person(site: Site, issuer: str, subject: str) -> Person | None:
     """Who that sign-in belongs to, or None."""
 
