@@ -16,7 +16,6 @@ import bcrypt
 
 from hub_ext.errors import InputError, SettingsError
 
-FILE_NAME = "demo_accounts.json"
 MOST_BYTES = 72  # bcrypt looks no further
 ROUNDS = 11
 

@@ -1,4 +1,4 @@
-"""The Hub's REST API, as a service with a token of its own sees it."""
+"""What the Hub's REST API tells a service with a token of its own. Stops are ordered elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
 
@@ -25,11 +24,8 @@ class HubApiError(HubExtError):
 class HubServer:
     """A server as the Hub knows it. `launch_id` is empty where the spawner kept none."""
 
-    username: str
-    name: str
     ready: bool
     pending: str | None
-    started: datetime | None
     last_activity: datetime | None
     launch_id: str
 
@@ -37,7 +33,7 @@ class HubServer:
 class HubApi:
     """Asynchronous client; use it as `async with HubApi(url, token) as hub`.
 
-    Scopes needed: `list:users`, `read:servers`, `admin:server_state` to read; `delete:servers` to stop.
+    Scopes needed: `list:users`, `read:servers`, `admin:server_state`.
     Every method raises HubApiError when the Hub does not answer within `seconds` or refuses.
     """
 
@@ -62,55 +58,50 @@ class HubApi:
 
     async def servers(self) -> tuple[HubServer, ...]:
         """Every server that is ready, page by page."""
-        return tuple([server async for server in self._ready()])
+        try:
+            return tuple([server async for server in self._ready()])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise HubApiError("The Hub's list of servers is not one.") from error
 
     async def kernels(self) -> Mapping[str, Any]:
         """What servers reported of their kernels, by launch id (`services.activity`)."""
-        answer = await self._call("GET", f"{self._url}/hub-ext/kernels")
+        answer = await self._get(f"{self._url}/hub-ext/kernels")
         if not isinstance(answer, dict):
             raise HubApiError("The Hub's list of kernels is not an object.")
         return answer
 
-    async def stop(self, username: str, server_name: str) -> None:
-        """Ask the Hub to stop a server; it may still be stopping when this returns."""
-        path = f"servers/{quote(server_name, safe='')}" if server_name else "server"
-        await self._call("DELETE", f"{self._url}/users/{quote(username, safe='')}/{path}")
-
     async def _ready(self) -> AsyncIterator[HubServer]:
         url: str | None = f"{self._url}/users?state=ready&limit={PAGE}"
         while url:
-            page = await self._call("GET", url)
+            page = await self._get(url)
             for user in page["items"]:
                 for model in user["servers"].values():
-                    yield _server(user["name"], model)
+                    yield _server(model)
             following = page["_pagination"]["next"]
             url = following["url"] if following else None
 
-    async def _call(self, method: str, url: str) -> Any:
+    async def _get(self, url: str) -> Any:
         if self._session is None:
             raise RuntimeError("HubApi is used outside `async with`")
         try:
-            async with self._session.request(method, url) as response:
+            async with self._session.get(url) as response:
                 if response.status in (401, 403):
                     raise HubApiError(
-                        f"The Hub refused our token for {method} (HTTP {response.status}).",
+                        f"The Hub refused our token (HTTP {response.status}).",
                         advice="Check the scopes of this service in jupyterhub_config.py.",
                     )
-                if response.status >= 400:
-                    raise HubApiError(f"The Hub answered {response.status} to {method}.")
-                return await response.json(content_type=None) if response.status == 200 else None
+                if response.status != 200:
+                    raise HubApiError(f"The Hub answered {response.status} to a question of ours.")
+                return await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise HubApiError(f"The Hub did not answer: {type(error).__name__}.") from error
 
 
-def _server(username: str, model: Mapping[str, Any]) -> HubServer:
+def _server(model: Mapping[str, Any]) -> HubServer:
     state = model.get("state") or {}
     return HubServer(
-        username=username,
-        name=model["name"],
         ready=bool(model.get("ready")),
         pending=model.get("pending"),
-        started=_instant(model.get("started")),
         last_activity=_instant(model.get("last_activity")),
         launch_id=str(state.get("launch_id") or ""),
     )

@@ -125,11 +125,6 @@ class Coverage:
     expires_at: datetime | None
 
 
-def still_covered(launch: Launch, facts: LiveFacts) -> tuple[Reason, ...]:
-    """Why a running launch must end now; empty where it may go on."""
-    return coverage(launch, facts).reasons
-
-
 def coverage(launch: Launch, facts: LiveFacts) -> Coverage:
     """The rights that a running launch rests on: person, project, membership, approval, grants, versions.
 

@@ -88,17 +88,6 @@ def from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     return options
 
 
-def of_request(request: LaunchRequest) -> dict[str, Any]:
-    """The options that parse to this request."""
-    return {
-        "project": request.project,
-        "environment": request.environment,
-        "datasets": list(request.datasets),
-        "size": request.size,
-        "gpus": request.gpus,
-    }
-
-
 def is_slug(value: object) -> bool:
     """Whether this is a slug; cheap for any length."""
     return isinstance(value, str) and len(value) <= 40 and SLUG.fullmatch(value) is not None

@@ -12,7 +12,7 @@ from hub_ext.errors import InputError, SettingsError
 
 @pytest.fixture(scope="module")
 def accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("accounts") / demo_accounts.FILE_NAME
+    path = tmp_path_factory.mktemp("accounts") / "accounts.json"
     demo_accounts.write(path, {"ada": "correct horse", "élodie": "pâte brisée"})
     return path
 

@@ -47,9 +47,7 @@ class House:
                 launches.get(tx, plan.launch_id), state=LaunchState.RUNNING, started=self.clock()
             )
             launches.replace(tx, launch)
-        self.servers[launch.id] = HubServer(
-            launch.username, launch.server_name, True, None, self.clock(), self.clock(), launch.id
-        )
+        self.servers[launch.id] = HubServer(True, None, self.clock(), launch.id)
         self.report(launch.id)
         return launch.id
 

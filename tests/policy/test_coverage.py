@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hub_ext.model import Facts, Launch, LaunchPlan, LaunchRequest, ProjectState, Reason, VersionState
 from hub_ext.model import ReasonCode as Code
-from hub_ext.policy.launch import Coverage, LiveFacts, coverage, decide, still_covered
+from hub_ext.policy.launch import Coverage, LiveFacts, coverage, decide
 
 from .worlds import (
     APPROVAL,
@@ -58,7 +58,7 @@ def test_a_launch_is_covered_until_it_expires(world: tuple[LaunchRequest, Facts]
     assert now.reasons == ()
     assert now.expires_at is not None
     assert now.expires_at >= plan.expires_at
-    assert still_covered(running, live(facts, on(days))) == () or on(days) >= plan.expires_at
+    assert coverage(running, live(facts, on(days))).reasons == () or on(days) >= plan.expires_at
 
 
 @given(worlds())
@@ -66,7 +66,7 @@ def test_a_launch_ends_with_the_last_of_its_rights(world: tuple[LaunchRequest, F
     request, facts = world
     plan = decide(request, facts)
     assume(isinstance(plan, LaunchPlan))
-    assert still_covered(started(plan), live(facts, on(90)))
+    assert coverage(started(plan), live(facts, on(90))).reasons
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_launch_ends_with_the_last_of_its_rights(world: tuple[LaunchRequest, F
     ],
 )
 def test_what_ends_a_session(changed, reason):
-    assert still_covered(launch(), replace(LIVE, **changed)) == (reason,)
+    assert coverage(launch(), replace(LIVE, **changed)).reasons == (reason,)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_ends_a_session(changed, reason):
     ],
 )
 def test_what_ends_no_session(changed):
-    assert still_covered(launch(), replace(LIVE, **changed)) == ()
+    assert coverage(launch(), replace(LIVE, **changed)).reasons == ()
 
 
 def test_a_renewed_right_carries_a_session_on():
@@ -136,5 +136,5 @@ def test_a_renewed_right_carries_a_session_on():
 
 def test_an_approval_that_ends_is_said_of_project_and_dataset():
     ended = replace(LIVE, approvals=(replace(APPROVAL, ended=NOW),))
-    codes = [reason.code for reason in still_covered(launch(), ended)]
+    codes = [reason.code for reason in coverage(launch(), ended).reasons]
     assert codes == [Code.APPROVAL_ENDED, Code.GRANT_APPROVAL_ENDED]

@@ -104,9 +104,9 @@ async def test_reports_that_cannot_be_had_hold_up_no_end_of_a_right(
         return ("a server",)
 
     async def kernels(self: HubApi) -> Any:
-        raise HubApiError("The Hub answered 500 to GET.")
+        raise HubApiError("The Hub answered 500 to a question of ours.")
 
-    async def judge(site: Site, servers: Any, reports: Any) -> tuple[Any, ...]:
+    async def judge(site: Site, servers: Any, reports: Any, cpus: Any) -> tuple[Any, ...]:
         judged.append((servers, reports))
         return ()
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
@@ -135,18 +134,6 @@ class Containers(Connection):
                 created=datetime.fromtimestamp(row["Created"], UTC),
             )
             for row in answer.json()
-        )
-
-    async def put_file(
-        self, name: str, path: str, content: bytes, *, uid: int = 0, gid: int = 0, mode: int = 0o644
-    ) -> None:
-        """Writes one file into a container, started or not. `path` is absolute, its folder exists.
-
-        The engine refuses paths outside volumes where the container's root is read-only.
-        """
-        target = PurePosixPath(path)
-        await self._put_archive(
-            name, str(target.parent), tar_of({target.name: content}, uid=uid, gid=gid, mode=mode)
         )
 
     async def logs_tail(self, name: str, lines: int = 50) -> str:

@@ -102,22 +102,6 @@ async def test_listing_finds_stopped_ones_by_label(engine: Engine, small_image: 
     assert made in [row.id for row in await engine.listing({"io.hub-ext.test": ""})]
 
 
-async def test_a_file_is_put_with_owner_and_mode(engine: Engine, small_image: str, container: str) -> None:
-    look = (
-        "import os; s = os.stat('/etc/x'); print(s.st_uid, s.st_gid, oct(s.st_mode), open('/etc/x').read())"
-    )
-    await engine.create(container, body(small_image, look))
-    await engine.put_file(container, "/etc/x", "é".encode(), uid=7, gid=8, mode=0o640)
-    await engine.start(container)
-    assert await _printed(engine, container) == "7 8 0o100640 é"
-
-
-async def test_no_file_is_put_into_a_read_only_root(engine: Engine, small_image: str, container: str) -> None:
-    await engine.create(container, body(small_image, ReadonlyRootfs=True))
-    with pytest.raises(EngineError, match="read-only"):
-        await engine.put_file(container, "/etc/x", b"")
-
-
 async def test_logs_tail_is_the_end_of_both_streams(engine: Engine, small_image: str, container: str) -> None:
     # The engine reads the two streams apart: what is printed at one moment has no order.
     code = """

@@ -28,7 +28,6 @@ CALLS: dict[str, Callable[[Engine], Awaitable[object]]] = {
     "remove": lambda engine: engine.remove("x"),
     "wait_gone": lambda engine: engine.wait_gone("x"),
     "listing": lambda engine: engine.listing({}),
-    "put_file": lambda engine: engine.put_file("x", "/tmp/x", b""),
     "logs_tail": lambda engine: engine.logs_tail("x"),
     "has_image": lambda engine: engine.has_image("h:1/x", "sha256:0"),
     "pull": lambda engine: engine.pull("h:1/x", "sha256:0"),
@@ -44,7 +43,7 @@ CALLS: dict[str, Callable[[Engine], Awaitable[object]]] = {
     "events": lambda engine: anext(engine.events({})),
 }
 # What the engine answers with nothing but a status, or with what is no JSON.
-BODILESS = {"ping", "start", "stop", "kill", "remove", "put_file", "logs_tail"}
+BODILESS = {"ping", "start", "stop", "kill", "remove", "logs_tail"}
 BODILESS |= {"remove_network", "remove_volume"}
 
 

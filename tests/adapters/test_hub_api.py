@@ -1,0 +1,105 @@
+"""The Hub's answers: read page by page, and never taken for "nothing" where they are none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer
+
+Answer = Callable[[web.Request], web.StreamResponse]
+
+
+class Hub:
+    """A Hub that answers what the test says, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[web.Request] = []
+        self.answer: Answer = lambda request: web.json_response({})
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Any GET."""
+        self.asked.append(request)
+        return self.answer(request)
+
+
+@pytest.fixture
+def hub() -> Hub:
+    """A Hub that says {}."""
+    return Hub()
+
+
+@pytest_asyncio.fixture
+async def api(hub: Hub) -> AsyncIterator[HubApi]:
+    """A client of that Hub."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", hub.handle)
+    server = TestServer(app)
+    await server.start_server()
+    async with HubApi(f"{server.make_url('/hub/api')}", "s3cret", seconds=5) as held:
+        yield held
+    await server.close()
+
+
+def page(servers: list[dict[str, Any]], following: str | None) -> dict[str, Any]:
+    """One page of GET /users, of one person."""
+    return {
+        "items": [{"name": "ada", "servers": {str(number): held for number, held in enumerate(servers)}}],
+        "_pagination": {"next": {"url": following} if following else None},
+    }
+
+
+async def test_servers_of_every_page_are_read(hub: Hub, api: HubApi) -> None:
+    active = "2026-05-03T12:00:00.5Z"
+    first = {"ready": True, "pending": None, "last_activity": active, "state": {"launch_id": "lau-1"}}
+    second = {"ready": False, "pending": "stop", "last_activity": None, "state": None}
+
+    def answer(request: web.Request) -> web.StreamResponse:
+        if "offset" in request.query:
+            return web.json_response(page([second], None))
+        return web.json_response(page([first], f"{request.url.with_query(offset=1)}"))
+
+    hub.answer = answer
+    assert await api.servers() == (
+        HubServer(True, None, datetime(2026, 5, 3, 12, microsecond=500000, tzinfo=UTC), "lau-1"),
+        HubServer(False, "stop", None, ""),
+    )
+    assert hub.asked[0].path == "/hub/api/users"
+    assert hub.asked[0].query["state"] == "ready"
+    assert {asked.headers["Authorization"] for asked in hub.asked} == {"token s3cret"}
+    assert {asked.headers["Accept"] for asked in hub.asked} == {"application/jupyterhub-pagination+json"}
+
+
+async def test_reports_come_by_launch(hub: Hub, api: HubApi) -> None:
+    hub.answer = lambda request: web.json_response({"lau-1": {"kernels": []}})
+    assert await api.kernels() == {"lau-1": {"kernels": []}}
+    assert hub.asked[0].path == "/hub/api/hub-ext/kernels"
+
+
+@pytest.mark.parametrize("status", [204, 401, 403, 404, 500, 503])
+async def test_a_refusal_or_a_failure_is_not_an_empty_answer(hub: Hub, api: HubApi, status: int) -> None:
+    hub.answer = lambda request: web.json_response({}, status=status)
+    with pytest.raises(HubApiError) as told:
+        await api.kernels()
+    assert ("scopes" in told.value.advice) is (status in (401, 403))
+    with pytest.raises(HubApiError):
+        await api.servers()
+
+
+@pytest.mark.parametrize("said", ["<html>Bad gateway</html>", "{}", "[]", '{"items": [1]}'])
+async def test_what_is_no_list_of_servers_is_a_failure(hub: Hub, api: HubApi, said: str) -> None:
+    hub.answer = lambda request: web.Response(text=said)
+    with pytest.raises(HubApiError):
+        await api.servers()
+
+
+async def test_a_hub_that_is_gone_is_a_failure() -> None:
+    async with HubApi("http://127.0.0.1:9/hub/api", "s3cret", seconds=2) as api:
+        with pytest.raises(HubApiError, match="did not answer"):
+            await api.servers()
