@@ -121,7 +121,8 @@ def test_a_strangers_key_is_shown_without_control_characters() -> None:
 def test_whatever_comes_is_a_request_or_a_refusal(value: object) -> None:
     answer = parse(value)
     if isinstance(answer, LaunchRequest):
-        assert isinstance(value, dict) and set(value) <= set(options.KEYS)
+        assert isinstance(value, dict)
+        assert set(value) <= set(options.KEYS)
     else:
         assert answer.reasons
 
