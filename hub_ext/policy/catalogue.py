@@ -142,7 +142,7 @@ def may_deprecate(
     elif successor is not None and successor not in entries:
         found.append(_no(FindingCode.SUCCESSOR_UNKNOWN, entry=entry.slug, successor=successor))
     elif successor is not None:
-        if entries[successor].state not in (ImageState.PUBLISHED, ImageState.DEPRECATED):
+        if not may_launch(entries[successor].state):
             found.append(_no(FindingCode.SUCCESSOR_NOT_PUBLISHED, entry=entry.slug, successor=successor))
         if entry.slug in _line(successor, entries):
             found.append(_no(FindingCode.SUCCESSOR_CIRCLE, entry=entry.slug, successor=successor))

@@ -24,6 +24,7 @@ from hub_ext.model import (
 )
 from hub_ext.policy import gpus as gpu_shares
 from hub_ext.policy import limits, never_with, rights
+from hub_ext.policy.catalogue import may_launch
 
 Rule = Callable[[LaunchRequest, Facts], tuple[Reason, ...]]
 
@@ -68,7 +69,7 @@ def image_reasons(
     if entry.state is ImageState.RETIRED:
         successor = (("successor", entry.successor),) if entry.successor else ()
         reasons.append(Reason(ReasonCode.IMAGE_RETIRED, slug, successor))
-    elif entry.state not in (ImageState.PUBLISHED, ImageState.DEPRECATED) or not known:
+    elif not may_launch(entry.state) or not known:
         reasons.append(Reason(ReasonCode.IMAGE_DRAFT, slug))
     if entry.projects and project_slug not in entry.projects:
         reasons.append(Reason(ReasonCode.IMAGE_OTHER_PROJECT, slug, (("project", project_slug),)))

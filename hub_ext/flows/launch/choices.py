@@ -22,9 +22,10 @@ from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageState, Project
 from hub_ext.policy import choices as policy
+from hub_ext.policy.catalogue import may_launch
 from hub_ext.policy.choices import Choices, FormFacts, FormProject
 
-_OFFERED = (ImageState.PUBLISHED, ImageState.DEPRECATED)
+_OFFERED = tuple(state for state in ImageState if may_launch(state))
 
 
 async def choices(site: Site, person_id: str, server_name: str, *, groups: frozenset[str] | None) -> Choices:
