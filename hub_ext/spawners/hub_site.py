@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from hub_ext.adapters.engine import ensure_firewall
 from hub_ext.config import load_settings
-from hub_ext.errors import EngineError, NetworkError
+from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import Settings
@@ -49,8 +49,6 @@ async def _prepare(settings: Settings) -> None:
         for mended in await reconcile.sweep(site, booting=True):
             log.warning("Mended at the Hub's start: %s %s", mended.mend, mended.subject)
         await gpu.refresh(site, reconcile.RECONCILER)
-    except NetworkError:
-        raise
     except EngineError as error:
         log.error("Network, sessions and GPUs were not checked at the Hub's start: %s", error)
     finally:
