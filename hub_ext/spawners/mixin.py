@@ -27,7 +27,7 @@ from hub_ext.model import (
     Refusal,
     StopReason,
 )
-from hub_ext.spawners import form, options, pages
+from hub_ext.spawners import form, options, pages, requester
 from hub_ext.spawners.failures import Failed, OnlyPrefill, Refused
 from hub_ext.spawners.hub_site import hub_site
 from hub_ext.spawners.progress import Progress
@@ -146,9 +146,9 @@ class CuratedMixin(HasTraits):
     async def stop(self, now: bool = False) -> None:
         """Stops the server. Raises EngineError; the reconciler finishes then."""
         # Callbacks are hung up once a server was seen up: without them the Hub itself gives up on it.
-        reason = StopReason.PERSON if self._callbacks else StopReason.NO_ANSWER
-        person = await self._person() if reason is StopReason.PERSON else None
-        actor = Actor(ActorKind.PERSON, person.id) if person else SPAWNER
+        reason, actor = StopReason.NO_ANSWER, SPAWNER
+        if self._callbacks:
+            reason, actor = await requester.why_stopped(self.site, self, await self._person())
         await flow.stop(self.site, self.launch_id, reason, actor)
 
     async def poll(self) -> int | None:
@@ -211,7 +211,8 @@ class CuratedMixin(HasTraits):
             refusal = Refusal((Reason(ReasonCode.PERSON_UNKNOWN),))
             await flow.record_refusal(self.site, self.launch_id, SPAWNER, refusal)
             return refusal
-        actor = self._actor(person)
+        asking = getattr(self.handler, "current_user", None)
+        actor = await requester.actor(self.site, self, asking, person)
         groups = await self._groups()
         request = await self._request(person, groups)
         if isinstance(request, Refusal):
@@ -233,13 +234,6 @@ class CuratedMixin(HasTraits):
         held = frozenset(group.name for group in self.user.groups)
         known: frozenset[str] | None = self.authenticator.known_groups(held, await self.user.get_auth_state())
         return known
-
-    def _actor(self, person: Person) -> Actor:
-        """The person; a service that starts a server for them is named as such."""
-        requester = getattr(self.handler, "current_user", None)
-        if requester is not None and getattr(requester, "kind", "user") == "service":
-            return Actor(ActorKind.SERVICE, str(requester.name), on_behalf=person.id)
-        return Actor(ActorKind.PERSON, person.id)
 
     def _language(self, person: Person | None) -> str:
         request = getattr(self.handler, "request", None)
