@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
 from hub_ext.adapters.store import Tx, audit, launches
 from hub_ext.flows.launch import facts as launch_facts
@@ -15,7 +16,7 @@ from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
 from hub_ext.policy import idle
-from hub_ext.policy.idle import Cull, IdleFacts, Kernel
+from hub_ext.policy.idle import Cpu, Cull, IdleFacts, Kernel
 from hub_ext.policy.launch import coverage
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
@@ -33,7 +34,40 @@ class Judged:
     verdict: idle.Verdict
 
 
-async def judge(site: Site, servers: tuple[HubServer, ...], reports: Mapping[str, Any]) -> tuple[Judged, ...]:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a server said of itself. `last_activity` None: its image does not tell."""
+
+    kernels: tuple[Kernel, ...]
+    last_activity: datetime | None
+
+
+class CpuWatch:
+    """The CPU use of running launches between one sweep and the next. It forgets with the process."""
+
+    def __init__(self, counters: ContainerCpu | None = None) -> None:
+        self._counters = counters or ContainerCpu()
+        self._seen: dict[str, tuple[CpuReading, Cpu]] = {}
+
+    def look(self, running: Iterable[Launch], now: datetime) -> dict[str, Cpu]:
+        """By launch id, since the last look. A launch whose counter cannot be read is left out."""
+        containers = {launch.container_id: launch.id for launch in running if launch.container_id}
+        seen = {}
+        for container_id, reading in self._counters.read(containers.keys()).items():
+            launch_id = containers[container_id]
+            last, known = self._seen.get(launch_id, (None, None))
+            share, window = None, timedelta()
+            if last is not None and reading.at > last.at and reading.used >= last.used:
+                share = (reading.used - last.used) / (reading.at - last.at)
+                window = timedelta(seconds=reading.at - last.at)
+            seen[launch_id] = (reading, idle.watched(known, share, now - window, now))
+        self._seen = seen
+        return {launch_id: cpu for launch_id, (_, cpu) in seen.items()}
+
+
+async def judge(
+    site: Site, servers: tuple[HubServer, ...], reports: Mapping[str, Any], cpus: CpuWatch
+) -> tuple[Judged, ...]:
     """A verdict for each ready server that belongs to a running launch of this node.
 
     `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches and
@@ -43,11 +77,15 @@ async def judge(site: Site, servers: tuple[HubServer, ...], reports: Mapping[str
     def read() -> tuple[Judged, ...]:
         by_launch = {server.launch_id: server for server in servers if server.ready and not server.pending}
         with site.store.reading() as tx:
-            running = launches.listing(tx, node=site.settings.node, active=True)
-            return tuple(
-                Judged(launch, idle.decide(_facts(tx, site, launch, by_launch[launch.id], reports)))
-                for launch in running
+            running = [
+                launch
+                for launch in launches.listing(tx, node=site.settings.node, active=True)
                 if launch.id in by_launch and launch.state is not LaunchState.ADMITTED
+            ]
+            shown = cpus.look(running, site.now())
+            return tuple(
+                Judged(launch, idle.decide(_facts(tx, site, launch, by_launch[launch.id], reports, shown)))
+                for launch in running
             )
 
     return await asyncio.to_thread(read)
@@ -93,15 +131,24 @@ def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
     return True
 
 
-def _facts(tx: Tx, site: Site, launch: Launch, server: HubServer, reports: Mapping[str, Any]) -> IdleFacts:
+def _facts(
+    tx: Tx,
+    site: Site,
+    launch: Launch,
+    server: HubServer,
+    reports: Mapping[str, Any],
+    cpus: Mapping[str, Cpu],
+) -> IdleFacts:
     now = site.now()
     covered = coverage(launch, launch_facts.live(tx, launch, now))
+    said = report_of(reports.get(launch.id), now)
     return IdleFacts(
         now=now,
         started=launch.started,
-        last_activity=server.last_activity,
-        kernels=kernels_of(reports.get(launch.id), now),
-        cpu_share=None,
+        # The Hub counts what passes the proxy, and a tab that nobody looks at asks for kernels all day.
+        last_activity=said.last_activity if said and said.last_activity else server.last_activity,
+        kernels=said.kernels if said else None,
+        cpu=cpus.get(launch.id),
         idle_seconds=launch.idle_seconds,
         busy_ceiling_seconds=site.settings.busy_ceiling_seconds,
         expires_at=covered.expires_at,
@@ -109,21 +156,22 @@ def _facts(tx: Tx, site: Site, launch: Launch, server: HubServer, reports: Mappi
     )
 
 
-def kernels_of(report: Mapping[str, Any] | None, now: datetime) -> tuple[Kernel, ...] | None:
-    """The kernels of a report; None where there is none, or one too old or too odd to be believed."""
-    if report is None:
+def report_of(said: Mapping[str, Any] | None, now: datetime) -> Report | None:
+    """A server's report; None where there is none, or one too old or too odd to be believed."""
+    if said is None:
         return None
     try:
-        if now - datetime.fromisoformat(report["reported"]) > REPORT_HOLDS:
+        if now - datetime.fromisoformat(said["reported"]) > REPORT_HOLDS:
             return None
-        return tuple(
+        kernels = tuple(
             Kernel(
                 known["state"],
                 busy_since=_instant(known["busy_since"]),
                 last_activity=_instant(known["last_activity"]),
             )
-            for known in report["kernels"]
+            for known in said["kernels"]
         )
+        return Report(kernels, _instant(said.get("last_activity")))
     except (KeyError, TypeError, ValueError):
         return None  # what one server says must not end the sweep for all
 

@@ -1,9 +1,15 @@
-"""Whether a running server is kept, warned or stopped. Unknown is never idle."""
+"""Whether a running server is kept, warned or stopped. Unknown is never idle.
+
+What the server reports of its kernels is the first witness, and without it nobody is idle. The container's
+CPU is the second: it speaks for what no kernel runs, such as a silent job in a terminal. It can only speak
+for a server. Where a host's counters cannot be read, the first witness decides alone; else nobody would ever
+be idle there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from dataclasses import dataclass
+from collections.abc import Iterable, Sized
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hub_ext.model import Reason, StopReason
@@ -12,7 +18,7 @@ BUSY = "busy"
 UNKNOWN = "unknown"
 # Two readings of one clock differ by less; more than this ahead of us, and the clock jumped.
 CLOCK_SLACK = timedelta(minutes=2)
-# A server without a browser, kernel or terminal uses less than this share of one CPU.
+# A server that nobody uses takes far less than this share of one CPU, also with a browser's tab open.
 IDLE_CPU_SHARE = 0.1
 WARN_SHARE = 0.8
 
@@ -27,18 +33,31 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Cpu:
+    """What a container's CPU showed over the last window, and over those before it.
+
+    `share` is of one CPU; None: read for the first time, known at the next sweep. `worked` is when work was
+    last seen, `working_since` when that which still goes on began.
+    """
+
+    share: float | None = None
+    worked: datetime | None = None
+    working_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IdleFacts:
     """What is known of one running server at `now`.
 
-    `kernels` None: no report, or too old a one. `cpu_share` is of one CPU over the last window; None: not
-    measured. `rights` are the reasons for which the launch may not go on; `expires_at` is when they end.
+    `kernels` None: no report, or too old a one. `cpu` None: it cannot be read here. `rights` are the reasons
+    for which the launch may not go on; `expires_at` is when they end.
     """
 
     now: datetime
     started: datetime | None
     last_activity: datetime | None
     kernels: tuple[Kernel, ...] | None
-    cpu_share: float | None
+    cpu: Cpu | None
     idle_seconds: int
     busy_ceiling_seconds: int
     expires_at: datetime | None = None
@@ -75,6 +94,16 @@ def decide(facts: IdleFacts) -> Verdict:
     return _busy(facts) if _is_busy(facts) else _idle(facts)
 
 
+def watched(before: Cpu | None, share: float | None, begin: datetime, end: datetime) -> Cpu:
+    """What is known of a CPU after a window from `begin` to `end` in which it used `share` of one."""
+    known = before or Cpu()
+    if share is None:
+        return replace(known, share=None)
+    if share < IDLE_CPU_SHARE:
+        return Cpu(share, worked=known.worked)
+    return Cpu(share, worked=end, working_since=known.working_since or begin)
+
+
 def brake(culls: Sized, running: int, *, share: float, least: int) -> bool:
     """Whether so many stops at once look like a fault of ours rather than of so many people."""
     return len(culls) >= least and len(culls) > share * running
@@ -101,13 +130,26 @@ def _idle(facts: IdleFacts) -> Verdict:
         return Keep()
     if any(kernel.state == UNKNOWN for kernel in facts.kernels):
         return Keep()
-    if facts.cpu_share is not None and facts.cpu_share >= IDLE_CPU_SHARE:
-        return Keep()
-    seen = [facts.last_activity, facts.started]
-    seen += [kernel.last_activity for kernel in facts.kernels]
-    return _judge(
-        max(moment for moment in seen if moment is not None), facts.idle_seconds, StopReason.IDLE, facts.now
-    )
+    seen = [facts.last_activity, facts.started, *(kernel.last_activity for kernel in facts.kernels)]
+    if facts.cpu is not None:
+        if facts.cpu.share is None:
+            return Keep()
+        if facts.cpu.share >= IDLE_CPU_SHARE:
+            return _working(facts, facts.cpu, seen)
+        # A job that rests for a moment is not idle at once.
+        seen.append(facts.cpu.worked)
+    return _judge(_latest(seen), facts.idle_seconds, StopReason.IDLE, facts.now)
+
+
+def _working(facts: IdleFacts, cpu: Cpu, seen: Iterable[datetime | None]) -> Verdict:
+    """No kernel is busy, but something is: a job in a terminal. It has the same ceiling."""
+    # Our memory of the CPU is lost with the service; what was last heard of a person is not.
+    since = min(_latest(seen), cpu.working_since or facts.now)
+    return _judge(since, facts.busy_ceiling_seconds, StopReason.BUSY_CEILING, facts.now)
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime:
+    return max(moment for moment in moments if moment is not None)
 
 
 def _judge(since: datetime, seconds: int, reason: StopReason, now: datetime) -> Verdict:

@@ -1,9 +1,10 @@
 """Where notebook servers tell the Hub what their kernels do, and where the culler reads it.
 
 The Hub keeps one time of last activity per server, which cannot tell a kernel that has been busy for a
-week from a person who types. Our images therefore report their kernels once a minute with the server's own
-token. Reports are kept in the Hub's memory only: after a restart they are unknown until the next report,
-and unknown is never idle.
+week from a person who types, and moves with every request that passes the proxy, those of a tab that nobody
+looks at included. Our images therefore report their kernels, and when they were last used, once a minute with
+the server's own token. Reports are kept in the Hub's memory only: after a restart they are unknown until the
+next report, and unknown is never idle.
 
 A server can say what it likes about its own kernels. The worst it gains is not to be culled, as with a cell
 that keeps it busy; the end of a right does not ask it.
@@ -42,6 +43,7 @@ class ServerReport(BaseModel):
     server: str = Field(max_length=64)
     kernels: list[KernelReport] = Field(max_length=256)
     terminals: int = Field(ge=0, le=10_000)
+    last_activity: AwareDatetime | None = None  # None: images made before it was told
 
 
 _reports: dict[str, dict[str, Any]] = {}

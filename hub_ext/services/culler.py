@@ -34,6 +34,10 @@ MEASURED_WITHIN_SECONDS = 900
 class CuratedIdleCuller(IdleCuller):
     """Each sweep judges all servers first (`flows.cull`), then has the parent stop the ones that must."""
 
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._cpus = cull.CpuWatch()
+
     @default("config_file")
     def _config_file(self) -> str:
         # Settings come from hub-ext's own file.
@@ -92,7 +96,7 @@ class CuratedIdleCuller(IdleCuller):
                 # Then nobody is idle; rights end all the same.
                 self.log.error("What kernels do is not known: %s", error)
                 kernels = {}
-        verdicts = await cull.judge(site, servers, kernels)
+        verdicts = await cull.judge(site, servers, kernels, self._cpus)
         doomed = await cull.announce_culls(site, verdicts)
         if not doomed:
             return

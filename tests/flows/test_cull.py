@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hub_ext.adapters.container_cpu import ContainerCpu
 from hub_ext.adapters.hub_api import HubServer
 from hub_ext.adapters.store import audit, images, launches, memberships
 from hub_ext.flows import cull, data, grants, people, projects
@@ -34,6 +35,7 @@ class House:
     clock: Clock
     servers: dict[str, HubServer] = field(default_factory=dict)
     reports: dict[str, Any] = field(default_factory=dict)
+    watch: cull.CpuWatch = field(default_factory=lambda: cull.CpuWatch(ContainerCpu(Path("/none"))))
 
     @property
     def site(self) -> Site:
@@ -83,7 +85,7 @@ class House:
         return await announce_culls(self.site, await self._judged())
 
     async def _judged(self) -> tuple[Judged, ...]:
-        return await judge(self.site, tuple(self.servers.values()), self.reports)
+        return await judge(self.site, tuple(self.servers.values()), self.reports, self.watch)
 
     def launch(self, launch_id: str) -> Launch:
         with self.site.store.reading() as tx:
@@ -158,7 +160,7 @@ async def test_the_reason_stands_before_the_stop(house: House) -> None:
 async def test_one_that_ended_meanwhile_is_not_announced(house: House) -> None:
     launch = await house.running()
     house.pass_time(seconds=LIMIT)
-    judged = await judge(house.site, tuple(house.servers.values()), house.reports)
+    judged = await judge(house.site, tuple(house.servers.values()), house.reports, house.watch)
     with house.site.store.transaction() as tx:
         launches.replace(tx, replace(launches.get(tx, launch), state=LaunchState.ENDED))
     assert await announce_culls(house.site, judged) == frozenset()
@@ -194,6 +196,8 @@ async def test_without_a_report_that_can_be_believed_nobody_is_idle(house: House
         good | {"kernels": [good["kernels"][0] | {"last_activity": "2026-05-04T08:00:00"}]},
         good | {"kernels": [good["kernels"][0] | {"busy_since": "yesterday"}]},
         good | {"kernels": [{}]},
+        good | {"last_activity": "2026-05-04T08:00:00"},
+        good | {"last_activity": "long ago"},
         {},
     ):
         house.reports = {launch: report} if report is not None else {}
@@ -206,6 +210,95 @@ async def test_a_server_whose_activity_the_hub_does_not_know_is_kept(house: Hous
     house.pass_time(seconds=2 * LIMIT)
     house.servers[launch] = replace(house.servers[launch], last_activity=None)
     assert await house.judged() == {launch: Keep()}
+
+
+async def test_requests_that_pass_the_proxy_are_no_use_of_the_server(house: House) -> None:
+    """What the server says of itself counts: the Hub's own time moves with every tab that is open."""
+    launch = await house.running()
+    used = house.clock()
+    for seconds, verdict in ((LIMIT - 1, Warn), (1, Cull)):
+        house.pass_time(seconds=seconds)
+        house.servers[launch] = replace(house.servers[launch], last_activity=house.clock())
+        house.reports[launch] |= {"last_activity": used.isoformat(), "kernels": []}
+        assert isinstance((await house.judged())[launch], verdict)
+    house.reports[launch] |= {"last_activity": house.clock().isoformat()}
+    assert await house.judged() == {launch: Keep()}
+
+
+class Groups:
+    """The control groups of this host, as a kernel with cgroup v2 shows them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "cgroup.controllers").write_text("cpu\n")
+        self.watch = cull.CpuWatch(ContainerCpu(root))
+
+    def used(self, container_id: str, seconds: float) -> None:
+        group = self.root / "system.slice" / f"docker-{container_id}.scope"
+        group.mkdir(parents=True, exist_ok=True)
+        (group / "cpu.stat").write_text(f"usage_usec {int(seconds * 1e6)}\nuser_usec 0\n")
+
+
+@pytest.fixture
+def groups(tmp_path: Path, house: House) -> Groups:
+    made = Groups(tmp_path)
+    house.watch = made.watch
+    return made
+
+
+CONTAINER = "ab" * 32
+
+
+async def in_container(house: House) -> str:
+    launch = await house.running()
+    with house.site.store.transaction() as tx:
+        launches.replace(tx, replace(launches.get(tx, launch), container_id=CONTAINER))
+    return launch
+
+
+async def test_a_job_that_no_kernel_runs_keeps_its_server(house: House, groups: Groups) -> None:
+    launch = await in_container(house)
+    groups.used(CONTAINER, 10)
+    house.pass_time(seconds=2 * LIMIT)
+    # Read once it says nothing; the next sweep will know.
+    assert await house.judged() == {launch: Keep()}
+    groups.used(CONTAINER, 1000)
+    assert await house.judged() == {launch: Keep()}
+    # It ended; from here on the server is idle.
+    house.pass_time(seconds=LIMIT - 1)
+    assert await house.judged() == {launch: Warn(StopReason.IDLE, house.clock() + timedelta(seconds=1))}
+    house.pass_time(seconds=1)
+    assert await house.sweep() == {launch}
+
+
+async def test_a_job_that_no_kernel_runs_ends_at_the_ceiling(house: House, groups: Groups) -> None:
+    launch = await in_container(house)
+    ceiling = house.site.settings.busy_ceiling_seconds
+    for used in range(2):
+        groups.used(CONTAINER, 1000 * used)
+        assert await house.judged() == {launch: Keep()}
+        house.pass_time(seconds=ceiling / 2)
+    groups.used(CONTAINER, 9000)
+    assert await house.sweep() == {launch}
+    assert house.launch(launch).stop_reason == "busy-ceiling"
+
+
+async def test_a_container_that_began_anew_is_read_anew(house: House, groups: Groups) -> None:
+    launch = await in_container(house)
+    groups.used(CONTAINER, 10)
+    house.pass_time(seconds=2 * LIMIT)
+    await house.judged()
+    groups.used(CONTAINER, 1)
+    assert await house.judged() == {launch: Keep()}
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}
+
+
+async def test_a_container_whose_counter_is_not_there_is_judged_by_its_kernels(
+    house: House, groups: Groups
+) -> None:
+    launch = await in_container(house)
+    house.pass_time(seconds=2 * LIMIT)
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}
 
 
 @pytest.mark.parametrize("change", [{"ready": False}, {"pending": "stop"}, {"launch_id": ""}])

@@ -10,7 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_ext.model import Reason, ReasonCode, StopReason
-from hub_ext.policy.idle import IDLE_CPU_SHARE, Cull, IdleFacts, Keep, Kernel, Warn, brake, decide
+from hub_ext.policy.idle import (
+    IDLE_CPU_SHARE,
+    Cpu,
+    Cull,
+    IdleFacts,
+    Keep,
+    Kernel,
+    Warn,
+    brake,
+    decide,
+    watched,
+)
 
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 HOUR = 3600
@@ -25,7 +36,7 @@ QUIET = IdleFacts(
     started=ago(10 * HOUR),
     last_activity=ago(3 * HOUR),
     kernels=(Kernel("idle", last_activity=ago(3 * HOUR)),),
-    cpu_share=0.0,
+    cpu=Cpu(0.0),
     idle_seconds=2 * HOUR,
     busy_ceiling_seconds=48 * HOUR,
 )
@@ -38,13 +49,16 @@ kernels = st.builds(
     busy_since=st.none() | moments,
     last_activity=st.none() | moments,
 )
+cpus = st.builds(
+    Cpu, st.none() | st.floats(0, 4), worked=st.none() | moments, working_since=st.none() | moments
+)
 facts_of_any_server = st.builds(
     IdleFacts,
     now=st.just(NOW),
     started=st.none() | moments,
     last_activity=st.none() | moments,
     kernels=st.none() | st.lists(kernels, max_size=3).map(tuple),
-    cpu_share=st.none() | st.floats(0, 4),
+    cpu=st.none() | cpus,
     idle_seconds=st.integers(60, 24 * HOUR),
     busy_ceiling_seconds=st.integers(60, 100 * HOUR),
 )
@@ -83,7 +97,8 @@ def test_busy_beyond_the_ceiling_is_stopped():
     [
         {"kernels": None},
         {"last_activity": None},
-        {"cpu_share": IDLE_CPU_SHARE},
+        {"cpu": Cpu(IDLE_CPU_SHARE, worked=NOW, working_since=ago(HOUR))},
+        {"cpu": Cpu()},
         {"last_activity": ago(-HOUR)},
         {"started": ago(-HOUR)},
         {"kernels": (Kernel("idle", last_activity=ago(-HOUR)),)},
@@ -94,6 +109,7 @@ def test_busy_beyond_the_ceiling_is_stopped():
         "no report",
         "no activity",
         "uses the CPU",
+        "CPU not yet known",
         "activity ahead",
         "start ahead",
         "kernel ahead",
@@ -103,6 +119,46 @@ def test_busy_beyond_the_ceiling_is_stopped():
 )
 def test_what_is_unknown_or_impossible_is_never_idle(unknown: dict):
     assert decide(replace(QUIET, **unknown)) == Keep()
+
+
+def test_where_the_cpu_cannot_be_read_the_kernels_decide_alone():
+    assert decide(replace(QUIET, cpu=None)) == Cull(StopReason.IDLE)
+    assert decide(replace(QUIET, cpu=None, kernels=None)) == Keep()
+
+
+def test_a_quiet_cpu_is_no_witness_that_a_server_is_idle():
+    assert decide(replace(QUIET, kernels=None)) == Keep()
+    assert decide(BUSY) == Keep()
+
+
+def test_a_job_that_rests_is_idle_when_it_has_rested_as_long_as_anybody_may():
+    rests = Cpu(0.0, worked=ago(HOUR))
+    assert decide(replace(QUIET, cpu=rests)) == Keep()
+    assert decide(replace(QUIET, cpu=replace(rests, worked=ago(2 * HOUR)))) == Cull(StopReason.IDLE)
+
+
+@pytest.mark.parametrize(
+    ("heard", "working"),
+    [(1, 48), (48, 48), (48, 1)],
+    ids=["though somebody was there", "alone", "though we began to look an hour ago"],
+)
+def test_a_job_of_the_terminal_ends_at_the_ceiling_too(heard: int, working: int):
+    cpu = Cpu(1.0, worked=NOW, working_since=ago(working * HOUR))
+    facts = replace(QUIET, cpu=cpu, kernels=(), last_activity=ago(heard * HOUR), started=ago(50 * HOUR))
+    assert decide(facts) == Cull(StopReason.BUSY_CEILING)
+    assert decide(replace(facts, busy_ceiling_seconds=70 * HOUR)) == Keep()
+
+
+def test_work_is_remembered_while_it_goes_on_and_when_it_ended():
+    first = watched(None, None, NOW, NOW)
+    assert first == Cpu()
+    works = watched(first, 0.5, ago(60), NOW)
+    assert works == Cpu(0.5, worked=NOW, working_since=ago(60))
+    later = watched(works, IDLE_CPU_SHARE, NOW, ago(-60))
+    assert later == Cpu(IDLE_CPU_SHARE, worked=ago(-60), working_since=ago(60))
+    assert watched(later, None, NOW, ago(-60)) == replace(later, share=None)
+    rests = watched(later, 0.05, ago(-60), ago(-120))
+    assert rests == Cpu(0.05, worked=ago(-60), working_since=None)
 
 
 @given(facts=facts_of_any_server)
@@ -115,6 +171,7 @@ def test_the_end_of_a_right_ends_every_session(facts: IdleFacts):
 @given(facts=facts_of_any_server)
 def test_nobody_is_culled_within_the_limit_of_any_sign_of_life(facts: IdleFacts):
     signs = [facts.last_activity, facts.started, *(kernel.last_activity for kernel in facts.kernels or ())]
+    signs += [facts.cpu.worked] if facts.cpu else []
     recent = any(sign and sign > ago(facts.idle_seconds) for sign in signs)
     if recent:
         assert decide(facts) != Cull(StopReason.IDLE)
