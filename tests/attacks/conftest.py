@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from hub_ext.adapters.engine import Engine
-from hub_ext.cli.setup import images
 from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.layout import CHECKOUT, Layout
-from hub_ext.cli.setup.steps import Steps
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.settings import RegistrySettings, Settings
 from tests.attacks.cell import GID, INSIDE, PYTHON, UID, Ground
 
@@ -50,13 +48,10 @@ def data(state: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def notebook_image(
-    registry: RegistrySettings, docker: EngineFacts, layout: Layout, settings: Settings
+    registry: RegistrySettings, docker: EngineFacts, built_images: dict[str, BuiltImage], settings: Settings
 ) -> Iterator[str]:
-    """The base of all our images, on the engine, as a launch names it. Built only where it changed."""
-    built = images.build_all(
-        CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
-    )
-    base = built["base"].reference
+    """The base of all our images, on the engine, as a launch names it."""
+    base = built_images["base"].reference
     repository = f"{registry.address}/{base.path}"
     asyncio.run(_pull(settings, repository, base.digest))
     name = f"{repository}@{base.digest}"

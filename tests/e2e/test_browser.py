@@ -10,9 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from hub_ext.adapters.store import audit, images, launches, revisions
-from hub_ext.cli.setup import images as image_setup
-from hub_ext.cli.setup.layout import CHECKOUT
-from hub_ext.cli.setup.steps import Steps
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.model import ImageEntry, ImageRevision, ImageState, Localised, Verb
 from tests.support.hub import PASSWORDS, RunningHub
 
@@ -34,17 +32,9 @@ LAB_MS = 120_000
 
 
 @pytest.fixture(scope="module")
-def python_image(hub: RunningHub) -> str:
+def python_image(hub: RunningHub, built_images: dict[str, BuiltImage]) -> str:
     """The real Python image of this checkout in the catalogue, by its slug."""
-    settings = hub.serving.ready.settings
-    registry = settings.registries[0]
-    built = image_setup.build_all(
-        CHECKOUT / "images",
-        registry,
-        engine_url=hub.site.settings.engine_url,
-        logs=hub.serving.ready.layout.logs,
-        say=Steps(),
-    )["python"]
+    built = built_images["python"]
     reference, recipe, now = built.reference, built.recipe, hub.site.now()
     with hub.site.store.transaction() as tx:
         images.add(

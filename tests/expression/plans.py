@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from hub_ext.expression.docker import ContainerSettings
-from hub_ext.model import DataMount, Gpu, ImageReference, LaunchPlan, Localised
+from hub_ext.model import DataMount, Gpu, Localised
 
-from ..policy.worlds import DIGEST, NOW
+from ..policy.worlds import DIGEST, GIB, NOW, WHOLE_PLAN
 
-GIB = 1024**3
-
-PLAN = LaunchPlan(
-    launch_id="lau-1",
-    node="local",
-    person_id="per-1",
-    server_name="",
-    project="onco",
-    image="python",
-    revision=2,
-    reference=ImageReference("site", "nb/python", DIGEST),
-    uid=20001,
-    gid=60001,
-    groups=(700, 60001),
-    size="m",
+PLAN = replace(
+    WHOLE_PLAN,
     cpus=1.5,
-    mem_bytes=4 * GIB,
-    idle_seconds=7200,
-    start_url="/lab",
     data=(
         DataMount("mri", "ver-mri-1", 1, "/srv/mri/1", Localised("MRI", "IRM")),
         DataMount("labs", "ver-labs-3", 3, "/srv/labs/3", Localised("Labs", "Analyses")),
     ),
     gpus=(Gpu("gpu-1", "local", "nvidia.com/gpu=1", "H100", 80 * GIB, NOW),),
-    shares=(0,),
     expires_at=None,
 )
 CONTAINER = ContainerSettings(

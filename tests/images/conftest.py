@@ -1,4 +1,4 @@
-"""The images of this checkout, built and pushed where they changed, and a server of each."""
+"""The images of this checkout on the engine, and a server of each."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from hub_ext.adapters.engine import Engine
-from hub_ext.cli.setup import images
-from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.layout import CHECKOUT, Layout
-from hub_ext.cli.setup.steps import Steps
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.settings import RegistrySettings, Settings
 from tests.images import server
 from tests.images.server import Server
@@ -21,15 +18,12 @@ QUICK = ("--ActivityReporter.watch_seconds=0.3", "--ActivityReporter.report_seco
 
 @pytest.fixture(scope="session")
 def names(
-    closed_network: Settings, registry: RegistrySettings, docker: EngineFacts, layout: Layout
+    closed_network: Settings, registry: RegistrySettings, built_images: dict[str, BuiltImage]
 ) -> Iterator[Mapping[str, str]]:
     """Every image as a launch names it, HOST:PORT/path@digest, by slug; pulled from the registry."""
-    built = images.build_all(
-        CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
-    )
     pulled = {}
     try:
-        for slug, image in built.items():
+        for slug, image in built_images.items():
             where, digest = f"{registry.address}/{image.reference.path}", image.reference.digest
             asyncio.run(_pull(closed_network, where, digest))
             pulled[slug] = f"{where}@{digest}"

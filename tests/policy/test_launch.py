@@ -10,12 +10,10 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from hub_ext.model import (
-    DataMount,
     Dataset,
     DatasetFacts,
     DiskFacts,
     Facts,
-    ImageReference,
     ImageState,
     LaunchPlan,
     LaunchRequest,
@@ -27,18 +25,15 @@ from hub_ext.policy.launch import decide
 
 from .worlds import (
     APPROVAL,
-    DIGEST,
     FACTS,
-    GIB,
     IMAGE,
     NOW,
     PERSON,
     PROJECT,
     REQUEST,
-    TITLE,
+    WHOLE_PLAN,
     dataset,
     facts_of,
-    gpu,
     grant,
     lease,
     on,
@@ -50,31 +45,7 @@ World = tuple[LaunchRequest, Facts]
 
 
 def test_the_whole_plan():
-    assert decide(REQUEST, FACTS) == LaunchPlan(
-        launch_id="lau-1",
-        node="local",
-        person_id="per-1",
-        server_name="",
-        project="onco",
-        image="python",
-        revision=2,
-        reference=ImageReference("site", "nb/python", DIGEST),
-        uid=20001,
-        gid=60001,
-        groups=(700, 60001),
-        size="m",
-        cpus=2.0,
-        mem_bytes=4 * GIB,
-        idle_seconds=7200,
-        start_url="/lab",
-        data=(
-            DataMount("mri", "ver-mri-1", 1, "/data/mri/1", TITLE),
-            DataMount("labs", "ver-labs-1", 1, "/data/labs/1", TITLE),
-        ),
-        gpus=(gpu(1),),
-        shares=(0,),
-        expires_at=on(30),
-    )
+    assert decide(REQUEST, FACTS) == WHOLE_PLAN
 
 
 def test_the_grant_that_ends_last_is_used_with_its_version():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hub_ext.model import (
     Approval,
     Ceilings,
+    DataMount,
     Dataset,
     DatasetClass,
     DatasetFacts,
@@ -21,9 +22,11 @@ from hub_ext.model import (
     GpuHealth,
     Grant,
     ImageEntry,
+    ImageReference,
     ImageRevision,
     ImageState,
     Launch,
+    LaunchPlan,
     LaunchRequest,
     LaunchState,
     Lease,
@@ -158,6 +161,32 @@ FACTS = Facts(
     site_ceilings=Ceilings(cpus=6.0, mem_bytes=32 * GIB, gpus=2, idle_seconds=7200),
     disk=DiskFacts(50 * GIB, 2 * GIB),
     groups=frozenset({"doctors"}),
+)
+# What the request gets of these facts; the expression is tested by a variant of it.
+WHOLE_PLAN = LaunchPlan(
+    launch_id="lau-1",
+    node="local",
+    person_id="per-1",
+    server_name="",
+    project="onco",
+    image="python",
+    revision=2,
+    reference=ImageReference("site", "nb/python", DIGEST),
+    uid=20001,
+    gid=60001,
+    groups=(700, 60001),
+    size="m",
+    cpus=2.0,
+    mem_bytes=4 * GIB,
+    idle_seconds=7200,
+    start_url="/lab",
+    data=(
+        DataMount("mri", "ver-mri-1", 1, "/data/mri/1", TITLE),
+        DataMount("labs", "ver-labs-1", 1, "/data/labs/1", TITLE),
+    ),
+    gpus=(gpu(1),),
+    shares=(0,),
+    expires_at=on(30),
 )
 
 
