@@ -253,14 +253,14 @@ class Command(Base):
 
     def progress(self, sentence: str) -> None:
         """Tell on stderr what is going on."""
-        print(f"… {sentence}", file=sys.stderr, flush=True)
+        print(f"… {output.prose(sentence)}", file=sys.stderr, flush=True)
 
     def done(self, value: Any, sentence: str) -> None:
         """The sentence for people; the value with --json."""
         if self.json:
             output.print_json(value)
         else:
-            print(sentence)
+            print(output.prose(sentence))
 
     def show_table(
         self, rows: Iterable[T], columns: dict[str, Callable[[T], Any]], *, empty: str = "There are none."

@@ -32,8 +32,9 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    """One JSON document on stdout. What a terminal would obey, or cannot show, is escaped as JSON has it."""
+    text = json.dumps(plain(value), indent=2, ensure_ascii=False)
+    print("".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text))
 
 
 def cell(value: Any) -> str:
@@ -48,7 +49,16 @@ def cell(value: Any) -> str:
         return str(value.value)
     if isinstance(value, (list, tuple, set, frozenset)):
         return ", ".join(cell(item) for item in value) or "-"
-    return "".join(letter if letter.isprintable() else "?" for letter in str(value))
+    return "".join(letter if letter.isprintable() else _SPACES.get(letter, "?") for letter in str(value))
+
+
+# French has them before colons; programs put tabs into their last words.
+_SPACES = dict.fromkeys("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\t", " ")
+
+
+def prose(sentence: str) -> str:
+    """A sentence or more, in which no file's name or program's last words give the terminal an order."""
+    return "\n".join(cell(line) if line else "" for line in sentence.split("\n"))
 
 
 def table(rows: Iterable[T], columns: Mapping[str, Callable[[T], Any]]) -> str:
@@ -71,4 +81,4 @@ def complain(*sentences: str) -> None:
     """Sentences for a person, on stderr."""
     for sentence in sentences:
         if sentence:
-            print(sentence, file=sys.stderr)
+            print(prose(sentence), file=sys.stderr)

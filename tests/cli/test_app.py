@@ -354,3 +354,16 @@ def test_tables_show_no_control_character() -> None:
     columns = {str(place): (lambda row, place=place: row[place]) for place in (0, 2, 3, 4)}
     assert output.table(rows, columns) == "0        2  3    4\na?[2J?b  -  yes  p, q"
     assert output.plain(rows[0][1]) == {"en": "x", "fr": "y"}
+
+
+def test_no_sentence_gives_the_terminal_an_order(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of files, texts of a provider and last words of containers stand in sentences and in JSON."""
+    hostile = "a\x1b]0;title\x07\x9b2J\u202e\udcff.csv"
+    output.complain(f"There is {hostile}.\nÀ voir\N{NO-BREAK SPACE}: mieux")
+    shown = capsys.readouterr().err
+    assert shown == "There is a?]0;title??2J??.csv.\nÀ voir : mieux\n"
+    output.print_json({"path": hostile, "titre": "Cœur\N{NO-BREAK SPACE}!"})
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == {"path": hostile, "titre": "Cœur\N{NO-BREAK SPACE}!"}
+    assert "Cœur" in shown
+    assert all(one.isprintable() for one in shown.replace("\n", ""))
