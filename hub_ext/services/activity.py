@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
-from jupyterhub.scopes import needs_scope
+from jupyterhub.scopes import has_scope, needs_scope
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
@@ -65,6 +65,9 @@ class ReportHandler(APIHandler):
         spawner = user and user.spawners.get(report.server)
         launch_id = getattr(spawner, "launch_id", "")
         if not spawner or not spawner.active or not launch_id:
+            raise web.HTTPError(404)
+        # `users:activity` is for all servers of a person; a server of one project says nothing of another's.
+        if not has_scope(f"access:servers!server={user.name}/{spawner.name}", self.parsed_scopes, db=self.db):
             raise web.HTTPError(404)
         facts = report.model_dump(mode="json", exclude={"server"})
         _reports[launch_id] = {**facts, "reported": datetime.now(UTC).isoformat()}

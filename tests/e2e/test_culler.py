@@ -164,6 +164,7 @@ def test_a_grant_that_is_revoked_ends_the_session(hub: RunningHub, ada: Visitor)
 
 def test_only_the_server_itself_reports_for_it(hub: RunningHub, ada: Visitor, brief: dict[str, Any]) -> None:
     token = own_token(hub, start(hub, ada, brief))
+    other_server = own_token(hub, start(hub, ada, brief, "other"))
     url = f"{api(hub)}/hub-ext/kernels/ada"
     bob = hub.visitor("bob").api("POST", "tokens", {"note": "a test", "expires_in": 60}).json()["token"]
     assert call("POST", url, bob, report()).status_code in (403, 404)
@@ -171,6 +172,9 @@ def test_only_the_server_itself_reports_for_it(hub: RunningHub, ada: Visitor, br
     assert call("POST", f"{api(hub)}/hub-ext/kernels/bob", token, report()).status_code in (403, 404)
     assert call("POST", url, token, report("no-such-server")).status_code == 404
     assert call("POST", url, token, report()).status_code == 204
+    # A server that is up to no good in one project ends nobody's work in another, and keeps nothing alive.
+    assert call("POST", url, other_server, report()).status_code == 404
+    assert call("POST", url, other_server, report("other")).status_code == 204
     # And what servers say is for the culler alone.
     for other in (bob, token):
         assert call("GET", f"{api(hub)}/hub-ext/kernels", other).status_code == 403
