@@ -35,6 +35,7 @@ def _reported(running: Server, kernel: str) -> dict[str, Any]:
 def test_a_silent_cell_is_activity_until_it_ends(request: pytest.FixtureRequest, slug: str) -> None:
     running: Server = request.getfixturevalue(f"{slug}_server")
     kernel = running.kernel()
+    running.cell(kernel, "1")  # what the server asks a new kernel makes it busy for a moment
     running.send(kernel, SILENT[slug])
     busy = _until(lambda: (told := _reported(running, kernel)).get("state") == "busy" and told)
     since, before = datetime.fromisoformat(busy["busy_since"]), running.last_activity()

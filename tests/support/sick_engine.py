@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
+    # As a real engine: with Python's five, a burst of connections is refused.
+    request_queue_size = 128
     answer: Answer
     asked: list[str]
 
