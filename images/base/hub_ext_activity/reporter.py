@@ -13,11 +13,14 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
-from traitlets import Float
+from traitlets import Float, default
 from traitlets.config import LoggingConfigurable
 
 # Any setting of that ending counts in jupyter_server's `last_activity()`.
-LAST_ACTIVITY = "hub_ext_last_activity"
+ENDING = "_last_activity"
+LAST_ACTIVITY = f"hub_ext{ENDING}"
+# Moves with every request, and an open page asks for kernels, sessions and files all day by itself.
+POLLED = f"api{ENDING}"
 ANSWER_SECONDS = 10
 
 
@@ -25,18 +28,25 @@ class ActivityReporter(LoggingConfigurable):
     """One for a server: looks at its kernels every few seconds, reports to the Hub every minute."""
 
     watch_seconds = Float(5, help="Seconds between two looks at the kernels.").tag(config=True)
-    report_seconds = Float(60, help="Seconds between two reports to the Hub.").tag(config=True)
+    report_seconds = Float(help="Seconds between two reports to the Hub.").tag(config=True)
+
+    @default("report_seconds")
+    def _report_seconds(self) -> float:
+        # As often as the server tells the Hub of its activity.
+        return float(os.environ.get("JUPYTERHUB_ACTIVITY_INTERVAL", 60))
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._busy_since: dict[str, datetime] = {}
         self._watched: set[str] = set()
+        self._told = datetime.now(UTC)
         self._refused = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Answer at hub-ext/activity, and begin to watch and to report once the server's loop runs."""
         app = self.parent.web_app
+        self._notice_requests()
         app.add_handlers(
             ".*$",
             [
@@ -54,6 +64,18 @@ class ActivityReporter(LoggingConfigurable):
                 self._tasks.append(asyncio.create_task(self._forever(self.report_seconds, self._report)))
 
         self.parent.io_loop.add_callback(begin)
+
+    def _notice_requests(self) -> None:
+        settings = self.parent.web_app.settings
+        log = settings["log_function"]
+
+        def noticed(handler: web.RequestHandler) -> None:
+            if is_use(handler):
+                settings[LAST_ACTIVITY] = datetime.now(UTC)
+            log(handler)
+
+        # Tornado calls it after every request, whichever extension answered.
+        settings["log_function"] = noticed
 
     async def _forever(self, seconds: float, action: Any) -> None:
         while True:
@@ -79,6 +101,13 @@ class ActivityReporter(LoggingConfigurable):
         self._watched &= kernels.keys()
         for kernel_id in self._busy_since.keys() - kernels.keys():
             del self._busy_since[kernel_id]
+        # Who comes back just before the limit is heard at once.
+        if os.environ.get("JUPYTERHUB_API_URL") and self._quiet_before() > 2 * self.report_seconds:
+            await self._report()
+
+    def _quiet_before(self) -> float:
+        """Seconds between what the Hub was told last and what happened since."""
+        return (self.last_use() - self._told).total_seconds()
 
     def _watch_restarts(self, kernel_id: str) -> None:
         manager = self.parent.kernel_manager
@@ -95,9 +124,20 @@ class ActivityReporter(LoggingConfigurable):
         manager = self.parent.kernel_manager
         return {kernel_id: manager.get_kernel(kernel_id) for kernel_id in manager.list_kernel_ids()}
 
+    def _terminals(self) -> list[Any]:
+        manager = self.parent.web_app.settings.get("terminal_manager")
+        return list(manager.terminals.values()) if manager else []
+
+    def last_use(self) -> datetime:
+        """When a person, a kernel or a terminal last did something; that a page is open is nothing."""
+        settings = self.parent.web_app.settings
+        seen = [value for key, value in settings.items() if key.endswith(ENDING) and key != POLLED]
+        seen += [getattr(terminal, "last_activity", None) for terminal in self._terminals()]
+        seen += [settings["started"], self.parent.kernel_manager.last_kernel_activity]
+        return max(moment for moment in seen if moment is not None)
+
     def facts(self) -> dict[str, Any]:
-        """Kernels and the number of terminals. A kernel seen busy at every look was busy all along."""
-        terminals = self.parent.web_app.settings.get("terminal_manager")
+        """Kernels, terminals, last use. A kernel seen busy at every look was busy all along."""
         return {
             "kernels": [
                 {
@@ -108,7 +148,8 @@ class ActivityReporter(LoggingConfigurable):
                 }
                 for kernel_id, kernel in self._kernels().items()
             ],
-            "terminals": len(terminals.terminals) if terminals else 0,
+            "terminals": len(self._terminals()),
+            "last_activity": _iso(self.last_use()),
         }
 
     def _since(self, kernel_id: str, kernel: Any) -> datetime | None:
@@ -121,6 +162,7 @@ class ActivityReporter(LoggingConfigurable):
         name = os.environ.get("JUPYTERHUB_USER", "")
         url = f"{os.environ['JUPYTERHUB_API_URL']}/hub-ext/kernels/{quote(name, safe='')}"
         body = {"server": os.environ.get("JUPYTERHUB_SERVER_NAME", ""), **self.facts()}
+        self._told = self.last_use()
         try:
             await AsyncHTTPClient().fetch(
                 url,
@@ -157,6 +199,19 @@ class ActivityHandler(APIHandler):
     def get(self) -> None:
         """The kernels' states, as JSON."""
         self.finish(json.dumps(self.reporter.facts()))
+
+
+def is_use(handler: web.RequestHandler) -> bool:
+    """Whether a person who is signed in loaded a page or changed something.
+
+    Everything else a page asks for by itself.
+    """
+    if not getattr(handler, "_jupyter_current_user", None) or handler.get_status() >= 400:
+        return False
+    if handler.request.method in ("GET", "HEAD", "OPTIONS"):
+        page = str(handler._headers.get("Content-Type", "")).startswith("text/html")
+        return page and handler.get_status() == 200
+    return True
 
 
 def _iso(when: datetime | None) -> str | None:
