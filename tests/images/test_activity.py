@@ -13,6 +13,10 @@ from hub_ext.services.activity import ServerReport
 from tests.images.server import Server, server
 
 SILENT = {"python": "import time; time.sleep(30)", "r": "Sys.sleep(30)"}
+DIES = {
+    "python": "import os, time; time.sleep(1); os.kill(os.getpid(), 9)",
+    "r": "Sys.sleep(1); tools::pskill(Sys.getpid(), 9)",
+}
 
 
 def _until(ask: Callable[[], Any], *, seconds: float = 15) -> Any:
@@ -60,11 +64,13 @@ def _still(running: Server) -> bool:
     return running.last_activity() == before and len(running.reports()) > reports
 
 
-def test_a_kernel_that_died_in_a_cell_is_not_busy_for_good(python_server: Server) -> None:
-    kernel = python_server.kernel()
-    python_server.send(kernel, "import os, time; time.sleep(1); os.kill(os.getpid(), 9)")
-    _until(lambda: _reported(python_server, kernel).get("state") == "busy")
-    _until(lambda: _reported(python_server, kernel).get("state") not in (None, "busy"), seconds=20)
+@pytest.mark.parametrize("slug", ["python", "r"])
+def test_a_kernel_that_died_in_a_cell_is_not_busy_for_good(request: pytest.FixtureRequest, slug: str) -> None:
+    running: Server = request.getfixturevalue(f"{slug}_server")
+    kernel = running.kernel()
+    running.send(kernel, DIES[slug])
+    _until(lambda: _reported(running, kernel).get("state") == "busy")
+    _until(lambda: _reported(running, kernel).get("state") not in (None, "busy"), seconds=20)
 
 
 def test_reports_are_what_the_hub_takes(python_server: Server) -> None:
