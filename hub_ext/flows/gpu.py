@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from hub_ext.adapters import gpu_inventory
-from hub_ext.adapters.store import audit, gpus
+from hub_ext.adapters.store import Tx, audit, gpus
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Gpu, GpuHealth, Verb
 
 
 @dataclass(frozen=True, slots=True)
 class GpuChanges:
-    """What a refresh saw: ids of GPUs that appeared and of GPUs that are no longer there."""
+    """What a refresh saw: ids of GPUs that appeared or changed, and of GPUs that are no longer there."""
 
     found: tuple[str, ...]
     lost: tuple[str, ...]
@@ -29,35 +29,42 @@ async def refresh(site: Site, actor: Actor) -> GpuChanges:
 
     def look() -> GpuChanges:
         present = {found.id: found for found in gpu_inventory.inventory(site.settings)}
-        return _write_down(site, actor, present)
+        with site.store.reading() as tx:
+            changes = _compare(present, _known(tx, site))
+        # Asked every minute: where nothing changed, nobody waits for a transaction.
+        return _write_down(site, actor, present) if changes.found or changes.lost else changes
 
     return await asyncio.to_thread(look)
 
 
+def _known(tx: Tx, site: Site) -> dict[str, Gpu]:
+    return {known.id: known for known in gpus.listing(tx, node=site.settings.node)}
+
+
+def _compare(present: dict[str, Gpu], known: dict[str, Gpu]) -> GpuChanges:
+    offered = {gpu.id: _offered(gpu) for gpu in known.values()}
+    found = tuple(gpu.id for gpu in present.values() if offered.get(gpu.id) != _offered(gpu))
+    lost = (gpu.id for gpu in known.values() if gpu.id not in present and gpu.health is not GpuHealth.LOST)
+    return GpuChanges(found, tuple(lost), len(present) - len(found))
+
+
 def _write_down(site: Site, actor: Actor, present: dict[str, Gpu]) -> GpuChanges:
     now = site.now()
-    found, lost, unchanged = [], [], 0
     with site.store.transaction() as tx:
-        known = {gpu.id: gpu for gpu in gpus.listing(tx, node=site.settings.node)}
-        for gpu in present.values():
-            before = known.get(gpu.id)
-            if before is None:
-                gpus.add(tx, replace(gpu, created=now))
-            elif _offered(before) == _offered(gpu):
-                unchanged += 1
-                continue
+        known = _known(tx, site)
+        changes = _compare(present, known)
+        for gpu in (present[gpu_id] for gpu_id in changes.found):
+            if gpu.id in known:
+                gpus.replace(tx, replace(gpu, created=known[gpu.id].created))
             else:
-                gpus.replace(tx, replace(gpu, created=before.created))
-            found.append(gpu.id)
+                gpus.add(tx, replace(gpu, created=now))
             facts = {"device": gpu.device, "model": gpu.model, "shares": gpu.shares}
             audit.append(tx, time=now, actor=actor, verb=Verb.GPU_FOUND, subject=gpu.id, facts=facts)
-        for gpu in known.values():
-            if gpu.id not in present and gpu.health is not GpuHealth.LOST:
-                gpus.replace(tx, replace(gpu, health=GpuHealth.LOST))
-                lost.append(gpu.id)
-                facts = {"device": gpu.device}
-                audit.append(tx, time=now, actor=actor, verb=Verb.GPU_LOST, subject=gpu.id, facts=facts)
-    return GpuChanges(tuple(found), tuple(lost), unchanged)
+        for gpu in (known[gpu_id] for gpu_id in changes.lost):
+            gpus.replace(tx, replace(gpu, health=GpuHealth.LOST))
+            facts = {"device": gpu.device}
+            audit.append(tx, time=now, actor=actor, verb=Verb.GPU_LOST, subject=gpu.id, facts=facts)
+    return changes
 
 
 def _offered(gpu: Gpu) -> tuple[object, ...]:

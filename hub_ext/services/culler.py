@@ -1,6 +1,7 @@
 """Stops idle servers: jupyterhub-idle-culler with our arbiter, and a brake on mass culls.
 
-Now and then it also mends what store and engine disagree on, and measures homes and project folders.
+Now and then it also mends what store and engine disagree on, looks which GPUs are there, and measures homes
+and project folders.
 
 Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It holds no `access:servers`.
 """
@@ -13,7 +14,7 @@ import fcntl
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from jupyterhub_idle_culler import IdleCuller, cull_idle
@@ -22,11 +23,12 @@ from traitlets import default
 from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
-from hub_ext.flows import cull, disk, reconcile
+from hub_ext.flows import cull, disk, gpu, reconcile
 from hub_ext.flows.site import Site, open_site
 
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 MEND_SECONDS = 300
+GPU_SECONDS = 60
 MEASURE_SECONDS = 3600
 MEASURED_WITHIN_SECONDS = 900
 
@@ -44,9 +46,10 @@ class CuratedIdleCuller(IdleCuller):
         return ""
 
     def start(self) -> None:
-        """Sweep until the Hub is gone."""
+        """Sweep until the Hub is gone, or interrupts us: Ctrl-C reaches the whole process group."""
         _end_with_parent()
-        asyncio.run(self._run())
+        with suppress(KeyboardInterrupt):
+            asyncio.run(self._run())
 
     async def _run(self) -> None:
         site = open_site(load_settings())
@@ -54,6 +57,7 @@ class CuratedIdleCuller(IdleCuller):
             async with _alone(site), asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._for_ever(site.settings.cull_seconds, lambda: self.sweep(site)))
                 tasks.create_task(self._for_ever(MEND_SECONDS, lambda: self.mend(site)))
+                tasks.create_task(self._for_ever(GPU_SECONDS, lambda: self.look_at_gpus(site)))
                 tasks.create_task(self._for_ever(MEASURE_SECONDS, lambda: self.measure(site)))
         finally:
             site.close()
@@ -73,6 +77,14 @@ class CuratedIdleCuller(IdleCuller):
         """Finish what the Hub could not: a stop while the engine was down, a start that died."""
         for mended in await reconcile.sweep(site):
             self.log.warning("Mended: %s %s", mended.mend, mended.subject)
+
+    async def look_at_gpus(self, site: Site) -> None:
+        """Offer a GPU that has appeared, and no longer one that is gone. Raises EngineError."""
+        changes = await gpu.refresh(site, cull.CULLER)
+        for found in changes.found:
+            self.log.warning("GPU there, or changed: %s", found)
+        for lost in changes.lost:
+            self.log.error("GPU gone: %s", lost)
 
     async def measure(self, site: Site) -> None:
         """Measure what homes and project folders hold. Raises EngineError, also where it takes too long."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Iterator
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub_ext.adapters.hub_api import HubApi, HubApiError
+from hub_ext.adapters.store import Store, gpus
 from hub_ext.errors import EngineError
 from hub_ext.flows import cull
 from hub_ext.flows.site import Site, open_site
+from hub_ext.policy.gpus import works
 from hub_ext.services import culler as service
 from hub_ext.services.culler import CuratedIdleCuller
 from hub_ext.settings import Settings
@@ -21,8 +28,16 @@ from hub_ext.settings import Settings
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    """An empty store; the engine's socket is dead."""
-    held = open_site(Settings(state_dir=tmp_path, engine_url=f"unix://{tmp_path}/none.sock", cull_seconds=1))
+    """An empty store; the engine's socket is dead; GPUs are what the specs in `cdi` say."""
+    held = open_site(
+        Settings(
+            state_dir=tmp_path,
+            engine_url=f"unix://{tmp_path}/none.sock",
+            cull_seconds=1,
+            gpu_source="cdi",
+            cdi_dirs=(tmp_path / "cdi",),
+        )
+    )
     yield held
     held.close()
 
@@ -34,6 +49,7 @@ def culler(site: Site, monkeypatch: pytest.MonkeyPatch) -> CuratedIdleCuller:
     monkeypatch.setattr(service, "open_site", lambda settings: site)
     monkeypatch.setattr(service, "MEND_SECONDS", 0.1)
     monkeypatch.setattr(service, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(service, "GPU_SECONDS", 0.1)
     monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "none")
     made = CuratedIdleCuller(url="http://127.0.0.1:9/hub/api")
     made.log = logging.getLogger("culler")
@@ -123,3 +139,67 @@ async def test_a_second_culler_waits_for_the_first(site: Site) -> None:
         await asyncio.sleep(1.2)
         assert not second.done()
     await asyncio.wait_for(second, 5)
+
+
+async def test_a_gpu_that_comes_is_offered_and_one_that_goes_is_not(
+    culler: CuratedIdleCuller, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = site.settings.cdi_dirs[0] / "cards.json"
+    spec.parent.mkdir()
+    running = asyncio.create_task(culler._run())
+    try:
+        for names in (["0"], ["0", "1"], ["1"], [], ["1"]):
+            cards = [{"name": name, "containerEdits": {}} for name in names]
+            spec.write_text(json.dumps({"cdiVersion": "0.6.0", "kind": "test/gpu", "devices": cards}))
+            await _until(lambda: _offered(site) == names)  # noqa: B023 - awaited here
+        monkeypatch.setattr(service.gpu.gpu_inventory, "inventory", _no_driver)
+        await _until(lambda: "The driver is on fire." in caplog.text)
+        assert _offered(site) == ["1"]
+        assert not running.done()
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_a_look_at_gpus_that_have_not_changed_writes_nothing(
+    culler: CuratedIdleCuller, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(store: Store) -> Any:
+        raise AssertionError("a transaction")
+
+    monkeypatch.setattr(Store, "transaction", written)
+    await culler.look_at_gpus(site)
+
+
+def _offered(site: Site) -> list[str]:
+    """The names of the GPUs that a launch could get now."""
+    with site.store.reading() as tx:
+        known = gpus.listing(tx, node=site.settings.node)
+    return sorted(gpu.device.rpartition("=")[2] for gpu in known if works(gpu))
+
+
+def _no_driver(settings: Settings) -> Any:
+    raise EngineError("The driver is on fire.")
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not come to be")
+
+
+def test_it_ends_quietly_when_it_is_interrupted(tmp_path: Path) -> None:
+    config = tmp_path / "config.py"
+    config.write_text(f"c.HubExt.state_dir = {str(tmp_path)!r}\nc.HubExt.gpu_source = 'none'\n")
+    environment = os.environ | {"HUB_EXT_CONFIG": str(config), "JUPYTERHUB_API_TOKEN": "none"}
+    words = [sys.executable, "-m", "hub_ext.services.culler", "--url=http://127.0.0.1:9/hub/api"]
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        first = running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        said = first + running.stderr.read()
+    assert "Not this time" in first
+    assert "Traceback" not in said
+    assert running.returncode == 0
