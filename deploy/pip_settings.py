@@ -39,6 +39,8 @@ def uv_variables(settings: dict[str, str]) -> dict[str, str]:
     variables = {
         # As pip does: the best version of all sources. The lock's hashes say which bytes are right.
         "UV_INDEX_STRATEGY": "unsafe-best-match",
+        # As Debian's pip does: an authority that the machine trusts, a hospital's own say, is trusted.
+        "UV_SYSTEM_CERTS": "true",
     }
     for name, variable, between in NAMES:
         if settings.get(name):

@@ -2,6 +2,8 @@
 # configurable-http-proxy by npm, and Node.js to run it.
 
 OLDEST_NODE=22
+# Node.js by itself trusts none of the authorities that the machine's owner added.
+export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 NPM_ADVICE="Is npm's package source reachable? 'npm config list' shows it."
 
 ensure_proxy() {

@@ -49,6 +49,7 @@ def test_each_has_its_variable(script: ModuleType) -> None:
     }
     assert script.uv_variables(given) == {
         "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_SYSTEM_CERTS": "true",
         "UV_DEFAULT_INDEX": "https://me:it's@a.example/simple",
         "UV_INDEX": "https://b.example/simple file:///c",
         "UV_FIND_LINKS": "/wheels,/more",
