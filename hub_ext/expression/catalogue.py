@@ -8,65 +8,65 @@ from hub_ext.model import FindingCode as Code
 SENTENCES: dict[Code, Localised] = {
     Code.PLATFORM: Localised(
         "The image is for {image}, and this node runs {node}. Build it for {node}.",
-        "L'image est faite pour {image}, et ce nœud est en {node}. Construisez-la pour {node}.",
+        "L’image est faite pour {image}, et ce nœud est en {node}. Construisez-la pour {node}.",
     ),
     Code.TOO_LARGE: Localised(
         "The image has {size} compressed, above {most}. Leave out what notebooks do not need.",
-        "L'image fait {size} compressée, plus que {most}. Retirez ce dont les carnets n'ont pas besoin.",
+        "L’image compressée fait {size}, plus que {most}. Retirez ce dont les notebooks n’ont pas besoin.",
     ),
     Code.TOO_MANY_LAYERS: Localised(
         "The image has {layers} layers, and the engine takes {most}. Join steps of its Dockerfile.",
-        "L'image a {layers} couches, et le moteur en accepte {most}. Regroupez des étapes du Dockerfile.",
+        "L’image a {layers} couches, et le moteur en accepte {most}. Regroupez des étapes du Dockerfile.",
     ),
     Code.VOLUMES: Localised(
         "The image declares volumes ({names}), which no plan contains. Remove VOLUME from its Dockerfile; "
         "if its base image declares them, build on another one.",
-        "L'image déclare des volumes ({names}), qu'aucun plan ne contient. Retirez VOLUME du Dockerfile ; "
-        "si l'image de base les déclare, partez d'une autre.",
+        "L’image déclare des volumes ({names}), qu’aucun plan ne contient. Retirez VOLUME du Dockerfile ; "
+        "si l’image de base les déclare, partez d’une autre.",
     ),
     Code.CONTRACT_MISSING: Localised(
         "The image does not say that it starts as hub-ext needs it. Build it on the base image, or add "
         "{start} and the label {label}.",
-        "L'image ne dit pas qu'elle démarre comme hub-ext le demande. Construisez-la sur l'image de base, "
-        "ou ajoutez {start} et l'étiquette {label}.",
+        "L’image ne dit pas qu’elle démarre comme hub-ext le demande. Construisez-la sur l’image de base, "
+        "ou ajoutez {start} et l’étiquette {label}.",
     ),
     Code.RESERVED_LABELS: Localised(
         "The image carries labels by which hub-ext knows its own containers ({names}). Remove them.",
-        "L'image porte des étiquettes réservées aux conteneurs de hub-ext ({names}). Retirez-les.",
+        "L’image porte des étiquettes réservées aux conteneurs de hub-ext ({names}). Retirez-les.",
     ),
     Code.USER_IGNORED: Localised(
         "The image would run as {user}; servers run as their person's own uid.",
-        "L'image s'exécuterait comme {user} ; les serveurs s'exécutent sous l'uid de leur personne.",
+        "L’image s’exécuterait comme {user} ; les serveurs s’exécutent sous l’uid de leur personne.",
     ),
     Code.ENTRYPOINT_IGNORED: Localised(
         "The image's entry point ({names}) is not used.",
-        "Le point d'entrée de l'image ({names}) n'est pas utilisé.",
+        "Le point d’entrée de l’image ({names}) n’est pas utilisé.",
     ),
     Code.HEALTHCHECK_IGNORED: Localised(
         "The image's health check is turned off.",
-        "Le contrôle de santé de l'image est désactivé.",
+        "Le contrôle de santé de l’image est désactivé.",
     ),
     Code.ENV_EMPTIED: Localised(
         "The image sets {names}; servers start with them empty. Check that it works without.",
-        "L'image définit {names} ; les serveurs les reçoivent vides. Vérifiez qu'elle s'en passe.",
+        "L’image définit {names} ; les serveurs les reçoivent vides. Vérifiez qu’elle s’en passe.",
     ),
     Code.ENV_OVERRIDDEN: Localised(
         "The image sets {names}; servers get our values.",
-        "L'image définit {names} ; les serveurs reçoivent nos valeurs.",
+        "L’image définit {names} ; les serveurs reçoivent nos valeurs.",
     ),
     Code.ENV_SECRET: Localised(
         "The image seems to hold secrets in {names}: whoever may start it reads them. Build it without, and "
         "change what was in it.",
-        "L'image semble contenir des secrets dans {names} : qui peut la démarrer les lit. Construisez-la "
+        "L’image semble contenir des secrets dans {names} : qui peut la démarrer les lit. Construisez-la "
         "sans, et changez ces secrets.",
     ),
     Code.REVISION_NONE: Localised(
         "{entry} has no revision. Run `hub-ext catalogue refresh {entry}` first.",
-        "{entry} n'a pas de révision. Lancez d'abord `hub-ext catalogue refresh {entry}`.",
+        "{entry} n’a pas de révision. Lancez d’abord `hub-ext catalogue refresh {entry}`.",
     ),
     Code.REVISION_UNKNOWN: Localised(
         "{entry} has no revision {revision}. `hub-ext catalogue show {entry}` lists them.",
-        "{entry} n'a pas de révision {revision}. `hub-ext catalogue show {entry}` les énumère.",
+        "{entry} n’a pas de révision {revision}. `hub-ext catalogue show {entry}` les énumère.",
     ),
     Code.REVISION_CURRENT: Localised(
         "{entry} launches revision {revision} already. Run `hub-ext catalogue refresh {entry}` to look for a "
@@ -76,19 +76,19 @@ SENTENCES: dict[Code, Localised] = {
     ),
     Code.REVISION_NOT_EARLIER: Localised(
         "Revision {revision} of {entry} is not earlier than the present one, {current}. To go on, publish.",
-        "La révision {revision} de {entry} n'est pas antérieure à l'actuelle, {current}. Sinon, publiez.",
+        "La révision {revision} de {entry} n’est pas antérieure à l’actuelle, {current}. Sinon, publiez.",
     ),
     Code.REVISION_NEVER_PUBLISHED: Localised(
         "Revision {revision} of {entry} was never published. Publish it by its number if it is the one.",
-        "La révision {revision} de {entry} n'a jamais été publiée. Publiez-la par son numéro au besoin.",
+        "La révision {revision} de {entry} n’a jamais été publiée. Publiez-la par son numéro au besoin.",
     ),
     Code.EARLIER_NONE: Localised(
         "{entry} has no published revision before {revision}. Publish another one, or retire the entry.",
-        "{entry} n'a pas de révision publiée avant {revision}. Publiez-en une autre, ou retirez l'entrée.",
+        "{entry} n’a pas de révision publiée avant {revision}. Publiez-en une autre, ou retirez l’entrée.",
     ),
     Code.STATE_DRAFT: Localised(
         "{entry} is a draft: nobody launches it yet. Publish it first.",
-        "{entry} est un brouillon : personne ne la démarre encore. Publiez-la d'abord.",
+        "{entry} est un brouillon : personne ne la démarre encore. Publiez-la d’abord.",
     ),
     Code.STATE_RETIRED: Localised(
         "{entry} is retired. Publish it again to bring it back.",
@@ -96,7 +96,7 @@ SENTENCES: dict[Code, Localised] = {
     ),
     Code.SUCCESSOR_UNKNOWN: Localised(
         "There is no {successor} to follow {entry}. `hub-ext catalogue list` shows all entries.",
-        "Il n'y a pas de {successor} pour succéder à {entry}. `hub-ext catalogue list` montre les entrées.",
+        "Il n’y a pas de {successor} pour succéder à {entry}. `hub-ext catalogue list` montre les entrées.",
     ),
     Code.SUCCESSOR_ITSELF: Localised(
         "{entry} cannot follow itself. Name another entry, or none.",
@@ -104,11 +104,11 @@ SENTENCES: dict[Code, Localised] = {
     ),
     Code.SUCCESSOR_NOT_PUBLISHED: Localised(
         "{successor}, which should follow {entry}, cannot be launched. Publish it first.",
-        "{successor}, qui doit succéder à {entry}, ne peut pas être démarrée. Publiez-la d'abord.",
+        "{successor}, qui doit succéder à {entry}, ne peut pas être démarrée. Publiez-la d’abord.",
     ),
     Code.SUCCESSOR_CIRCLE: Localised(
         "{successor} leads back to {entry}. Name an entry that does not.",
-        "{successor} ramène à {entry}. Nommez une entrée qui n'y ramène pas.",
+        "{successor} ramène à {entry}. Nommez une entrée qui n’y ramène pas.",
     ),
 }
 

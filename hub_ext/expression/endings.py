@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub_ext.expression.reasons import Sentences
+from hub_ext.expression.sentences import Sentences
 from hub_ext.model import Localised, StopReason
 
 _START_AGAIN = Localised(

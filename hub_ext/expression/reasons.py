@@ -9,10 +9,9 @@ from __future__ import annotations
 from hub_ext.expression.reasons_data import OF_DATA
 from hub_ext.expression.reasons_machine import OF_MACHINE
 from hub_ext.expression.reasons_rights import OF_RIGHTS
+from hub_ext.expression.sentences import Sentences
 from hub_ext.model import Localised
 from hub_ext.model import ReasonCode as Code
-
-Sentences = tuple[Localised, Localised]
 
 SENTENCES: dict[Code, Sentences] = {**OF_RIGHTS, **OF_DATA, **OF_MACHINE}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from hub_ext.expression.sentences import CHOOSE_AGAIN, Sentences
 from hub_ext.model import Localised
 from hub_ext.model import ReasonCode as Code
 
-_AGAIN = Localised("Choose again on the start page.", "Choisissez de nouveau sur la page de démarrage.")
 _RENEW = Localised(
     '{ask} to renew it, or untick "{subject}" to start now.',
     "{ask} de le renouveler, ou décochez « {subject} » pour démarrer maintenant.",
@@ -32,10 +32,10 @@ _APART_HISTORY = Localised(
     "part : {ask_small}.",
 )
 
-OF_DATA: dict[Code, tuple[Localised, Localised]] = {
+OF_DATA: dict[Code, Sentences] = {
     Code.DATASET_UNKNOWN: (
         Localised('There is no dataset "{subject}".', "Il n’y a pas de jeu de données « {subject} »."),
-        _AGAIN,
+        CHOOSE_AGAIN,
     ),
     Code.DATASET_ENDED: (
         Localised(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from hub_ext.expression.sentences import CHOOSE_AGAIN, Sentences
 from hub_ext.model import Localised
 from hub_ext.model import ReasonCode as Code
 
-_AGAIN = Localised("Choose again on the start page.", "Choisissez de nouveau sur la page de démarrage.")
 _SMALLER = Localised("Choose a smaller size.", "Choisissez une taille plus petite.")
 
-OF_MACHINE: dict[Code, tuple[Localised, Localised]] = {
+OF_MACHINE: dict[Code, Sentences] = {
     Code.SIZE_UNKNOWN: (
         Localised('There is no size "{subject}".', "Il n’y a pas de taille « {subject} »."),
-        _AGAIN,
+        CHOOSE_AGAIN,
     ),
     Code.CPUS_ABOVE_CEILING: (
         Localised(
@@ -76,7 +76,7 @@ OF_MACHINE: dict[Code, tuple[Localised, Localised]] = {
     ),
     Code.OPTIONS_INVALID: (
         Localised('"{subject}" cannot be used: {problem}.', "« {subject} » est inutilisable : {problem}."),
-        _AGAIN,
+        CHOOSE_AGAIN,
     ),
     Code.OPTIONS_EMPTY: (
         Localised(

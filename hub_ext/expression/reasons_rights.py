@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from hub_ext.expression.sentences import CHOOSE_AGAIN, Sentences
 from hub_ext.model import Localised
 from hub_ext.model import ReasonCode as Code
 
-_AGAIN = Localised("Choose again on the start page.", "Choisissez de nouveau sur la page de démarrage.")
 _OTHER_PROJECT = Localised(
     "Choose one of your projects on the start page.",
     "Choisissez un de vos projets sur la page de démarrage.",
@@ -19,7 +19,7 @@ _COME_BACK = Localised(
     "Revenez à cette date, ou choisissez un autre projet.",
 )
 
-OF_RIGHTS: dict[Code, tuple[Localised, Localised]] = {
+OF_RIGHTS: dict[Code, Sentences] = {
     Code.PERSON_UNKNOWN: (
         Localised(
             "Your sign-in belongs to nobody who is registered here.",
@@ -127,7 +127,7 @@ OF_RIGHTS: dict[Code, tuple[Localised, Localised]] = {
     ),
     Code.IMAGE_UNKNOWN: (
         Localised('There is no environment "{subject}".', "Il n’y a pas d’environnement « {subject} »."),
-        _AGAIN,
+        CHOOSE_AGAIN,
     ),
     Code.IMAGE_DRAFT: (
         Localised(

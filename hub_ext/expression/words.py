@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from html import escape
 
 from hub_ext.expression.endings import ENDINGS
-from hub_ext.expression.reasons import SENTENCES, VARIANTS, Sentences
+from hub_ext.expression.reasons import SENTENCES, VARIANTS
+from hub_ext.expression.sentences import Sentences
 from hub_ext.model import Localised, Reason, ReasonCode, Refusal, StopReason
 
 MOST_CHARACTERS = 80

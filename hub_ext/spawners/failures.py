@@ -50,7 +50,7 @@ _CLASSES: tuple[tuple[type[HubExtError], str], ...] = (
     (StoreError, "The record cannot be written, and nothing is started without it."),
 )
 OTHERWISE = "Something of ours failed."
-TELL = "If it lasts, give the operator this number: {launch_id}."
+TELL = "If it lasts, give the operators this number: {launch_id}."
 
 
 class Refused(SpawnException):

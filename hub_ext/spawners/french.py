@@ -17,7 +17,7 @@ FRENCH = {
         "Cette page n’est pas chiffrée : ce que vous tapez peut être lu en chemin."
     ),
     "Invalid username or password": "Identifiant ou mot de passe incorrect",
-    "Login form invalid or expired. Try again.": "Le formulaire a expiré. Essayez encore.",
+    "Login form invalid or expired. Try again.": "Le formulaire a expiré. Réessayez.",
     # home
     "Main server": "Serveur principal",
     "running": "en marche",
@@ -77,12 +77,12 @@ FRENCH = {
     "Your server is starting": "Votre serveur démarre",
     "This page opens it as soon as it is ready.": "Cette page l’ouvrira dès qu’il sera prêt.",
     "Progress": "Progression",
-    "Choose again": "Choisir à nouveau",
+    "Choose again": "Choisir de nouveau",
     "What happened so far": "Ce qui s’est passé jusqu’ici",
     "Your server did not start": "Votre serveur n’a pas démarré",
-    "Something of ours failed. Try again; if it lasts, tell the operator what time it is.": (
-        "Une erreur s’est produite chez nous. Essayez encore ; si elle persiste, "
-        "indiquez l’heure à l’exploitant."
+    "Something of ours failed. Try again; if it lasts, tell the operators what time it is.": (
+        "Une erreur s’est produite chez nous. Réessayez ; si elle persiste, "
+        "indiquez l’heure à l’exploitation."
     ),
     "This server is not running": "Ce serveur est arrêté",
     "What lay in your home and in the project's folder is kept.": (
@@ -145,8 +145,8 @@ FRENCH = {
         "Le journal ne peut pas être écrit, et rien n’est démarré sans lui."
     ),
     "Something of ours failed.": "Une erreur s’est produite chez nous.",
-    "If it lasts, give the operator this number: {launch_id}.": (
-        "Si cela dure, donnez ce numéro à l’exploitant : {launch_id}."
+    "If it lasts, give the operators this number: {launch_id}.": (
+        "Si cela dure, donnez ce numéro à l’exploitation : {launch_id}."
     ),
     # errors
     "Forbidden": "Accès refusé",
