@@ -131,7 +131,10 @@ class HubExt(Configurable):
         if not (self.instance.isascii() and self.instance.isalnum() and self.instance.islower()):
             raise SettingsError(f"c.HubExt.instance is {self.instance!r}.", advice="Use 1 to 10 of [a-z0-9].")
         if len(self.instance) > 10:
-            raise SettingsError(f"c.HubExt.instance {self.instance!r} is longer than 10 characters.")
+            raise SettingsError(
+                f"c.HubExt.instance {self.instance!r} is longer than 10 characters.",
+                advice="Use 1 to 10 of [a-z0-9].",
+            )
         if not self.engine_url.startswith("unix://"):
             raise SettingsError(
                 f"c.HubExt.engine_url is {self.engine_url!r}; only a local socket is supported.",

@@ -13,10 +13,10 @@ from hub_ext.cli.catalogue_words import (
     explained,
     looked_json,
     looked_text,
-    merged,
     remarks,
     revision_words,
 )
+from hub_ext.cli.titles import merged
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import admission
 from hub_ext.flows import catalogue as flows

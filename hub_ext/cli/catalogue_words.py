@@ -9,7 +9,7 @@ from hub_ext.cli import sizes
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import admission
 from hub_ext.flows import catalogue as flows
-from hub_ext.model import Finding, FindingCode, ImageEntry, ImageRevision, ImageState, Localised
+from hub_ext.model import Finding, FindingCode, ImageEntry, ImageRevision, ImageState
 
 
 def explained(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -83,8 +83,3 @@ def revision_words(entry: ImageEntry, revision: ImageRevision) -> list[Any]:
         if finding["blocking"]:
             words.append(f"blocked: {FindingCode(finding['code']).value}")
     return words
-
-
-def merged(before: Localised, en: str | None, fr: str | None) -> Localised:
-    """The former text, in the languages in which nothing else was typed."""
-    return Localised(before.en if en is None else en, before.fr if fr is None else fr)

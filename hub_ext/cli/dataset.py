@@ -12,7 +12,8 @@ from hub_ext.adapters.files import Differences, Progress
 from hub_ext.adapters.store import datasets, grants, persons, versions
 from hub_ext.cli import sizes
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
-from hub_ext.flows import data, people
+from hub_ext.cli.titles import merged
+from hub_ext.flows import data, dataset_versions, people
 from hub_ext.model import Dataset as DatasetValue
 from hub_ext.model import DatasetClass, DatasetVersion, Localised, VersionState
 
@@ -48,11 +49,11 @@ class _About(Command):
 
     def title(self, before: Localised) -> Localised:
         """The former title with what was typed."""
-        return _localised(before, self.title_en, self.title_fr)
+        return merged(before, self.title_en, self.title_fr)
 
     def description(self, before: Localised) -> Localised:
         """The former description with what was typed."""
-        return _localised(before, self.description_en, self.description_fr)
+        return merged(before, self.description_en, self.description_fr)
 
     def steward_ids(self) -> tuple[str, ...]:
         """The ids of the stewards typed. Raises InputError."""
@@ -158,7 +159,7 @@ class Version(Command):
 
     async def run(self) -> None:
         """Register the version."""
-        version = await data.register_version(
+        version = await dataset_versions.register_version(
             self.site,
             self.actor,
             self.argument("dataset"),
@@ -192,7 +193,9 @@ class Check(Command):
     async def run(self) -> int:
         """Compare."""
         slug = self.argument("dataset")
-        version, differences = await data.verify_version(self.site, slug, self.number, progress=told(self))
+        version, differences = await dataset_versions.verify_version(
+            self.site, slug, self.number, progress=told(self)
+        )
         if differences:
             return self.refused(
                 [f"Version {version.number} of {slug!r} is not as it was registered:", *_lines(differences)],
@@ -201,7 +204,7 @@ class Check(Command):
         if self.readable:
             with self.site.store.reading() as tx:
                 dataset = data.dataset_named(tx, slug)
-            await data.check_readable(self.site, Path(version.folder), dataset.read_gids)
+            await dataset_versions.check_readable(self.site, Path(version.folder), dataset.read_gids)
         self.done(
             {"version": version, "differences": differences},
             f"Version {version.number} of {slug} is whole: {version.files} files, "
@@ -220,7 +223,7 @@ class Withdraw(Command):
     def run(self) -> None:
         """Withdraw the version."""
         slug, number = self.argument("dataset"), _number(self.argument("number"), self.typed)
-        version = data.withdraw_version(self.site, self.actor, slug, number, self.why)
+        version = dataset_versions.withdraw_version(self.site, self.actor, slug, number, self.why)
         self.done(version, f"Version {version.number} of {slug} is withdrawn; running sessions with it stop.")
 
 
@@ -319,10 +322,6 @@ def _number(text: str, typed: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 10):
         raise UsageError(f"{text!r} is not a number.", typed)
     return int(text)
-
-
-def _localised(before: Localised, en: str | None, fr: str | None) -> Localised:
-    return Localised(before.en if en is None else en, before.fr if fr is None else fr)
 
 
 def _lines(differences: Differences) -> list[str]:

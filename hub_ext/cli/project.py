@@ -11,6 +11,7 @@ from hub_ext.adapters.store import approvals, grants, memberships, persons, proj
 from hub_ext.cli import sizes
 from hub_ext.cli.app import Argument, Command, Noun
 from hub_ext.cli.project_rights import PROJECT, WHY, Approve, EndApproval, Member
+from hub_ext.cli.titles import merged
 from hub_ext.flows import disk
 from hub_ext.flows import projects as flows
 from hub_ext.model import Ceilings, Localised, ProjectState, Volume
@@ -98,11 +99,7 @@ class Change(_About):
         with self.site.store.reading() as tx:
             before = flows.project_named(tx, self.argument("project"))
         changes = flows.ProjectChanges(ceilings=self.ceilings(before.ceilings))
-        if self.title_en is not None or self.title_fr is not None:
-            changes["title"] = Localised(
-                before.title.en if self.title_en is None else self.title_en,
-                before.title.fr if self.title_fr is None else self.title_fr,
-            )
+        changes["title"] = merged(before.title, self.title_en, self.title_fr)
         if self.state is not None:
             changes["state"] = ProjectState(self.state)
         if self.until is not None or self.no_end:

@@ -24,7 +24,7 @@ from hub_ext.adapters.store import (
 )
 from hub_ext.adapters.store import images as entries
 from hub_ext.errors import InputError
-from hub_ext.flows import catalogue, data, people
+from hub_ext.flows import catalogue, data, dataset_versions, people
 from hub_ext.flows import grants as granting
 from hub_ext.flows import projects as studies
 from hub_ext.flows.admission import EntryOptions
@@ -167,7 +167,9 @@ async def load(
     for slug in SOURCES:
         if await asyncio.to_thread(_source_missing, site, slug, read_gids):
             say(f"the dataset {slug}")
-            await data.register_version(site, ACTOR, slug, data_dir / slug, progress=progress, probe=probe)
+            await dataset_versions.register_version(
+                site, ACTOR, slug, data_dir / slug, progress=progress, probe=probe
+            )
     await asyncio.to_thread(_grants, site)
     for slug, image in images.items():
         await _publish(site, slug, image, say)

@@ -8,7 +8,8 @@ from datetime import datetime
 from hub_ext.adapters.store import Tx, approvals, datasets, grants, memberships, persons, versions
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
-from hub_ext.flows.data import key_apart, living_dataset, living_grant, version_numbered
+from hub_ext.flows.data import key_apart, living_dataset, living_grant
+from hub_ext.flows.dataset_versions import version_numbered
 from hub_ext.flows.projects import living_project
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, Approval, Dataset, Grant, Verb, VersionState
@@ -100,7 +101,10 @@ def revoke_all(site: Site, actor: Actor, dataset: str, project: str, why: str) -
 
 def _revoke(site: Site, tx: Tx, actor: Actor, before: Grant, why: str) -> Grant:
     if before.revoked:
-        raise InputError(f"That grant was revoked on {checks.day(before.revoked)} already.")
+        raise InputError(
+            f"That grant was revoked on {checks.day(before.revoked)} already.",
+            advice="`hub-ext grant list` shows those that still hold.",
+        )
     grant = replace(before, revoked=site.now(), revoked_why=checks.line(why, "reason", required=True))
     grants.replace(tx, grant)
     facts = {"dataset": grant.dataset, "project": grant.project, "why": grant.revoked_why}

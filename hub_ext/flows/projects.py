@@ -176,7 +176,10 @@ def add_member(
         living_project(tx, project)
         person = persons.get(tx, person_id)
         if person.ended:
-            raise InputError(f"{person.username} was ended on {checks.day(person.ended)}.")
+            raise InputError(
+                f"{person.username} was ended on {checks.day(person.ended)}.",
+                advice="An ended person never comes back; add a new one.",
+            )
         membership = Membership(
             id=new_id("mem"),
             person_id=person_id,
@@ -214,7 +217,10 @@ def end_membership(site: Site, actor: Actor, membership_id: str, why: str) -> Me
     with site.store.transaction() as tx:
         membership = memberships.get(tx, membership_id)
         if membership.ended:
-            raise InputError(f"That membership was ended on {checks.day(membership.ended)} already.")
+            raise InputError(
+                f"That membership was ended on {checks.day(membership.ended)} already.",
+                advice=f"`hub-ext project show {membership.project}` lists all of them.",
+            )
         membership = replace(membership, ended=site.now())
         memberships.replace(tx, membership)
         facts = {
@@ -280,7 +286,10 @@ def end_approval(site: Site, actor: Actor, approval_id: str, why: str) -> Approv
     with site.store.transaction() as tx:
         approval = approvals.get(tx, approval_id)
         if approval.ended:
-            raise InputError(f"That approval was ended on {checks.day(approval.ended)} already.")
+            raise InputError(
+                f"That approval was ended on {checks.day(approval.ended)} already.",
+                advice=f"`hub-ext project show {approval.project}` lists all of them.",
+            )
         approval = replace(approval, ended=site.now())
         approvals.replace(tx, approval)
         facts = {"project": approval.project, "why": checks.line(why, "reason", required=True)}

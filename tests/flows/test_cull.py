@@ -14,7 +14,7 @@ import pytest_asyncio
 from hub_ext.adapters.container_cpu import ContainerCpu
 from hub_ext.adapters.hub_api import HubServer
 from hub_ext.adapters.store import audit, images, launches, memberships
-from hub_ext.flows import cull, data, grants, people, projects
+from hub_ext.flows import cull, dataset_versions, grants, people, projects
 from hub_ext.flows.cull import Judged, announce_culls, judge
 from hub_ext.flows.site import Site
 from hub_ext.model import AuditEvent, Ceilings, Launch, LaunchState, StopReason, Verb
@@ -335,7 +335,7 @@ def let_approval_end(house: House) -> None:
 
 
 def withdraw(house: House) -> None:
-    data.withdraw_version(house.site, STEWARD, "mri", 1, "a name in a header")
+    dataset_versions.withdraw_version(house.site, STEWARD, "mri", 1, "a name in a header")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from hub_ext.adapters.files import Differences
 from hub_ext.adapters.store import datasets, versions
 from hub_ext.errors import EngineError, InputError, NotFound, SettingsError
-from hub_ext.flows import data, people
+from hub_ext.flows import data, dataset_versions, people
 from hub_ext.flows.site import Site
 from hub_ext.model import (
     Actor,
@@ -155,7 +155,7 @@ def test_end_is_recorded_and_final(
 
 
 async def version(site: Site, actor: Actor, folder: Path, slug: str = "mri") -> DatasetVersion:
-    return await data.register_version(site, actor, slug, folder, probe=False)
+    return await dataset_versions.register_version(site, actor, slug, folder, probe=False)
 
 
 async def test_a_version_is_recorded_and_supersedes_the_one_before(
@@ -216,7 +216,7 @@ async def test_a_withdrawn_version_frees_its_folder(
     register("ct")
     folder = fill("one")
     one = await version(site, actor, folder)
-    withdrawn = data.withdraw_version(site, actor, "mri", 1, "wrong files")
+    withdrawn = dataset_versions.withdraw_version(site, actor, "mri", 1, "wrong files")
 
     assert withdrawn == replace(one, state=VersionState.WITHDRAWN)
     event = record()[-1]
@@ -225,7 +225,7 @@ async def test_a_withdrawn_version_frees_its_folder(
     with site.store.reading() as tx:
         assert versions.current(tx, "mri") is None
     with pytest.raises(InputError, match="already"):
-        data.withdraw_version(site, actor, "mri", 1, "again")
+        dataset_versions.withdraw_version(site, actor, "mri", 1, "again")
     await version(site, actor, folder, "ct")
 
 
@@ -235,7 +235,7 @@ async def test_withdrawing_the_current_version_brings_none_back(
     register("mri")
     await version(site, actor, fill("one"))
     await version(site, actor, fill("two"))
-    data.withdraw_version(site, actor, "mri", 2, "wrong files")
+    dataset_versions.withdraw_version(site, actor, "mri", 2, "wrong files")
     with site.store.reading() as tx:
         assert versions.current(tx, "mri") is None
     assert (await version(site, actor, fill("three"))).number == 3
@@ -267,7 +267,9 @@ async def test_a_root_that_an_operator_put_into_the_state_folder_holds_datasets(
     (root / "mri" / "a.csv").write_text("x")
     inner = replace(site, settings=replace(site.settings, dataset_roots=(root,)))
     register("mri")
-    assert (await data.register_version(inner, actor, "mri", root / "mri", probe=False)).number == 1
+    assert (
+        await dataset_versions.register_version(inner, actor, "mri", root / "mri", probe=False)
+    ).number == 1
 
 
 @pytest.mark.parametrize("beside", ["state/data", "."])
@@ -302,19 +304,19 @@ async def test_verify_reads_the_files_again(
     folder = fill("one")
     one = await version(site, actor, folder)
     await version(site, actor, fill("two"))
-    assert await data.verify_version(site, "mri", 1) == (
+    assert await dataset_versions.verify_version(site, "mri", 1) == (
         replace(one, state=VersionState.SUPERSEDED),
         Differences(),
     )
     (folder / "a.csv").write_text("ID;age\n")
-    assert (await data.verify_version(site, "mri", 1))[1] == Differences(changed=("a.csv",))
-    assert not (await data.verify_version(site, "mri"))[1]
+    assert (await dataset_versions.verify_version(site, "mri", 1))[1] == Differences(changed=("a.csv",))
+    assert not (await dataset_versions.verify_version(site, "mri"))[1]
     with pytest.raises(InputError, match="no version 3"):
-        await data.verify_version(site, "mri", 3)
+        await dataset_versions.verify_version(site, "mri", 3)
     folder.rename(roots / "moved")
     folder.symlink_to(roots / "moved")
     with pytest.raises(InputError, match="replaced by a link"):
-        await data.verify_version(site, "mri", 1)
+        await dataset_versions.verify_version(site, "mri", 1)
 
 
 # --- as a reader sees it, on the real engine ---
@@ -342,9 +344,9 @@ def mri(shared: Path) -> Path:
 
 
 async def test_readable_with_the_datasets_groups_only(engine_site: Site, mri: Path) -> None:
-    await data.check_readable(engine_site, mri, (100, 5012))
+    await dataset_versions.check_readable(engine_site, mri, (100, 5012))
     with pytest.raises(InputError, match="cannot read") as refused:
-        await data.check_readable(engine_site, mri, ())
+        await dataset_versions.check_readable(engine_site, mri, ())
     assert "read_gids" in refused.value.advice
     assert repr(str(mri)) in refused.value.message
 
@@ -352,7 +354,7 @@ async def test_readable_with_the_datasets_groups_only(engine_site: Site, mri: Pa
 async def test_one_unreadable_file_deep_down_is_named(engine_site: Site, mri: Path) -> None:
     (mri / "deep" / "a.dcm").chmod(0o600)
     with pytest.raises(InputError, match="with the groups 5012 cannot read") as refused:
-        await data.check_readable(engine_site, mri, (5012,))
+        await dataset_versions.check_readable(engine_site, mri, (5012,))
     assert repr(str(mri / "deep" / "a.dcm")) in refused.value.message
 
 
@@ -362,10 +364,10 @@ async def test_a_version_that_nobody_could_read_is_not_registered(
     site = replace(engine_site, settings=replace(engine_site.settings, dataset_roots=(shared,)))
     register("mri")
     with pytest.raises(InputError, match="cannot read"):
-        await data.register_version(site, actor, "mri", mri)
+        await dataset_versions.register_version(site, actor, "mri", mri)
     assert len(record()) == 1
     data.change_dataset(site, actor, "mri", read_gids=(5012,))
-    made = await data.register_version(site, actor, "mri", mri)
+    made = await dataset_versions.register_version(site, actor, "mri", mri)
     assert made.number == 1
     assert record()[-1].facts["probed"] is True
     site.engine.close()
@@ -373,7 +375,7 @@ async def test_a_version_that_nobody_could_read_is_not_registered(
 
 async def test_a_folder_that_the_engine_does_not_see_is_said(engine_site: Site, shared: Path) -> None:
     with pytest.raises(InputError, match="engine sees no folder"):
-        await data.check_readable(engine_site, shared / "gone", ())
+        await dataset_versions.check_readable(engine_site, shared / "gone", ())
 
 
 async def test_without_an_engine_or_image_nothing_is_guessed(engine_site: Site, shared: Path) -> None:
@@ -381,6 +383,6 @@ async def test_without_an_engine_or_image_nothing_is_guessed(engine_site: Site, 
         return replace(engine_site, settings=replace(engine_site.settings, **other))  # type: ignore[arg-type]
 
     with pytest.raises(SettingsError, match="seed_image"):
-        await data.check_readable(site(seed_image=""), shared, ())
+        await dataset_versions.check_readable(site(seed_image=""), shared, ())
     with pytest.raises(EngineError):
-        await data.check_readable(site(engine_url="unix:///nowhere.sock"), shared, ())
+        await dataset_versions.check_readable(site(engine_url="unix:///nowhere.sock"), shared, ())

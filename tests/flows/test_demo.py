@@ -21,7 +21,7 @@ from hub_ext.adapters.store import (
     versions,
 )
 from hub_ext.errors import HubExtError, InputError
-from hub_ext.flows import data, demo, people
+from hub_ext.flows import data, dataset_versions, demo, people
 from hub_ext.flows import grants as granting
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -155,7 +155,7 @@ async def test_what_somebody_took_away_stays_away(
     assert bruno is not None
     people.end_person(site, actor, bruno.id, "left")
     granting.revoke_all(site, actor, "survival", "onco", "no longer needed")
-    data.withdraw_version(site, actor, "dicom", 1, "wrong files")
+    dataset_versions.withdraw_version(site, actor, "dicom", 1, "wrong files")
     data.end_dataset(site, actor, "breast-cancer", "closed")
     before = len(record())
     await load(site, roots)

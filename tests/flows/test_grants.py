@@ -11,7 +11,7 @@ import pytest
 
 from hub_ext.adapters.store import exposures, grants, images, launches, revisions, versions, volumes
 from hub_ext.errors import InputError, NotFound
-from hub_ext.flows import data, people, projects
+from hub_ext.flows import data, dataset_versions, people, projects
 from hub_ext.flows import grants as flows
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import (
@@ -189,7 +189,7 @@ def test_one_version_may_be_named_but_no_withdrawn_one(
         give("mri", version=1)
     made = add_version(site, "mri")
     assert give("mri", version=1).grant.version_id == made.id
-    data.withdraw_version(site, actor, "mri", 1, "wrong files")
+    dataset_versions.withdraw_version(site, actor, "mri", 1, "wrong files")
     with pytest.raises(InputError, match="was withdrawn"):
         give("mri", version=1)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_ext.adapters.store import audit, images, nodes, revisions
-from hub_ext.flows import data, grants, people, projects
+from hub_ext.flows import data, dataset_versions, grants, people, projects
 from hub_ext.flows.launch import admit, start
 from hub_ext.flows.launch.end import container_name
 from hub_ext.flows.site import Site, new_id
@@ -116,7 +116,7 @@ async def build(site: Site, roots: Path, digests: Mapping[str, str], *, alias: s
         data.register_dataset(
             site, STEWARD, slug, title, title, kind, contact="data@hospital.example", never_with=apart
         )
-        await data.register_version(site, STEWARD, slug, folder, probe=False)
+        await dataset_versions.register_version(site, STEWARD, slug, folder, probe=False)
     all_of = [(slug, project) for project in ("onco", "neuro", "derma") for slug in ("mri", "table", "codes")]
     for slug, project in (*all_of, ("codes", "cardio")):
         given = grants.add_grant(site, STEWARD, slug, project, valid_until=later)
