@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,34 @@ async def test_reports_that_cannot_be_had_hold_up_no_end_of_a_right(
     assert judged == [(("a server",), {})]
 
 
+async def test_only_what_was_announced_is_stopped_and_at_once(
+    culler: CuratedIdleCuller, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordered: list[dict[str, Any]] = []
+
+    async def nothing(*_: Any) -> tuple[Any, ...]:
+        return ()
+
+    async def doomed(*_: Any) -> frozenset[str]:
+        return frozenset({"lau-1"})
+
+    async def cull_idle(**order: Any) -> None:
+        ordered.append(order)
+
+    monkeypatch.setattr(HubApi, "servers", nothing)
+    monkeypatch.setattr(HubApi, "kernels", nothing)
+    monkeypatch.setattr(cull, "judge", nothing)
+    monkeypatch.setattr(cull, "announce_culls", doomed)
+    monkeypatch.setattr(service, "cull_idle", cull_idle)
+    await culler.sweep(site)
+    arbiter = ordered[0]["cull_arbiter"]
+    assert arbiter(server={"state": {"launch_id": "lau-1"}}, user={}, inactive=None)
+    assert not arbiter(server={"state": {"launch_id": "lau-2"}}, user={}, inactive=None)
+    assert not arbiter(server={"state": None}, user={}, inactive=None)
+    # Ours has judged: the parent's own limit of idleness must not have a say.
+    assert ordered[0]["inactive_limit"] == 0
+
+
 async def test_a_second_culler_waits_for_the_first(site: Site) -> None:
     async with service._alone(site):
         second = asyncio.create_task(service._alone(site).__aenter__())
@@ -190,12 +219,39 @@ async def _until(true: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to be")
 
 
-def test_it_ends_quietly_when_it_is_interrupted(tmp_path: Path) -> None:
+WORDS = (sys.executable, "-m", "hub_ext.services.culler", "--url=http://127.0.0.1:9/hub/api")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """What the Hub gives the service; the Hub itself does not answer."""
     config = tmp_path / "config.py"
     config.write_text(f"c.HubExt.state_dir = {str(tmp_path)!r}\nc.HubExt.gpu_source = 'none'\n")
-    environment = os.environ | {"HUB_EXT_CONFIG": str(config), "JUPYTERHUB_API_TOKEN": "none"}
-    words = [sys.executable, "-m", "hub_ext.services.culler", "--url=http://127.0.0.1:9/hub/api"]
-    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as running:
+    return {**os.environ, "HUB_EXT_CONFIG": str(config), "JUPYTERHUB_API_TOKEN": "none"}
+
+
+def test_it_ends_with_the_hub_that_is_killed(environment: dict[str, str]) -> None:
+    start = f"import subprocess, time; subprocess.Popen({WORDS!r}); time.sleep(600)"
+    hub = subprocess.Popen(
+        [sys.executable, "-c", start],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert hub.stderr is not None
+        assert "Not this time" in hub.stderr.readline()
+        hub.kill()
+        # The pipe ends when nobody holds it any more.
+        hub.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(hub.pid, signal.SIGKILL)
+
+
+def test_it_ends_quietly_when_it_is_interrupted(environment: dict[str, str]) -> None:
+    with subprocess.Popen(WORDS, env=environment, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         first = running.stderr.readline()
         running.send_signal(signal.SIGINT)
