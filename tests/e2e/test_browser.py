@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from hub_ext.adapters.store import audit, images, launches, revisions
 from hub_ext.cli.setup.images import BuiltImage
@@ -92,16 +95,20 @@ def choose(page: Page, field: str, value: str) -> None:
     page.check(f"input[name={field}][value={value}]:not(:disabled)")
 
 
-def run_cell(page: Page, code: str) -> None:
-    editor = page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content")
+def run_cell(page: Page, number: int, code: str) -> None:
+    """Types the code into the cell of that number, from 0, and sees it run."""
+    cell = page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+    ran = cell.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]"))
     for _ in range(TRIES):
-        # While the kernel connects, JupyterLab draws the cell anew, and what was typed goes nowhere.
-        editor.click()
+        # While the kernel connects, JupyterLab draws cells anew, and what was typed is lost: look, and again.
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+A")
         page.keyboard.insert_text(code)
-        page.wait_for_timeout(300)
-        if code.splitlines()[0] in editor.inner_text():
-            break
-    page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        with suppress(PlaywrightTimeout):
+            ran.wait_for(timeout=3_000)
+            return
+    raise AssertionError(f"cell {number} did not run")
 
 
 @pytest.fixture
@@ -130,14 +137,14 @@ def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state
     expect(page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")).to_have_attribute(
         "data-status", "idle", timeout=LAB_MS
     )
-    run_cell(page, "print(open('/data/mri/values.csv').read())")
+    run_cell(page, 0, "print(open('/data/mri/values.csv').read())")
     expect(page.locator(".jp-OutputArea-output").first).to_contain_text("patient,value", timeout=60_000)
-    run_cell(page, "open('/data/mri/mine.csv', 'w')")
+    run_cell(page, 1, "open('/data/mri/mine.csv', 'w')")
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text(
         "Read-only file system", timeout=60_000
     )
     run_cell(
-        page, "import os; print(os.environ['HUB_EXT_PROJECT'], open('/run/hub-ext/session.json').read())"
+        page, 2, "import os; print(os.environ['HUB_EXT_PROJECT'], open('/run/hub-ext/session.json').read())"
     )
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text('"slug": "mri"', timeout=60_000)
     page.screenshot(path=kept_state / "artefacts" / "notebook.png")
