@@ -8,7 +8,8 @@ last use go to the Hub's `/api/hub-ext/kernels/NAME`, from where the culler read
 
 An open page is no use. It asks for kernels, sessions and files every few seconds, and to jupyter_server, as
 to the proxy, each such request is activity: a tab that nobody looks at would keep its server for ever. What
-counts is what a kernel or a terminal does, a page that is loaded, and what is made, changed or deleted.
+counts is what a kernel or a terminal does, a page that is loaded, and files, kernels and terminals that are
+made, changed or deleted.
 """
 
 from typing import Any

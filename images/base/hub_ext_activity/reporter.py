@@ -186,16 +186,17 @@ class ActivityHandler(APIHandler):
 
 
 def is_use(handler: web.RequestHandler) -> bool:
-    """Whether a person who is signed in loaded a page or changed something.
+    """Whether a person who is signed in loaded a page, or changed something through jupyter_server's own API.
 
-    Everything else a page asks for by itself.
+    All else a page does by itself: an untouched JupyterLab asks for kernels, sessions, terminals and files
+    every ten seconds, and as often saves its layout with a PUT (4.6); extensions poll by POST.
     """
     if not getattr(handler, "_jupyter_current_user", None) or handler.get_status() >= 400:
         return False
     if handler.request.method in ("GET", "HEAD", "OPTIONS"):
         page = str(handler._headers.get("Content-Type", "")).startswith("text/html")
         return page and handler.get_status() == 200
-    return True
+    return bool(handler.request.path.startswith(url_path_join(handler.settings["base_url"], "/api/")))
 
 
 def _iso(when: datetime | None) -> str | None:
