@@ -118,6 +118,16 @@ def present(folder: Path, roots: Sequence[Path]) -> bool | None:
         return None
 
 
+def seen_as(folder: Path, process: int, path: str) -> bool:
+    """Whether that path of another process's file system is this very folder, which is no link.
+
+    Raises OSError where one of them cannot be looked at.
+    """
+    here = os.stat(folder, follow_symlinks=False)
+    there = os.stat(f"/proc/{process}/root{path}", follow_symlinks=False)
+    return stat.S_ISDIR(here.st_mode) and os.path.samestat(here, there)
+
+
 def free_bytes(path: Path) -> int | None:
     """Room left for unprivileged writers on the file system of the path; None where it cannot be asked."""
     try:

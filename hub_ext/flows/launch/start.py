@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
-from hub_ext.adapters import notebook_server
+from hub_ext.adapters import files, notebook_server
 from hub_ext.adapters.engine import PullProgress, address
 from hub_ext.adapters.store import audit, launches
 from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.expression import docker as expression
 from hub_ext.flows.launch import end, volumes
+from hub_ext.flows.launch.facts import FOLDER_SECONDS
 from hub_ext.flows.launch.line import line_of
-from hub_ext.flows.launch.threads import in_store
+from hub_ext.flows.launch.threads import in_folders, in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import LaunchPlan, LaunchState, StopReason, Verb, VolumeKind
 
@@ -136,6 +138,7 @@ async def _start(
         clock.mark("create_ms")
         tell(Step(StepKind.START))
         await site.engine.start(name)
+        await _check_folders(site, plan, name)
         clock.mark("start_ms")
         tell(Step(StepKind.ANSWER))
         slow = asyncio.get_running_loop().call_later(TURN_SECONDS, leave)
@@ -204,6 +207,42 @@ async def _check(site: Site, name: str, body: Mapping[str, object]) -> None:
         raise PlanMismatch(
             f"The created container is not what was planned: {'; '.join(differences)}.",
             advice="Look at the engine's configuration: something changes containers behind our back.",
+            cause="plan-mismatch",
+        )
+
+
+async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
+    """Nothing where the container sees the registered folders, or has ended already.
+
+    The engine opens a folder by its path, at the start: whoever may write above it could have put a link
+    there for just that moment. What the server's own programs read until now is not undone by its end.
+    """
+    inspected = await site.engine.inspect(name)
+    process = int(inspected["State"]["Pid"]) if inspected else 0
+    if not process or not plan.data:
+        return
+
+    def wrong() -> list[str]:
+        roots = site.settings.dataset_roots
+        return [
+            mount.slug
+            for mount in plan.data
+            if not files.present(Path(mount.folder), roots)
+            or not files.seen_as(Path(mount.folder), process, f"{expression.DATA}/{mount.slug}")
+        ]
+
+    try:
+        replaced = await in_folders(wrong, FOLDER_SECONDS)
+    except OSError:
+        await asyncio.sleep(LOOK_SECONDS)  # the engine is still finding out why it has ended, if it has
+        await _alive(site, name)
+        replaced = None
+    if replaced is None:
+        raise PlanMismatch("The mounted folders could not be looked at.", cause="plan-mismatch")
+    if replaced:
+        raise PlanMismatch(
+            f"The folder of {', '.join(replaced)} was replaced by another while the server started.",
+            advice="Look who may write in the folders above it, and what the home and project hold now.",
             cause="plan-mismatch",
         )
 

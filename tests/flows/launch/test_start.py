@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hub_ext.adapters import notebook_server
 from hub_ext.adapters.store import exposures, launches, leases, volumes
-from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed
+from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch import Step, StepKind
 from hub_ext.model import Launch, LaunchPlan, LaunchState, StopReason
@@ -207,3 +209,42 @@ async def test_leases_end_with_the_launch(scenario: Scenario) -> None:
         await scenario.start(plan)
     with scenario.site.store.reading() as tx:
         assert leases.active(tx) == ()
+
+
+@pytest.mark.parametrize("put_back", [True, False], ids=["put back at once", "left there"])
+async def test_a_folder_swapped_for_a_link_at_the_start(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, *, put_back: bool
+) -> None:
+    """By whoever may write above it, between our look and the engine's mount."""
+    plan = await scenario.admitted()
+    folder = Path(plan.data[0].folder)
+    aside, other = folder.with_name("aside"), folder.parent.parent / "table" / "1"
+    engine = scenario.site.engine
+    seen: list[bool] = []
+    real = engine.start
+
+    def swap() -> None:
+        folder.rename(aside)
+        folder.symlink_to(other)
+
+    def swap_back(process: int) -> None:
+        # The control: without our second look, the container would have another dataset in this one's place.
+        seen.append(os.path.samefile(f"/proc/{process}/root/data/mri", other))
+        if put_back:
+            folder.unlink()
+            aside.rename(folder)
+
+    async def swap_and_start(name: str) -> None:
+        await asyncio.to_thread(swap)
+        await real(name)
+        inspected = await engine.inspect(name)
+        assert inspected is not None
+        await asyncio.to_thread(swap_back, inspected["State"]["Pid"])
+
+    with monkeypatch.context() as swapping:
+        swapping.setattr(engine, "start", swap_and_start)
+        with pytest.raises(PlanMismatch, match="folder of mri was replaced"):
+            await scenario.start(plan)
+    assert seen == [True]
+    assert await scenario.container(plan.launch_id) is None
+    assert stored(scenario, plan).state is LaunchState.FAILED
