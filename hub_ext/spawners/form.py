@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from hub_ext.adapters.store import images, projects, versions, volumes
+from hub_ext.adapters.store import versions
 from hub_ext.errors import HubExtError
 from hub_ext.expression import words
-from hub_ext.flows import disk
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal, StopReason, Volume, VolumeKind
+from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal
 from hub_ext.policy.choices import Choices, Closed, ProjectChoice
 from hub_ext.spawners import options, pages
 from hub_ext.spawners.failures import sentence
@@ -32,6 +30,11 @@ _PASSING = frozenset(
         ReasonCode.FOLDER_UNKNOWN,
     }
 )
+
+
+DEPRECATED = "It will go away: move to another one."
+GRANTED = "Granted until {day}."
+GONE = "What you used last cannot be started any more:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,64 +99,6 @@ async def default_options(
     }
 
 
-async def last_session(site: Site, person: Person, server_name: str, language: str) -> dict[str, Any] | None:
-    """The newest launch of a server, for the home page."""
-    launch = await flow.last_launch(site, person.id, server_name)
-    if launch is None:
-        return None
-
-    def read() -> dict[str, Any]:
-        with site.store.reading() as tx:
-            project = projects.find(tx, launch.project)
-            image = images.find(tx, launch.image)
-            mounted = versions.listing(tx, ids=launch.version_ids)
-            held = volumes.listing(tx, ids=launch.volume_ids)
-        return {
-            "project": project.title.text(language) if project else launch.project,
-            "environment": image.title.text(language) if image else launch.image,
-            "datasets": [version.dataset for version in mounted],
-            "until": words.last_day(launch.expires_at, language, zone(site)) if launch.expires_at else "",
-            "ended": _ended(site, launch, language),
-            "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
-        }
-
-    return await in_store(read)
-
-
-def zone(site: Site) -> ZoneInfo:
-    """The time zone of the dates that people read."""
-    return ZoneInfo(site.settings.time_zone)
-
-
-def _room(volume: Volume, language: str) -> dict[str, Any]:
-    """What a home or project folder holds of its allowance, as last measured."""
-    used = words.size_text(volume.used_bytes or 0, language)
-    allowed = words.size_text(volume.allowed_bytes, language)
-    return {
-        "what": pages.translated(VOLUMES[volume.kind], language),
-        "used": pages.translated(USED, language).format(used=used, allowed=allowed),
-        "full": disk.almost_full(volume),
-    }
-
-
-def _ended(site: Site, launch: Launch, language: str) -> str:
-    if launch.ended is None:
-        return ""
-    when = words.day(launch.ended, language, zone(site))
-    try:
-        why = words.ending(StopReason(launch.stop_reason), language)
-    except ValueError:
-        return when
-    return f"{when}. {why}"
-
-
-VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
-USED = "{used} of {allowed}"
-DEPRECATED = "It will go away: move to another one."
-GRANTED = "Granted until {day}."
-GONE = "What you used last cannot be started any more:"
-
-
 async def _form(
     site: Site,
     person: Person | None,
@@ -164,7 +109,7 @@ async def _form(
 ) -> Form:
     if person is None:
         unknown = Refusal((Reason(ReasonCode.PERSON_UNKNOWN),))
-        return Form(nothing=Markup(words.refusal_html(unknown, language, zone(site))))  # noqa: S704
+        return Form(nothing=Markup(words.refusal_html(unknown, language, pages.zone(site))))  # noqa: S704
     offered = await flow.choices(site, person.id, server_name, groups=groups)
     last = await flow.last_launch(site, person.id, server_name)
     used = await _options_of(site, last) if last else {}
@@ -173,7 +118,7 @@ async def _form(
         gone = await _reasons(site, person, groups, server_name, used)
         if lasting := tuple(reason for reason in gone if reason.code not in _PASSING):
             head = pages.translated(GONE, language)
-            told = words.refusal_html(Refusal(lasting), language, zone(site))
+            told = words.refusal_html(Refusal(lasting), language, pages.zone(site))
             notice = Markup("<p>{}</p>{}").format(head, Markup(told))  # noqa: S704 - escaped by words
     return _offer(site, offered, wanted if wanted is not None else used, notice, language)
 
@@ -183,7 +128,7 @@ def _offer(
 ) -> Form:
     held = offered.projects
     why = (*offered.reasons, *(reason for closed in offered.closed_projects for reason in closed.reasons))
-    told = words.refusal_html(Refusal(why), language, zone(site)) if why else ""
+    told = words.refusal_html(Refusal(why), language, pages.zone(site)) if why else ""
     return Form(
         projects=[{"slug": project.slug, "title": project.title.text(language)} for project in held],
         closed=[_closed(site, project, language) for project in offered.closed_projects],
@@ -198,7 +143,7 @@ def _offer(
 
 
 def _closed(site: Site, closed: Closed, language: str) -> dict[str, str]:
-    facts = [words.sentence(reason, language, zone(site)).fact for reason in closed.reasons]
+    facts = [words.sentence(reason, language, pages.zone(site)).fact for reason in closed.reasons]
     return {"slug": closed.slug, "title": closed.title.text(language), "why": " ".join(facts)}
 
 
@@ -231,7 +176,7 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
             "project": project.slug,
             "title": known.title.text(language),
             "description": known.description.text(language),
-            "hint": granted.format(day=words.last_day(known.until, language, zone(site))),
+            "hint": granted.format(day=words.last_day(known.until, language, pages.zone(site))),
             "why": "",
             "apart": list(known.excludes),
         }

@@ -27,7 +27,7 @@ from hub_ext.model import (
     Refusal,
     StopReason,
 )
-from hub_ext.spawners import form, options, pages, requester
+from hub_ext.spawners import form, home, options, pages, requester
 from hub_ext.spawners.failures import Failed, OnlyPrefill, Refused
 from hub_ext.spawners.hub_site import hub_site
 from hub_ext.spawners.progress import Progress
@@ -127,7 +127,7 @@ class CuratedMixin(HasTraits):
             language = self._language(person)
             plan = await self._admit(person)
             if isinstance(plan, Refusal):
-                raise Refused(plan, language, form.zone(self.site))
+                raise Refused(plan, language, pages.zone(self.site))
             self.plan = plan
             started = await flow.start(
                 self.site,
@@ -194,7 +194,7 @@ class CuratedMixin(HasTraits):
         """What the home page shows of the newest launch of that server; None: nothing, or unknown."""
         try:
             person = await self._person()
-            return await form.last_session(self.site, person, server_name, language) if person else None
+            return await home.last_session(self.site, person, server_name, language) if person else None
         except HubExtError as error:
             self.log.error("No last session for %s: %s", self.user.name, error)
             return None

@@ -10,11 +10,13 @@ import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 
+from hub_ext.flows.site import Site
 from hub_ext.spawners.french import FRENCH
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -27,6 +29,11 @@ _ACCEPTED = re.compile(r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q\s*=\s*
 def translated(text: str, language: str) -> str:
     """The French for an English text of ours; any other text as it is."""
     return FRENCH.get(text, text) if language == "fr" else text
+
+
+def zone(site: Site) -> ZoneInfo:
+    """The time zone of the dates that people read."""
+    return ZoneInfo(site.settings.time_zone)
 
 
 def request_language(request: Any, otherwise: str = "en") -> str:

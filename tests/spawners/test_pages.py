@@ -10,7 +10,7 @@ import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
-from hub_ext.spawners import failures, form, pages, progress
+from hub_ext.spawners import failures, form, home, pages, progress
 from hub_ext.spawners.french import FRENCH
 
 # The Hub's own words, which reach our templates as values.
@@ -37,8 +37,8 @@ def texts_in_templates() -> set[str]:
 def texts_in_code() -> set[str]:
     found = {text for _, text in progress._SHOWN.values()}
     found |= set(failures.CAUSES.values()) | {text for _, text in failures._CLASSES}
-    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE, form.USED}
-    found |= set(form.VOLUMES.values())
+    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE, home.USED}
+    found |= set(home.VOLUMES.values())
     for source in pages.TEMPLATES.parent.glob("*.py"):
         found |= set(re.findall(r"""\btranslated\(\s*"([^"]*)",""", source.read_text()))
     return found

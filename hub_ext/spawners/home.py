@@ -1,0 +1,65 @@
+"""What the home page shows of a server: the newest launch of it, and what its volumes hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub_ext.adapters.store import images, projects, versions, volumes
+from hub_ext.expression import words
+from hub_ext.flows import disk
+from hub_ext.flows import launch as flow
+from hub_ext.flows.launch.threads import in_store
+from hub_ext.flows.site import Site
+from hub_ext.model import Launch, Person, StopReason, Volume, VolumeKind
+from hub_ext.spawners import pages
+
+VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
+USED = "{used} of {allowed}"
+
+
+async def last_session(site: Site, person: Person, server_name: str, language: str) -> dict[str, Any] | None:
+    """The newest launch of a server; None where it never had one."""
+    launch = await flow.last_launch(site, person.id, server_name)
+    if launch is None:
+        return None
+
+    until = words.last_day(launch.expires_at, language, pages.zone(site)) if launch.expires_at else ""
+
+    def read() -> dict[str, Any]:
+        with site.store.reading() as tx:
+            project = projects.find(tx, launch.project)
+            image = images.find(tx, launch.image)
+            mounted = versions.listing(tx, ids=launch.version_ids)
+            held = volumes.listing(tx, ids=launch.volume_ids)
+        return {
+            "project": project.title.text(language) if project else launch.project,
+            "environment": image.title.text(language) if image else launch.image,
+            "datasets": [version.dataset for version in mounted],
+            "until": until,
+            "ended": _ended(site, launch, language),
+            "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
+        }
+
+    return await in_store(read)
+
+
+def _room(volume: Volume, language: str) -> dict[str, Any]:
+    """What a home or project folder holds of its allowance, as last measured."""
+    used = words.size_text(volume.used_bytes or 0, language)
+    allowed = words.size_text(volume.allowed_bytes, language)
+    return {
+        "what": pages.translated(VOLUMES[volume.kind], language),
+        "used": pages.translated(USED, language).format(used=used, allowed=allowed),
+        "full": disk.almost_full(volume),
+    }
+
+
+def _ended(site: Site, launch: Launch, language: str) -> str:
+    if launch.ended is None:
+        return ""
+    when = words.day(launch.ended, language, pages.zone(site))
+    try:
+        why = words.ending(StopReason(launch.stop_reason), language)
+    except ValueError:
+        return when
+    return f"{when}. {why}"
