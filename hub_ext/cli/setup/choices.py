@@ -50,7 +50,8 @@ class Choices:
 def run_dir() -> Path:
     """What the machine's instances share while they run: /run/hub-ext, or HUB_EXT_RUN_DIR."""
     folder = Path(os.environ.get(RUN_DIR_VARIABLE) or "/run/hub-ext")
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # Who may read a lock file may hold it for ever.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 

@@ -46,8 +46,9 @@ def building(layout: Layout) -> Iterator[None]:
 @contextmanager
 def _locked(lock_file: Path, pid_file: Path, busy: Busy, descriptor: int | None = None) -> Iterator[None]:
     if descriptor is None:
-        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        os.fchmod(descriptor, 0o600)  # who may read it may hold it for ever
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.cli.setup import lock
+from hub_ext.cli.setup import choices, lock
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.errors import SettingsError
 
@@ -58,3 +58,16 @@ def test_a_descriptor_of_something_else_is_not_taken(
         with lock.held(state_layout), refused, lock.held(state_layout):
             pass
         other.write("still open")
+
+
+def test_nobody_else_on_the_host_can_hold_it(
+    state_layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock needs no more than the right to read."""
+    state_layout.make()
+    state_layout.lock_file.touch(0o644)
+    with lock.held(state_layout), lock.building(state_layout):
+        for path in (state_layout.lock_file, state_layout.build_lock_file):
+            assert path.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv(choices.RUN_DIR_VARIABLE, str(tmp_path / "run"))
+    assert choices.run_dir().stat().st_mode & 0o077 == 0
