@@ -1,4 +1,4 @@
-"""One Hub for the whole run, with stub servers, and a way to cut it off from the engine."""
+"""One Hub for the whole run, with stub servers, and a way to cut it off from the engine; a real browser."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from hub_ext.adapters import demo_accounts
 from hub_ext.cli.setup import settings_file
@@ -25,6 +26,21 @@ from tests.support import scenario as scenarios
 from tests.support import stub_image
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.wire import Wire
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PAGE_MS = 20_000
+# How long a kernel or a terminal may be at work.
+BUSY_SECONDS = 30
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +77,9 @@ def hub(
     data = tmp_path_factory.mktemp("datasets")
     traits |= {"dataset_roots": [str(data)]}
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 6, "engine_seconds": 5}
-    traits |= {"cull_seconds": 2}
+    traits |= {"cull_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
+    # Servers tell the Hub every second what they do; the culler's tests do not wait for a minute.
+    layout.local_settings_file.write_text('c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}\n')
     settings = load_settings(str(settings_file.write(layout, traits)))
     kept_secret(layout.proxy_token)
     demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
@@ -80,6 +98,30 @@ def hub(
         wire.cut()
         site.close()
         _keep(layout, kept_state)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's browser, with an empty profile."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, kept_state: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of a fresh visitor; its last picture is kept."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
+    made = context.new_page()
+    made.set_default_timeout(PAGE_MS)
+    try:
+        yield made
+    finally:
+        folder = kept_state / "artefacts"
+        folder.mkdir(exist_ok=True)
+        made.screenshot(path=folder / f"{request.node.name}-last.png")
+        context.close()
 
 
 async def _prepare(site: Site, seed: str, data: Path, stubs: dict[str, str]) -> scenarios.Scenario:

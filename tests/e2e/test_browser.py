@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from hub_ext.adapters.store import audit, images, launches, revisions
@@ -17,19 +17,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.model import ImageEntry, ImageRevision, ImageState, Localised, Verb
 from tests.support.hub import PASSWORDS, RunningHub
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 TRIES = 10
-PAGE_MS = 20_000
 # JupyterLab's first page on two busy cores.
 LAB_MS = 120_000
 
@@ -57,30 +45,6 @@ def python_image(hub: RunningHub, built_images: dict[str, BuiltImage]) -> str:
         )
         revisions.add(tx, ImageRevision("python", 1, reference.digest, now, "tester", now))
     return "python"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Debian's browser, with an empty profile."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(chromium: Browser, kept_state: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of a fresh visitor; its last picture is kept."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB")
-    made = context.new_page()
-    made.set_default_timeout(PAGE_MS)
-    try:
-        yield made
-    finally:
-        folder = kept_state / "artefacts"
-        folder.mkdir(exist_ok=True)
-        made.screenshot(path=folder / f"{request.node.name}-last.png")
-        context.close()
 
 
 def sign_in(page: Page, hub: RunningHub, name: str) -> None:

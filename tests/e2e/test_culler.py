@@ -126,7 +126,7 @@ def test_an_idle_server_is_stopped_and_a_busy_or_silent_one_is_not(
     ids = {name: start(hub, ada, brief, name) for name in ("idle", "busy", "silent")}
     for name in ("idle", "busy"):
         url = f"{api(hub)}/hub-ext/kernels/ada"
-        answer = call("POST", url, own_token(hub, ids[name]), report(name, name))
+        answer = call("POST", url, own_token(hub, ids[name]), report(name, name, busy_since=None))
         assert answer.status_code == 204, answer.text
     ada.wait_stopped("idle", seconds=30)
     with hub.site.store.reading() as tx:

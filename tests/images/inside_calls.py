@@ -1,6 +1,6 @@
 """Runs in a container of an image: calls its server, or runs a cell in one of its kernels. Prints JSON.
 
-call METHOD PATH: {"status", "body"}; body is the answer's text.
+call METHOD PATH [BODY]: {"status", "body"}; body is the answer's text.
 send KERNEL CODE: sends a cell and does not wait.
 cell KERNEL CODE: what the cell printed.
 seen: what the Hub beside us heard.
@@ -16,11 +16,11 @@ from jupyter_client import BlockingKernelClient
 SERVER = "http://127.0.0.1:8888/user/ana"
 
 
-def call(method, path, url=SERVER):
+def call(method, path, body="{}", url=SERVER):
     request = urllib.request.Request(url + path, method=method)  # noqa: S310
     request.add_header("Authorization", "token secret")
-    if method == "POST":
-        request.data = b"{}"
+    if method in ("POST", "PUT"):
+        request.data = body.encode()
         request.add_header("Content-Type", "application/json")
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
@@ -55,7 +55,7 @@ def cell(kernel_id, code):
 
 
 def seen():
-    return json.loads(call("GET", "/seen", "http://127.0.0.1:8081")["body"])
+    return json.loads(call("GET", "/seen", url="http://127.0.0.1:8081")["body"])
 
 
 action, *arguments = sys.argv[1:]

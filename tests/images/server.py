@@ -72,9 +72,9 @@ class Server:
         """What a command in the container printed."""
         return docker("exec", self.container, *command)
 
-    def call(self, method: str, path: str) -> tuple[int, str]:
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
         """Status and text of the server's answer."""
-        answer = self._ask("call", method, path)
+        answer = self._ask("call", method, path, json.dumps(body or {}))
         return answer["status"], answer["body"]
 
     def kernel(self) -> str:

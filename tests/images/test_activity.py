@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -79,6 +80,61 @@ def test_reports_are_what_the_hub_takes(python_server: Server) -> None:
     assert heard["path"] == "/hub/api/hub-ext/kernels/ana"
     assert heard["token"] == "token secret"
     assert python_server.call("GET", "/hub-ext/activity")[0] == 200
+
+
+@pytest.fixture(scope="module")
+def quiet(names: Mapping[str, str]) -> Iterator[Server]:
+    """A server in which no kernel does anything."""
+    with server(
+        names["base"], "--ActivityReporter.watch_seconds=0.3", "--ActivityReporter.report_seconds=1"
+    ) as held:
+        yield held
+
+
+def _last_use(running: Server) -> datetime:
+    status, body = running.call("GET", "/hub-ext/activity")
+    assert status == 200, body
+    return datetime.fromisoformat(json.loads(body)["last_activity"])
+
+
+FILE = {"type": "file", "format": "text", "content": "x"}
+LAYOUT = {"data": {}, "metadata": {"id": "default"}}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "use"),
+    [
+        # What an open page asks for by itself, again and again.
+        ("GET", "/api/kernels", None, False),
+        ("GET", "/api/terminals", None, False),
+        ("GET", "/api/contents?content=1", None, False),
+        ("PUT", "/lab/api/workspaces/default", LAYOUT, False),
+        ("GET", "/lab", None, True),
+        ("PUT", "/api/contents/a.txt", FILE, True),
+        ("DELETE", "/api/contents/a.txt", None, True),
+        # A new terminal, and the prompt that its shell writes.
+        ("POST", "/api/terminals", None, True),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_open_page_is_no_use(quiet: Server, method: str, path: str, body: Any, use: bool) -> None:
+    before = _last_use(quiet)
+    status, said = quiet.call(method, path, body)
+    assert status < 300, said
+    assert (_last_use(quiet) > before) is use
+
+
+def test_use_after_a_long_quiet_is_told_at_once(names: Mapping[str, str]) -> None:
+    """Not with the next report, which may come after the sweep that stops the server."""
+    every = 8
+    with server(
+        names["base"], "--ActivityReporter.watch_seconds=0.3", f"--ActivityReporter.report_seconds={every}"
+    ) as held:
+        _until(lambda: len(held.reports()) == 4, seconds=60)
+        assert held.call("PUT", "/api/contents/a.txt", FILE)[0] == 201
+        _until(lambda: len(held.reports()) > 4)
+        *_, last, out_of_turn = (told["at"] for told in held.reports()[:5])
+        assert out_of_turn - last < 0.9 * every
 
 
 def test_a_stranger_does_not_see_the_kernels(python_server: Server) -> None:
