@@ -36,6 +36,7 @@ from hub_ext.model import (
     StopReason,
 )
 from hub_ext.settings import Settings
+from tests.flows.conftest import Clock
 from tests.support.scenario import Scenario
 
 ZERO = os.makedev(1, 5)
@@ -102,6 +103,19 @@ async def test_a_refresh_finds_what_is_there_and_loses_what_is_not(
         ("gpu.lost", ids[0]),
         ("gpu.found", ids[0]),
     ]
+
+
+async def test_a_card_that_is_shared_otherwise_is_the_same_card(
+    node: Site, specs: Path, actor: Actor, clock: Clock
+) -> None:
+    cards(specs, "0")
+    await flow.refresh(node, actor)
+    first = clock()
+    clock.forward(days=1)
+    shared = replace(node, settings=replace(node.settings, gpu_shares=3))
+    assert (await flow.refresh(shared, actor)).unchanged == 0
+    with node.store.reading() as tx:
+        assert [(gpu.shares, gpu.created) for gpu in gpus.listing(tx)] == [(3, first)]
 
 
 async def test_an_inventory_that_cannot_be_read_loses_nothing(

@@ -21,6 +21,25 @@ def test_output_goes_to_the_log(tmp_path: Path) -> None:
     assert (tmp_path / "logs/it.log").read_text() == "out\nerr\n"
 
 
+def test_what_it_writes_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    made, log = tmp_path / "made", tmp_path / "logs/it.log"
+    log.parent.mkdir()
+    log.touch(0o666)
+    log.chmod(0o666)
+    children.start("It", ["touch", str(made)], log).process.wait()
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_has_grown_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
+    log = tmp_path / "it.log"
+    for said in ("long enough", "short", "."):
+        children.start("It", ["echo", said], log).process.wait()
+    assert log.read_text() == ".\n"
+    assert (tmp_path / "it.log.1").read_text() == "short\n"
+
+
 def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
     child = children.start("It", ["sh", "-c", "sleep 60 & echo $!; wait"], tmp_path / "it.log")
     child.wait_ready(lambda: bool((tmp_path / "it.log").read_text()), 5)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import subprocess
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -65,3 +67,21 @@ def test_names_fit_the_engine(tmp_path: Path) -> None:
     assert len(chosen.instance) <= 10
     assert chosen.instance.isalnum()
     assert chosen.gateway == str(IPv4Network(chosen.subnet)[1])
+
+
+def test_what_the_machine_routes_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = choices.choose(tmp_path / "choices.json")
+    (tmp_path / "choices.json").unlink()
+    # Half of everything goes through a tunnel: that takes no network.
+    routes = f"default via 192.0.2.1 dev eth0\n0.0.0.0/1 dev tun0\nbroadcast {first.gateway} dev lan\n"
+    answer = subprocess.CompletedProcess([], 0, routes, "")
+    monkeypatch.setattr(choices.subprocess, "run", lambda *_, **__: answer)
+    assert choices.choose(tmp_path / "choices.json").subnet != first.subnet
+
+
+def test_the_machines_lock_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(choices.RUN_DIR_VARIABLE, str(tmp_path))
+    with choices.machine_lock("it"), (tmp_path / "it.lock").open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "it.lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
