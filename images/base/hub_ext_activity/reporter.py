@@ -45,7 +45,6 @@ class ActivityReporter(LoggingConfigurable):
     def start(self) -> None:
         """Answer at hub-ext/activity, and begin to watch and to report once the server's loop runs."""
         app = self.parent.web_app
-        self._notice_requests()
         app.add_handlers(
             ".*$",
             [
@@ -58,6 +57,8 @@ class ActivityReporter(LoggingConfigurable):
         )
 
         async def begin() -> None:
+            # Not sooner: the single-user server, loaded after us, puts its own log in place.
+            self._notice_requests()
             self._tasks.append(asyncio.create_task(self._forever(self.watch_seconds, self._watch)))
             if os.environ.get("JUPYTERHUB_API_URL"):
                 self._tasks.append(asyncio.create_task(self._forever(self.report_seconds, self._report)))
@@ -140,7 +141,7 @@ class ActivityReporter(LoggingConfigurable):
         # Between two looks a kernel may have ended its cell, or begun one.
         if getattr(kernel, "execution_state", "") != "busy":
             return None
-        return self._busy_since.get(kernel_id, getattr(kernel, "last_activity", None))
+        return self._busy_since.setdefault(kernel_id, kernel.last_activity)
 
     async def _report(self) -> None:
         name = os.environ.get("JUPYTERHUB_USER", "")
