@@ -14,9 +14,10 @@ from hub_ext.services.activity import ServerReport
 from tests.images.server import Server, server
 
 SILENT = {"python": "import time; time.sleep(30)", "r": "Sys.sleep(30)"}
+# Long enough to be seen busy on a slow machine.
 DIES = {
-    "python": "import os, time; time.sleep(1); os.kill(os.getpid(), 9)",
-    "r": "Sys.sleep(1); tools::pskill(Sys.getpid(), 9)",
+    "python": "import os, time; time.sleep(8); os.kill(os.getpid(), 9)",
+    "r": "Sys.sleep(8); tools::pskill(Sys.getpid(), 9)",
 }
 
 
@@ -71,7 +72,7 @@ def test_a_kernel_that_died_in_a_cell_is_not_busy_for_good(request: pytest.Fixtu
     kernel = running.kernel()
     running.send(kernel, DIES[slug])
     _until(lambda: _reported(running, kernel).get("state") == "busy")
-    _until(lambda: _reported(running, kernel).get("state") not in (None, "busy"), seconds=20)
+    _until(lambda: _reported(running, kernel).get("state") not in (None, "busy"), seconds=40)
 
 
 def test_reports_are_what_the_hub_takes(python_server: Server) -> None:

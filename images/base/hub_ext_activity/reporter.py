@@ -38,6 +38,7 @@ class ActivityReporter(LoggingConfigurable):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._busy_since: dict[str, datetime] = {}
+        self._watched: set[str] = set()
         self._told = datetime.now(UTC)
         self._refused = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,11 +91,15 @@ class ActivityReporter(LoggingConfigurable):
         now = datetime.now(UTC)
         kernels = self._kernels()
         for kernel_id, kernel in kernels.items():
+            if kernel_id not in self._watched:
+                self._watched.add(kernel_id)
+                self._watch_restarts(kernel_id)
             if getattr(kernel, "execution_state", "") == "busy":
                 self._busy_since.setdefault(kernel_id, now)
                 self.parent.web_app.settings[LAST_ACTIVITY] = now
             else:
                 self._busy_since.pop(kernel_id, None)
+        self._watched &= kernels.keys()
         for kernel_id in self._busy_since.keys() - kernels.keys():
             del self._busy_since[kernel_id]
         # Who comes back just before the limit is heard at once.
@@ -104,6 +109,18 @@ class ActivityReporter(LoggingConfigurable):
     def _quiet_before(self) -> float:
         """Seconds between what the Hub was told last and what happened since."""
         return (self.last_use() - self._told).total_seconds()
+
+    def _watch_restarts(self, kernel_id: str) -> None:
+        manager = self.parent.kernel_manager
+
+        def restarted() -> None:
+            # A kernel that died in a cell stays "busy" until the new one says something: Python's says that
+            # it starts, R's says nothing before its first cell.
+            kernel = self._kernels().get(kernel_id)
+            if kernel is not None:
+                kernel.execution_state = "starting"
+
+        manager.add_restart_callback(kernel_id, restarted, "restart")
 
     def _kernels(self) -> dict[str, Any]:
         manager = self.parent.kernel_manager
