@@ -76,7 +76,7 @@ def hub(
     )
     data = tmp_path_factory.mktemp("datasets")
     traits |= {"dataset_roots": [str(data)]}
-    traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 6, "engine_seconds": 5}
+    traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
     traits |= {"cull_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
     # Servers tell the Hub every second what they do; the culler's tests do not wait for a minute.
     layout.local_settings_file.write_text('c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}\n')

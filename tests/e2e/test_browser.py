@@ -161,7 +161,7 @@ def test_a_refusal_is_read_on_the_page_that_waits(hub: RunningHub, page: Page) -
     page.click("#start-server")
     page.wait_for_url("**/hub/spawn-pending/ada*")
     expect(page.locator("#progress-message")).to_contain_text("Waiting for the server to answer")
-    expect(page.locator(".spawn-error-msg")).to_contain_text("did not answer in time", timeout=30_000)
+    expect(page.locator(".spawn-error-msg")).to_contain_text("did not answer in time", timeout=60_000)
     page.click("#back")
     expect(page.locator("#start-server")).to_be_enabled()
 
