@@ -14,7 +14,7 @@ import fcntl
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from jupyterhub_idle_culler import IdleCuller, cull_idle
@@ -46,10 +46,11 @@ class CuratedIdleCuller(IdleCuller):
         return ""
 
     def start(self) -> None:
-        """Sweep until the Hub is gone, or interrupts us: Ctrl-C reaches the whole process group."""
+        """Sweep until the Hub is gone, or Ctrl-C, which reaches the whole process group, ends us."""
+        # At once, as SIGTERM does: Python would wait for threads that wait for the engine.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         _end_with_parent()
-        with suppress(KeyboardInterrupt):
-            asyncio.run(self._run())
+        asyncio.run(self._run())
 
     async def _run(self) -> None:
         site = open_site(load_settings())

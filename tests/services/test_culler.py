@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from hub_ext.policy.gpus import works
 from hub_ext.services import culler as service
 from hub_ext.services.culler import CuratedIdleCuller
 from hub_ext.settings import Settings
+from tests.support.hub import wait_for
+from tests.support.sick_engine import SickEngine, hanging
 
 
 @pytest.fixture
@@ -251,19 +252,21 @@ def test_it_ends_with_the_hub_that_is_killed(environment: dict[str, str]) -> Non
             os.killpg(hub.pid, signal.SIGKILL)
 
 
-def test_it_ends_quietly_when_it_is_interrupted(environment: dict[str, str]) -> None:
-    # Tests that run in the background of a shell inherit an interrupt that is ignored.
-    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(
-        WORDS, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=listening
-    ) as running:
-        try:
-            assert running.stderr is not None
-            first = running.stderr.readline()
-            running.send_signal(signal.SIGINT)
-            said = running.communicate(timeout=30)[1]
-        finally:
-            running.kill()
+def test_it_ends_quietly_when_it_is_interrupted(environment: dict[str, str], tmp_path: Path) -> None:
+    """At once, also while it waits for an engine that hangs."""
+    config = Path(environment["HUB_EXT_CONFIG"])
+    with SickEngine(tmp_path / "engine.sock") as sick:
+        sick.answer = hanging
+        config.write_text(config.read_text() + f"c.HubExt.engine_url = 'unix://{sick.path}'\n")
+        with subprocess.Popen(WORDS, env=environment, stderr=subprocess.PIPE, text=True) as running:
+            try:
+                assert running.stderr is not None
+                first = running.stderr.readline()
+                wait_for(lambda: sick.asked, 30)
+                running.send_signal(signal.SIGINT)
+                said = running.communicate(timeout=15)[1]
+            finally:
+                running.kill()
     assert "Not this time" in first
     assert "Traceback" not in first + said
-    assert running.returncode == 0
+    assert running.returncode == -signal.SIGINT
