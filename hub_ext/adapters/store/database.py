@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ WAIT_SECONDS = 10.0  # for the one writer before us; twice that is the longest a
 STATEMENT_SECONDS = 60
 # Any number of ours: PostgreSQL's advisory locks are shared by all programs on one database.
 ADVISORY_LOCK = 0x6875622D657874  # "hub-ext"
+_LOOK_SECONDS = 0.01
 
 
 class Store:
@@ -109,7 +113,7 @@ def _engine(url: str, wait_seconds: float) -> Engine:
         engine = create_engine(
             parsed, connect_args={"timeout": wait_seconds, "check_same_thread": False}, **options
         )
-        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "connect", partial(_set_up_sqlite, wait_seconds=wait_seconds))
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     settings = f"-c statement_timeout={STATEMENT_SECONDS * 1000} -c timezone=UTC"
@@ -154,11 +158,26 @@ def _make_private_file(url: URL) -> None:
         ) from error
 
 
-def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry, *, wait_seconds: float) -> None:
     # The driver would begin transactions by itself, and too late; `_begin_sqlite` does it.
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", "synchronous = FULL"):
+    _use_wal(connection, wait_seconds)
+    for pragma in ("foreign_keys = ON", "synchronous = FULL"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _use_wal(connection: Any, wait_seconds: float) -> None:
+    """Turns the write-ahead log on. The mode is kept in the file: only a new one has it to be changed."""
+    end = time.monotonic() + wait_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite's own wait does not hold here: two that change the mode would wait for each other.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_LOOK_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

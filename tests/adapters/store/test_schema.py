@@ -110,6 +110,29 @@ def test_a_failed_migration_leaves_nothing(sqlite_url: str, monkeypatch: pytest.
     Store.open(sqlite_url).close()
 
 
+def test_a_new_store_waits_for_whoever_writes_to_it(tmp_path: Path) -> None:
+    """Before the write-ahead log is on, SQLite refuses at once where somebody is about to write."""
+    path = tmp_path / "store.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(Store.open, f"sqlite:///{path}")
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.5)
+        other.execute("COMMIT")
+        opening.result(timeout=30).close()
+    other.close()
+
+
+def test_a_new_store_that_stays_locked_is_refused_in_bounded_time(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="held by another process"):
+        Store.open(f"sqlite:///{path}", wait_seconds=0.3)
+    other.close()
+
+
 def test_several_may_open_a_new_store_at_once(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         stores = list(pool.map(Store.open, [url] * 4))
