@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hub_ext.adapters.store.rows import Rows, Tx
-from hub_ext.adapters.store.tables import datasets
+from hub_ext.adapters.store.tables_data import datasets
 from hub_ext.model import Dataset
 
 _rows = Rows(datasets, Dataset, "dataset")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub_ext.adapters.store.rows import Rows, Tx
-from hub_ext.adapters.store.tables import grants
+from hub_ext.adapters.store.tables_data import grants
 from hub_ext.model import Grant
 
 _rows = Rows(grants, Grant, "grant")

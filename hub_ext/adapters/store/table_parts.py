@@ -1,4 +1,7 @@
-"""The one metadata, and columns as every table writes them."""
+"""The one metadata, and columns as every table writes them.
+
+The metadata is whole wherever it is imported: the package imports every noun, and each noun its table.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every table. A column is named as the field of the model that it holds; `columns` says how.
+"""The tables; those of datasets are in `tables_data`. A column is named as the field of the model that it holds; `columns` says how.
 
 The schema changes by a migration only; a test compares the two. Rows are ended, never deleted.
 """
@@ -30,7 +30,6 @@ from hub_ext.adapters.store.table_parts import (
     when,
     whole,
 )
-from hub_ext.adapters.store.tables_data import datasets, grants, versions
 from hub_ext.model import (
     GpuHealth,
     ImageState,
@@ -41,26 +40,6 @@ from hub_ext.model import (
     SiteRole,
     VolumeKind,
 )
-
-__all__ = [
-    "approvals",
-    "audit",
-    "datasets",
-    "exposures",
-    "gpus",
-    "grants",
-    "images",
-    "launches",
-    "leases",
-    "memberships",
-    "metadata",
-    "nodes",
-    "persons",
-    "projects",
-    "revisions",
-    "versions",
-    "volumes",
-]
 
 # --- people ---------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hub_ext.adapters.store.rows import Rows, Tx
-from hub_ext.adapters.store.tables import versions
+from hub_ext.adapters.store.tables_data import versions
 from hub_ext.model import DatasetVersion, VersionState
 
 _rows = Rows(versions, DatasetVersion, "dataset version")

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from hub_ext.adapters.store import Store, schema
-from hub_ext.adapters.store.tables import metadata
+from hub_ext.adapters.store.table_parts import metadata
 from hub_ext.errors import StoreError
 
 

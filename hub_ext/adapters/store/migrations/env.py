@@ -3,7 +3,7 @@
 from alembic import context
 
 from hub_ext.adapters.store.schema import VERSION_TABLE
-from hub_ext.adapters.store.tables import metadata
+from hub_ext.adapters.store.table_parts import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
