@@ -90,7 +90,7 @@ def add_person(
 def change_person(site: Site, actor: Actor, person_id: str, **changes: Unpack[PersonChanges]) -> Person:
     """The person with these fields changed. Raises InputError, and NotFound for an unknown id."""
     with site.store.transaction() as tx:
-        return _change(site, tx, actor, _living(tx, person_id), **changes)
+        return _change(site, tx, actor, living_person(tx, person_id), **changes)
 
 
 def end_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
@@ -99,7 +99,7 @@ def end_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
     Somebody who comes back under the same subject is refused until a steward adds them with a new one.
     """
     with site.store.transaction() as tx:
-        person = replace(_living(tx, person_id), ended=site.now())
+        person = replace(living_person(tx, person_id), ended=site.now())
         persons.replace(tx, person)
         facts = {"why": checks.line(why, "reason", required=True)}
         site.record(tx, actor, Verb.PERSON_ENDED, person.id, facts)
@@ -211,7 +211,7 @@ def _checked(tx: Tx, person: Person) -> Person:
     if person.sponsor_id is not None:
         if person.sponsor_id == person.id:
             raise InputError("Nobody sponsors themselves.", advice="Name another person.")
-        _living(tx, person.sponsor_id)
+        living_person(tx, person.sponsor_id)
     return replace(
         person,
         username=username,
@@ -224,7 +224,8 @@ def _distinct(roles: tuple[SiteRole, ...]) -> tuple[SiteRole, ...]:
     return tuple(role for role in SiteRole if role in roles)
 
 
-def _living(tx: Tx, person_id: str) -> Person:
+def living_person(tx: Tx, person_id: str) -> Person:
+    """The person of that id, not ended. Raises InputError, NotFound."""
     person = persons.get(tx, person_id)
     if person.ended:
         raise InputError(

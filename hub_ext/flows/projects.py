@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
 
-from hub_ext.adapters.store import Tx, approvals, memberships, persons, projects
+from hub_ext.adapters.store import Tx, approvals, memberships, projects
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
+from hub_ext.flows.people import living_person
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import (
     Actor,
@@ -174,12 +175,7 @@ def add_member(
     """
     with site.store.transaction() as tx:
         living_project(tx, project)
-        person = persons.get(tx, person_id)
-        if person.ended:
-            raise InputError(
-                f"{person.username} was ended on {checks.day(person.ended)}.",
-                advice="An ended person never comes back; add a new one.",
-            )
+        person = living_person(tx, person_id)
         membership = Membership(
             id=new_id("mem"),
             person_id=person_id,
