@@ -123,14 +123,20 @@ def read(
 
 def exposed(tx: Tx, *mounted: Volume | None) -> tuple[Dataset, ...]:
     """Every dataset of which a version was ever mounted beside one of these volumes, or is about to be."""
-    ids = {volume.id for volume in mounted if volume is not None}
-    if not ids:
+    held = [volume for volume in mounted if volume is not None]
+    if not held:
         return ()
+    ids = {volume.id for volume in held}
     slugs = {known.dataset for known in exposures.listing(tx, volume_ids=ids)}
     # An admitted launch writes its exposures only when its container is there: until then it counts as well,
     # or two starts at once would bring together what may not meet.
-    running = [launch for launch in launches.listing(tx, active=True) if ids.intersection(launch.volume_ids)]
-    coming = {version for launch in running for version in launch.version_ids}
+    coming = {
+        version
+        for project in {volume.project for volume in held}
+        for launch in launches.listing(tx, project=project, active=True)
+        if ids.intersection(launch.volume_ids)
+        for version in launch.version_ids
+    }
     slugs |= {version.dataset for version in versions.listing(tx, ids=coming)} if coming else set()
     return datasets.listing(tx, slugs=slugs) if slugs else ()
 

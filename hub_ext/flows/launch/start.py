@@ -212,14 +212,16 @@ async def _check(site: Site, name: str, body: Mapping[str, object]) -> None:
 
 
 async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
-    """Nothing where the container sees the registered folders, or has ended already.
+    """Nothing where the container sees the registered folders, has none, or has ended already.
 
     The engine opens a folder by its path, at the start: whoever may write above it could have put a link
     there for just that moment. What the server's own programs read until now is not undone by its end.
     """
+    if not plan.data:
+        return
     inspected = await site.engine.inspect(name)
     process = int(inspected["State"]["Pid"]) if inspected else 0
-    if not process or not plan.data:
+    if not process:
         return
 
     def wrong() -> list[str]:
