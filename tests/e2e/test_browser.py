@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from hub_ext.adapters.store import audit, images, launches, revisions
+from hub_ext.adapters.store import audit, images, launches
 from hub_ext.cli.setup.images import BuiltImage
-from hub_ext.model import ImageEntry, ImageRevision, ImageState, Localised, Verb
+from hub_ext.model import Localised, Verb
 from tests.support.hub import PASSWORDS, RunningHub
 
 TRIES = 10
@@ -25,25 +25,7 @@ LAB_MS = 120_000
 @pytest.fixture(scope="module")
 def python_image(hub: RunningHub, built_images: dict[str, BuiltImage]) -> str:
     """The real Python image of this checkout in the catalogue, by its slug."""
-    built = built_images["python"]
-    reference, recipe, now = built.reference, built.recipe, hub.site.now()
-    with hub.site.store.transaction() as tx:
-        images.add(
-            tx,
-            ImageEntry(
-                "python",
-                recipe.title,
-                recipe.description,
-                reference.alias,
-                reference.path,
-                built.tag,
-                now,
-                ImageState.PUBLISHED,
-                revision=1,
-                start_url=recipe.start_url,
-            ),
-        )
-        revisions.add(tx, ImageRevision("python", 1, reference.digest, now, "tester", now))
+    hub.publish("python", built_images["python"])
     return "python"
 
 

@@ -16,9 +16,9 @@ from playwright.sync_api import Page
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from hub_ext.adapters.store import audit, images, launches, revisions
+from hub_ext.adapters.store import audit, launches
 from hub_ext.cli.setup.images import BuiltImage
-from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState, Launch, LaunchState, Verb
+from hub_ext.model import Ceilings, Launch, LaunchState, Verb
 from tests.e2e.test_browser import sign_in
 from tests.support.hub import RunningHub, Visitor, wait_for
 
@@ -27,7 +27,6 @@ IDLE_SECONDS = 12
 SILENT = "import time\nwhile True: time.sleep(1)"
 # The ceiling of what is busy is the site's (conftest.py).
 STOPPED_SECONDS = 120
-TRIES = 5
 
 
 @dataclass
@@ -108,25 +107,7 @@ def _apart(work: Coroutine[Any, Any, None]) -> None:
 @pytest.fixture
 def carol(hub: RunningHub, built_images: dict[str, BuiltImage]) -> Iterator[Visitor]:
     """Carol, who may use the real Python image as "hasty", where one may be idle for some seconds only."""
-    built, now = built_images["python"], hub.site.now()
-    reference, recipe = built.reference, built.recipe
-    with hub.site.store.transaction() as tx:
-        if images.find(tx, "hasty") is None:
-            entry = ImageEntry(
-                "hasty",
-                recipe.title,
-                recipe.description,
-                reference.alias,
-                reference.path,
-                built.tag,
-                now,
-                ImageState.PUBLISHED,
-                revision=1,
-                start_url=recipe.start_url,
-                ceilings=Ceilings(idle_seconds=IDLE_SECONDS),
-            )
-            images.add(tx, entry)
-            revisions.add(tx, ImageRevision("hasty", 1, reference.digest, now, "tester", now))
+    hub.publish("hasty", built_images["python"], Ceilings(idle_seconds=IDLE_SECONDS))
     visitor = hub.visitor("carol")
     yield visitor
     visitor.forget()
@@ -135,15 +116,9 @@ def carol(hub: RunningHub, built_images: dict[str, BuiltImage]) -> Iterator[Visi
 def start(hub: RunningHub, carol: Visitor, name: str) -> Notebook:
     token = carol.api("POST", "tokens", {"note": "a test", "expires_in": 600}).json()["token"]
     options = {"project": "neuro", "environment": "hasty", "datasets": [], "size": "s", "gpus": 0}
-    for _ in range(TRIES):
-        # The Hub of these tests waits for six seconds only, too short for a real server on a busy machine.
-        answer = carol.api("POST", f"servers/{name}", {"user_options": options})
-        assert answer.status_code in (201, 202, 503), answer.text
-        wait_for(lambda: not carol.pending(name), 60)
-        if carol.servers().get(name, {}).get("ready"):
-            break
-    else:
-        raise AssertionError(answer.text)
+    answer = carol.api("POST", f"servers/{name}", {"user_options": options})
+    assert answer.status_code in (201, 202), answer.text
+    carol.wait_ready(name)
     return Notebook(hub, carol, name, token)
 
 

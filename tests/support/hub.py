@@ -12,13 +12,17 @@ from urllib.parse import quote
 import requests
 
 from hub_ext.adapters.engine import Engine
+from hub_ext.adapters.store import images, revisions
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.flows.site import Site
+from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState
 from tests.support.scenario import Scenario
 from tests.support.wire import Wire
 
 PASSWORDS = {"ada": "analytical engine", "bob": "the builder", "carol": "of the bells"}
 STARTED_SECONDS = 90
+NO_CEILINGS = Ceilings()
 
 
 @dataclass
@@ -133,6 +137,27 @@ class RunningHub:
         assert answer.status_code == 200, answer.text
         assert "login" not in answer.url
         return Visitor(self.url, name, session)
+
+    def publish(self, slug: str, built: BuiltImage, ceilings: Ceilings = NO_CEILINGS) -> None:
+        """A real image of this checkout in the catalogue under that slug; nothing where it is there."""
+        reference, recipe, now = built.reference, built.recipe, self.site.now()
+        entry = ImageEntry(
+            slug,
+            recipe.title,
+            recipe.description,
+            reference.alias,
+            reference.path,
+            built.tag,
+            now,
+            ImageState.PUBLISHED,
+            revision=1,
+            start_url=recipe.start_url,
+            ceilings=ceilings,
+        )
+        with self.site.store.transaction() as tx:
+            if images.find(tx, slug) is None:
+                images.add(tx, entry)
+                revisions.add(tx, ImageRevision(slug, 1, reference.digest, now, "tester", now))
 
     def kill(self) -> None:
         """kill -9 of the Hub; proxy, services and servers are left to themselves."""
