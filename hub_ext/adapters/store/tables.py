@@ -1,6 +1,7 @@
-"""The tables; those of datasets are in `tables_data`. A column is named as the field of the model that it holds; `columns` says how.
+"""The tables; those of datasets are in `tables_data`.
 
-The schema changes by a migration only; a test compares the two. Rows are ended, never deleted.
+A column is named as the field of the model that it holds; `columns` says how. The schema changes by a
+migration only; a test compares the two. Rows are ended, never deleted.
 """
 
 from __future__ import annotations

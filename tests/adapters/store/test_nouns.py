@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import Table
 
 from hub_ext.adapters import store as nouns
 from hub_ext.adapters.store import (
@@ -25,10 +24,10 @@ from hub_ext.adapters.store import (
     persons,
     projects,
     revisions,
-    tables,
     versions,
     volumes,
 )
+from hub_ext.adapters.store.table_parts import metadata
 from hub_ext.errors import Conflict, NotFound, StoreError
 from hub_ext.model import ImageEntry, ImageState, LaunchState, VersionState, VolumeKind
 from tests.adapters.store.samples import (
@@ -82,7 +81,7 @@ def test_samples_leave_no_field_at_its_default() -> None:
 
 @pytest.mark.parametrize(("module", "value", "key"), EVERY, ids=lambda part: getattr(part, "__name__", ""))
 def test_columns_are_the_fields(module: ModuleType, value: Any, key: object) -> None:
-    table: Table = getattr(tables, module.__name__.rpartition(".")[2])
+    table = metadata.tables[module.__name__.rpartition(".")[2]]
     assert [column.name for column in table.columns] == [field.name for field in fields(value)]
 
 
