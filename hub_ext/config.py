@@ -6,6 +6,7 @@ The file is named by the environment variable HUB_EXT_CONFIG; `jupyterhub_config
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
 from hub_ext.errors import SettingsError
-from hub_ext.model import Ceilings, Localised, Size
-from hub_ext.settings import DEFAULT_SIZES, GIB, MIB, RegistrySettings, Settings
+from hub_ext.model import Ceilings, Localised, SiteRole, Size
+from hub_ext.settings import DEFAULT_SIZES, GIB, MIB, ROLE_GROUP_PREFIX, RegistrySettings, Settings
 
 CONFIG_VARIABLE = "HUB_EXT_CONFIG"
 
@@ -52,6 +53,7 @@ _UNCHANGED = (
     "public_url",
     "subdomain_host",
     "proxy_api_port",
+    "console_port",
 )
 
 
@@ -113,6 +115,10 @@ class HubExt(Configurable):
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)
     sign_in = Unicode("demo", help='"demo" or "oauth".').tag(config=True)
     bind_url = Unicode("http://127.0.0.1:8000", help="Where the proxy listens for browsers.").tag(config=True)
+    role_groups = Dict(
+        help='{"ROLE": ["GROUP"]}: roles (curator, steward, operator, auditor) that groups of the sign-in '
+        "provider give, beside those in the store."
+    ).tag(config=True)
     public_url = Unicode("", help="What browsers type, where a TLS front stands before the proxy.").tag(
         config=True
     )
@@ -120,6 +126,10 @@ class HubExt(Configurable):
         "", help="https://HOST with a wildcard certificate and DNS: gives every server an origin of its own."
     ).tag(config=True)
     proxy_api_port = Int(8001, help="The proxy's own port on 127.0.0.1, for the Hub only.").tag(config=True)
+    console_port = Int(8002, help="The console's own port on 127.0.0.1, for the proxy only.").tag(config=True)
+    node_modules = Unicode(
+        "", help="npm's folder of modules, with htmx.org; without it the console's pages are less alive."
+    ).tag(config=True)
 
     def settings(self) -> Settings:
         """The settings as one frozen value. Raises SettingsError with the setting's name."""
@@ -146,6 +156,8 @@ class HubExt(Configurable):
             dataset_roots=tuple(Path(root) for root in self.dataset_roots),
             cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),
             sizes=tuple(_size(entry) for entry in self.sizes) or DEFAULT_SIZES,
+            role_groups=tuple(_role_groups(self.role_groups)),
+            node_modules=Path(self.node_modules) if self.node_modules else None,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
             **{name: getattr(self, name) for name in _UNCHANGED},
         )
@@ -164,6 +176,23 @@ def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:
         auth_file=Path(auth_file) if auth_file else None,
         token_hosts=tuple(known.get("token_hosts", ())),
     )
+
+
+def _role_groups(setting: dict[str, list[str]]) -> Iterator[tuple[str, SiteRole]]:
+    seen: set[str] = set()
+    for role, groups in setting.items():
+        if role not in list(SiteRole):
+            raise SettingsError(
+                f"c.HubExt.role_groups names the role {role!r}.", advice=f"Roles: {', '.join(SiteRole)}."
+            )
+        for group in groups:
+            if group in seen or group.startswith(ROLE_GROUP_PREFIX):
+                raise SettingsError(
+                    f"c.HubExt.role_groups gives a role to the group {group!r}.",
+                    advice=f"A group gives one role, and its name does not begin with {ROLE_GROUP_PREFIX}",
+                )
+            seen.add(group)
+            yield group, SiteRole(role)
 
 
 def _size(entry: dict[str, Any]) -> Size:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_ext.model import Ceilings, Localised, Size
+from hub_ext.model import Ceilings, Localised, SiteRole, Size
 
 MIB = 1024**2
 GIB = 1024**3
+
+# Groups of the Hub that carry the site's roles; a provider's groups of such a name are left out.
+ROLE_GROUP_PREFIX = "hub-ext:"
 
 DEFAULT_SIZES = (
     Size("s", Localised("Small: 1 CPU, 2 GiB", "Petite : 1 CPU, 2 Gio"), 1.0, 2 * GIB),
@@ -75,10 +78,13 @@ class Settings:
     cull_brake_least: int = 4  # fewer culls than this are never braked
     time_zone: str = "UTC"
     sign_in: str = "demo"  # demo | oauth
+    role_groups: tuple[tuple[str, SiteRole], ...] = ()  # a group of the sign-in provider, and its role
     bind_url: str = "http://127.0.0.1:8000"  # where the proxy listens for browsers
     public_url: str = ""  # what browsers type, where a TLS front stands before the proxy
     subdomain_host: str = ""  # gives every server an origin of its own
     proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
+    console_port: int = 8002  # on 127.0.0.1, for the proxy only
+    node_modules: Path | None = None  # npm's folder, from which the console serves htmx
 
     @property
     def store(self) -> str:

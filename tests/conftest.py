@@ -77,6 +77,7 @@ def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Settings:
         network_subnet=chosen.subnet,
         hub_port=chosen.hub_port,
         proxy_api_port=chosen.proxy_api_port,
+        console_port=chosen.console_port,
         dataset_roots=(layout.data,),
         disk_reserve_bytes=0,
     )

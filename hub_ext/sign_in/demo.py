@@ -12,6 +12,7 @@ from traitlets import Float, Unicode
 
 from hub_ext.adapters import demo_accounts
 from hub_ext.sign_in import AuthState, Identity
+from hub_ext.sign_in.role_groups import without_ours
 
 ISSUER = "demo"
 
@@ -28,6 +29,8 @@ class DemoAuthenticator(Authenticator):
 
     # The file is the list of who may sign in.
     allow_all = True
+    # It has no groups itself; those that carry roles of the store come with the sign-in.
+    manage_groups = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -50,7 +53,7 @@ class DemoAuthenticator(Authenticator):
             )
             if right:
                 self._failures.pop(username, None)
-                return {"name": username, "admin": False}
+                return {"name": username, "admin": False, "groups": []}
             failures = self._failures[username] = self._failures.get(username, 0) + 1
             await asyncio.sleep(min(0.5 * 2 ** min(failures - 1, 10), self.slowest_seconds))
         self._forget()
@@ -61,8 +64,8 @@ class DemoAuthenticator(Authenticator):
         return ISSUER, username
 
     def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
-        """The Hub's own groups."""
-        return hub_groups
+        """The Hub's own groups, but for those that carry roles."""
+        return without_ours(hub_groups)
 
     def _forget(self) -> None:
         # Usernames that somebody makes up must not fill the memory.

@@ -12,6 +12,7 @@ from hub_ext.errors import HubExtError, InputError
 from hub_ext.flows import people
 from hub_ext.flows.site import Site
 from hub_ext.sign_in.handover import StillTheirs, hand_over
+from hub_ext.sign_in.role_groups import hub_groups
 
 Hook = Callable[[Any, Any, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -59,6 +60,12 @@ def post_auth_hook(site: Callable[[], Site]) -> Hook:
         except (HubExtError, StillTheirs) as error:
             authenticator.log.error("Sign-in of %s failed: %s", auth_model["name"], error)
             raise web.HTTPError(503, NOT_NOW) from error
+        if authenticator.manage_groups:
+            groups = auth_model.get("groups")
+            if groups is None:  # the provider says nothing: what the Hub knows stays
+                user = handler.find_user(auth_model["name"])
+                groups = [group.name for group in user.groups] if user else []
+            auth_model["groups"] = hub_groups(person, groups, site().settings)
         return auth_model
 
     return remember

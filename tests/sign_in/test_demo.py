@@ -23,6 +23,7 @@ async def test_an_account_signs_in_and_is_no_admin(door: DemoAuthenticator) -> N
     assert await door.authenticate(None, {"username": "Ada", "password": "correct horse"}) == {
         "name": "ada",
         "admin": False,
+        "groups": [],
     }
 
 
@@ -46,4 +47,4 @@ async def test_another_name_does_not_wait_for_them(door: DemoAuthenticator) -> N
 
 def test_who_somebody_is(door: DemoAuthenticator) -> None:
     assert door.identity("ada", None) == ("demo", "ada")
-    assert door.known_groups(frozenset({"staff"}), None) == {"staff"}
+    assert door.known_groups(frozenset({"staff", "hub-ext:curator"}), None) == {"staff"}

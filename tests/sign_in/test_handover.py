@@ -28,6 +28,7 @@ class Door:
 
     log = SimpleNamespace(warning=lambda *_: None, error=lambda *_: None)
     user_auth_state_key = "claims"
+    manage_groups = True
 
     def identity(self, username: str, auth_state: dict[str, Any] | None) -> tuple[str, str] | None:
         subject = ((auth_state or {}).get("claims") or {}).get("sub")
@@ -54,6 +55,8 @@ class Hub:
 
     async def get_auth_state(self) -> dict[str, Any]:
         return self.state
+
+    groups = ()
 
     def find_user(self, name: str) -> Hub | None:
         return self if name == "marie" else None

@@ -35,6 +35,7 @@ class Choices:
     hub_port: int
     registry_port: int
     proxy_api_port: int
+    console_port: int
 
     @property
     def gateway(self) -> str:
@@ -69,6 +70,9 @@ def read(path: Path) -> Choices | None:
         return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
+        if "console_port" not in held:  # chosen by a version without a console
+            held["console_port"] = _free_ports(held["proxy_api_port"], 1)[0]
+            write_file(path, json.dumps(held, indent=2) + "\n")
         chosen = Choices(**{field.name: held[field.name] for field in fields(Choices)})
         IPv4Network(chosen.subnet)
     except (ValueError, KeyError, TypeError) as error:
@@ -90,8 +94,7 @@ def choose(path: Path, taken: Iterable[str] = ()) -> Choices:
     number = int.from_bytes(seed[:8], "big")
     used = [IPv4Network(net) for net in (*taken, *_routed_subnets())]
     subnet = _free_subnet(number, used)
-    hub, registry, proxy = _free_ports(number, 3)
-    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), hub, registry, proxy)
+    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *_free_ports(number, 4))
     write_file(path, json.dumps(asdict(chosen), indent=2) + "\n")
     return chosen
 

@@ -37,6 +37,8 @@ def values(
         "network_subnet": chosen.subnet,
         "hub_port": chosen.hub_port,
         "proxy_api_port": chosen.proxy_api_port,
+        "console_port": chosen.console_port,
+        "node_modules": str(layout.node / "node_modules"),
         "bind_url": bind_url,
         "registries": {
             known.alias: {
