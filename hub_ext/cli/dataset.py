@@ -371,6 +371,7 @@ class Dataset(Noun):
         ("change", Change, "change titles, class, contact, who may read"),
         ("check", Check, "compare the files with their manifest"),
         ("withdraw", Withdraw, "withdraw a version"),
+        ("terms", "hub_ext.cli.dataset_terms.Terms", "what researchers accept before they use it"),
         ("end", End, "end a dataset for good"),
     )
     examples = """

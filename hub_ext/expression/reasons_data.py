@@ -112,6 +112,19 @@ OF_DATA: dict[Code, Sentences] = {
         ),
         _APPROVAL_LEAD,
     ),
+    Code.TERMS_NOT_ACCEPTED: (
+        Localised(
+            'You have not accepted the terms of use of "{subject}" (version {version}).',
+            "Vous n’avez pas accepté les conditions d’utilisation de « {subject} » (version {version}).",
+        ),
+        Localised(
+            "Read them beside the dataset on the start page and tick that you accept them (in the API: "
+            '"terms", with "{subject}" and {version}), or untick "{subject}" to start now.',
+            "Lisez-les à côté du jeu de données sur la page de démarrage et cochez que vous les acceptez "
+            "(par l’API : « terms », avec « {subject} » et {version}), ou décochez « {subject} » pour "
+            "démarrer maintenant.",
+        ),
+    ),
     Code.VERSION_MISSING: (
         Localised(
             '"{subject}" has no version that could be used.',

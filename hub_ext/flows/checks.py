@@ -35,6 +35,19 @@ def line(text: str, what: str, *, required: bool = False, most: int = MOST_CHARA
     return text
 
 
+def paragraphs(text: str, what: str, *, most: int) -> str:
+    """The text of at least one line, with line feeds only, and nothing that cannot be seen."""
+    lines = [one.rstrip() for one in text.replace("\t", "    ").splitlines()]
+    text = "\n".join(lines).strip("\n")
+    if not text.strip():
+        raise InputError(f"The {what} is empty.", advice="Give one.")
+    if len(text) > most:
+        raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
+    if not all(one.isprintable() for one in lines):
+        raise InputError(f"The {what} holds a control character.", advice="Leave it out.")
+    return text
+
+
 def localised(text: Localised, what: str, *, required: bool = False) -> Localised:
     """Both languages, each one printable line."""
     return Localised(

@@ -7,7 +7,15 @@ Enum values and field names marked "stored" below are written to the store or ha
 chain: add new ones, never rename or reuse one.
 """
 
-from hub_ext.model.data import Dataset, DatasetClass, DatasetVersion, Grant, VersionState
+from hub_ext.model.data import (
+    Dataset,
+    DatasetClass,
+    DatasetVersion,
+    Grant,
+    TermsAcceptance,
+    TermsVersion,
+    VersionState,
+)
 from hub_ext.model.decisions import (
     DataMount,
     DatasetFacts,
@@ -90,6 +98,8 @@ __all__ = [
     "SiteRole",
     "Size",
     "StopReason",
+    "TermsAcceptance",
+    "TermsVersion",
     "Verb",
     "VersionState",
     "Volume",

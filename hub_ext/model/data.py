@@ -84,3 +84,25 @@ class Grant:
     members: tuple[str, ...] = ()
     revoked: datetime | None = None
     revoked_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TermsVersion:
+    """The terms of use of a dataset. Immutable; the highest number is the one to be accepted."""
+
+    dataset: str
+    number: int
+    text: Localised
+    created: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsAcceptance:
+    """A person accepted one version of a dataset's terms. `launch_id` is "" where no start was under way."""
+
+    person_id: str
+    dataset: str
+    number: int
+    accepted: datetime
+    launch_id: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from hub_ext.model.data import Dataset, DatasetVersion, Grant
+from hub_ext.model.data import Dataset, DatasetVersion, Grant, TermsVersion
 from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision
 from hub_ext.model.launches import Launch
 from hub_ext.model.machines import Gpu, Lease, Volume
@@ -16,7 +16,10 @@ from hub_ext.model.text import Localised
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """What a person asks for, after strict parsing, with the id that the launch will have."""
+    """What a person asks for, after strict parsing, with the id that the launch will have.
+
+    `accepts` are the terms of use that they accept with this start: dataset and number of the version.
+    """
 
     launch_id: str
     person_id: str
@@ -26,6 +29,7 @@ class LaunchRequest:
     datasets: tuple[str, ...]
     size: str
     gpus: int
+    accepts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class DatasetFacts:
     """What is known of one requested dataset. `dataset` None: there is no such dataset.
 
     `grants` are all grants of this dataset to the requested project, ended ones included.
-    `folder_present` None: could not be checked.
+    `folder_present` None: could not be checked. `terms` are the current terms of use, None where there are
+    none; `accepted` are the numbers of the versions that the person has accepted.
     """
 
     slug: str
@@ -51,6 +56,8 @@ class DatasetFacts:
     versions: tuple[DatasetVersion, ...] = ()
     grants: tuple[Grant, ...] = ()
     folder_present: bool | None = True
+    terms: TermsVersion | None = None
+    accepted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +131,7 @@ class ReasonCode(StrEnum):
     GRANT_APPROVAL_MISSING = "grant-approval-missing"
     GRANT_APPROVAL_NOT_YET = "grant-approval-not-yet"
     GRANT_APPROVAL_ENDED = "grant-approval-ended"
+    TERMS_NOT_ACCEPTED = "terms-not-accepted"
     VERSION_MISSING = "version-missing"
     VERSION_WITHDRAWN = "version-withdrawn"
     FOLDER_MISSING = "folder-missing"

@@ -45,6 +45,8 @@ class Verb(StrEnum):
     DATASET_REGISTERED = "dataset.registered"
     DATASET_CHANGED = "dataset.changed"
     DATASET_ENDED = "dataset.ended"
+    TERMS_ADDED = "terms.added"
+    TERMS_ACCEPTED = "terms.accepted"
     VERSION_REGISTERED = "version.registered"
     VERSION_WITHDRAWN = "version.withdrawn"
     GRANT_ADDED = "grant.added"

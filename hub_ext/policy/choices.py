@@ -2,7 +2,7 @@
 
 The same rules as `decide`'s, asked in groups, so that form and decision cannot drift apart: any one project,
 with one of its environments, a size and a number of GPUs of that environment, and any of its datasets that
-do not exclude one another, is admitted as long as nothing changes.
+do not exclude one another, is admitted as long as nothing changes and their terms are accepted.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from hub_ext.model import (
     Reason,
     ReasonCode,
     Size,
+    TermsVersion,
     Volume,
 )
 from hub_ext.policy import never_with, rights, rules
@@ -96,7 +97,10 @@ class EnvironmentChoice:
 
 @dataclass(frozen=True, slots=True)
 class DatasetChoice:
-    """A dataset that can be mounted; not together with those choices of the project that it `excludes`."""
+    """A dataset that can be mounted; not together with those choices of the project that it `excludes`.
+
+    `terms` are to be accepted with the start; None where there are none, or they were accepted before.
+    """
 
     slug: str
     title: Localised
@@ -104,6 +108,7 @@ class DatasetChoice:
     version_number: int
     until: datetime
     excludes: tuple[str, ...]
+    terms: TermsVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,15 @@ def _dataset(slug: str, request: LaunchRequest, facts: Facts) -> DatasetChoice |
         title = known.dataset.title if known.dataset else Localised(slug, slug)
         return Closed(slug, title, reasons)
     dataset = known.dataset
-    return DatasetChoice(slug, dataset.title, dataset.description, right.version.number, right.until, ())
+    return DatasetChoice(
+        slug,
+        dataset.title,
+        dataset.description,
+        right.version.number,
+        right.until,
+        excludes=(),
+        terms=known.terms if rules.terms_due(known) is not None else None,
+    )
 
 
 def _excluded(choice: DatasetChoice, opened: Iterable[DatasetChoice], facts: Facts) -> tuple[str, ...]:

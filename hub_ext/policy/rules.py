@@ -97,6 +97,28 @@ def dataset(slug: str, request: LaunchRequest, facts: Facts) -> tuple[Reason, ..
     return ()
 
 
+def terms(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The person has accepted the current terms of each dataset, or accepts them with this start.
+
+    Nobody is shown the terms of what they have no right to.
+    """
+    reasons = []
+    for slug in request.datasets:
+        known = dataset_facts(slug, facts)
+        if terms_due(known) is None or (slug, terms_due(known)) in request.accepts:
+            continue
+        if not dataset(slug, request, facts):
+            reasons.append(Reason(ReasonCode.TERMS_NOT_ACCEPTED, slug, (("version", terms_due(known) or 0),)))
+    return tuple(reasons)
+
+
+def terms_due(known: DatasetFacts) -> int | None:
+    """The number of the terms that the person has yet to accept; None where there is nothing to accept."""
+    if known.terms is None or known.terms.number in known.accepted:
+        return None
+    return known.terms.number
+
+
 def apart(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """No two of the datasets may be kept apart from each other, nor from what the volumes have seen."""
     chosen = chosen_datasets(request, facts)
@@ -161,6 +183,7 @@ RULES: tuple[Rule, ...] = (
     approval,
     image,
     datasets,
+    terms,
     apart,
     volumes,
     size,

@@ -28,6 +28,7 @@ _PASSING = frozenset(
         ReasonCode.DISK_RESERVE,
         ReasonCode.DISK_UNKNOWN,
         ReasonCode.FOLDER_UNKNOWN,
+        ReasonCode.TERMS_NOT_ACCEPTED,  # they stand beside the dataset
     }
 )
 
@@ -82,7 +83,9 @@ async def default_options(
     last = await flow.last_launch(site, person.id, server_name)
     if last is not None:
         used = await _options_of(site, last)
-        if not await _reasons(site, person, groups, server_name, used):
+        reasons = await _reasons(site, person, groups, server_name, used)
+        # New terms wait for the person: then the start is refused with just that.
+        if all(reason.code is ReasonCode.TERMS_NOT_ACCEPTED for reason in reasons):
             return used
     offered = await flow.choices(site, person.id, server_name, groups=groups)
     if len(offered.projects) != 1 or len(offered.projects[0].environments) != 1:
@@ -179,6 +182,8 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
             "hint": granted.format(day=words.last_day(known.until, language, pages.zone(site))),
             "why": "",
             "apart": list(known.excludes),
+            "terms": known.terms.text.text(language) if known.terms else "",
+            "terms_number": known.terms.number if known.terms else 0,
         }
         for project in held
         for known in project.datasets
@@ -190,6 +195,8 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
             "description": "",
             "hint": "",
             "apart": [],
+            "terms": "",
+            "terms_number": 0,
         }
         for project in held
         for known in project.closed_datasets
@@ -228,6 +235,7 @@ def _chosen(held: tuple[ProjectChoice, ...], wanted: Mapping[str, Any]) -> dict[
         "datasets": [slug for slug in ticked if slug in slugs] if isinstance(ticked, list) else [],
         "size": next((known.slug for known in environment.sizes if known.slug == size), ""),
         "gpus": gpus if gpus in environment.gpus else environment.gpus[0],
+        "terms": wanted.get("terms") if isinstance(wanted.get("terms"), dict) else {},
     }
 
 

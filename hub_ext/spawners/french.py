@@ -57,6 +57,8 @@ FRENCH = {
     "Read-only, in /data. Tick what you need now; nothing else will be visible.": (
         "En lecture seule, dans /data. Cochez ce dont vous avez besoin ; rien d’autre ne sera visible."
     ),
+    "Terms of use of {title}, version {number}": ("Conditions d’utilisation de {title}, version {number}"),
+    "I have read these terms and accept them.": "J’ai lu ces conditions et je les accepte.",
     "No dataset is granted to this project now.": (
         "Aucun jeu de données n’est accordé à ce projet pour l’instant."
     ),

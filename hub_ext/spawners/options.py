@@ -1,7 +1,8 @@
 """What a person asks for: the spawn form's fields in, `user_options` out, and their strict parsing.
 
 `user_options` is hostile: the Hub stores it before we see it, and REST callers set it directly. It is a
-dict of at most {"project": slug, "environment": slug, "datasets": [slug, …], "size": slug, "gpus": int}.
+dict of at most {"project": slug, "environment": slug, "datasets": [slug, …], "size": slug, "gpus": int,
+"terms": {slug: int, …}}; the last names the terms of use that are accepted with this start.
 Never paths, digests or bytes; no key named "image", which DockerSpawner reads itself.
 """
 
@@ -13,10 +14,13 @@ from typing import Any
 
 from hub_ext.model import SLUG, LaunchRequest, Reason, ReasonCode, Refusal
 
-KEYS = ("project", "environment", "datasets", "size", "gpus")
+KEYS = ("project", "environment", "datasets", "size", "gpus", "terms")
 MOST_DATASETS = 50
 MOST_GPUS = 16
+MOST_TERMS = 99_999  # versions of one dataset's terms
 
+# What the form's tick boxes beside terms send.
+_TICKED = re.compile(rf"({SLUG.pattern}):([0-9]{{1,5}})")
 _DIGITS = re.compile(r"[0-9]{1,2}")
 # Longer texts are cut before the Hub stores them; a slug has at most 40 characters.
 _KEPT_CHARACTERS = 80
@@ -47,6 +51,9 @@ def parse(options: object, *, launch_id: str, person_id: str, server_name: str) 
     # bool is an int: True would be one GPU.
     if type(gpus) is not int or not 0 <= gpus <= MOST_GPUS:
         reasons.append(_invalid("gpus", "not-a-small-number"))
+    terms = options.get("terms", {})
+    if problem := _terms_problem(terms):
+        reasons.append(_invalid("terms", problem))
     if reasons:
         return Refusal(tuple(reasons))
     return LaunchRequest(
@@ -58,6 +65,7 @@ def parse(options: object, *, launch_id: str, person_id: str, server_name: str) 
         datasets=tuple(datasets),
         size=options["size"],
         gpus=gpus,
+        accepts=tuple(terms.items()),
     )
 
 
@@ -78,6 +86,10 @@ def from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         ]
         if field == "datasets":
             options[field] = kept
+        elif field == "terms":
+            # What is not "slug:number" stays as it came, and is refused.
+            ticked = [_TICKED.fullmatch(value) for value in kept]
+            options[field] = {match[1]: int(match[2]) for match in ticked if match} if all(ticked) else kept
         elif len(kept) == 1:
             options[_cut(field)] = kept[0]
         elif kept:
@@ -108,6 +120,18 @@ def _datasets_problem(datasets: object) -> str:
         return "not-a-slug"
     if len(set(datasets)) != len(datasets):
         return "twice"
+    return ""
+
+
+def _terms_problem(terms: object) -> str:
+    if not isinstance(terms, dict):
+        return "not-an-object"
+    if len(terms) > MOST_DATASETS:
+        return "too-many"
+    if not all(is_slug(slug) for slug in terms):
+        return "not-a-slug"
+    if not all(type(number) is int and 0 < number <= MOST_TERMS for number in terms.values()):
+        return "not-a-small-number"
     return ""
 
 

@@ -89,6 +89,26 @@ def test_many_differences_are_counted(mri: Terminal) -> None:
     assert said[-1] == "  … and 10 more"
 
 
+def test_terms_are_written_and_shown(mri: Terminal, events: Events) -> None:
+    said = mri.done("dataset", "terms", "mri")
+    assert "version  -" in said
+    for name, text in (("en", "Copy nothing.\nName nobody.\n"), ("fr", "Ne rien copier.\n")):
+        (mri.folder / name).write_text(text)
+    words = ("dataset", "terms", "mri", "--english", str(mri.folder / "en"))
+    assert mri(*words).status == 2
+    french = ("--french", str(mri.folder / "fr"))
+    assert "Version 1 of the terms of mri" in mri.done(*words, *french, "--on-behalf-of", "lise")
+    assert (events()[-1].verb, events()[-1].subject) == ("terms.added", "mri")
+    assert "Name nobody." in mri.done("dataset", "terms", "mri")
+    assert mri.read("dataset", "terms", "mri")["terms"]["text"]["fr"] == "Ne rien copier."
+    assert "already" in mri.refused(*words, *french)
+    (mri.folder / "fr").write_bytes(b"\xff\xfe")
+    assert "UTF-8" in mri.refused(*words, *french)
+    (mri.folder / "fr").write_bytes(b"x" * 2**20)
+    assert "too long" in mri.refused(*words, *french)
+    assert "No such file" in mri.refused(*words, "--french", str(mri.folder / "none"))
+
+
 def test_without_a_seed_image_readability_is_not_guessed(mri: Terminal, events: Events) -> None:
     before = len(events())
     assert "seed_image" in mri.refused("dataset", "version", "mri", str(mri.folder / "data" / "one"))

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from hub_ext.adapters.store import audit, images, launches
+from hub_ext.adapters.store import acceptances, audit, images, launches
 from hub_ext.cli.setup.images import BuiltImage
-from hub_ext.model import Localised, Verb
+from hub_ext.flows import data, dataset_versions, grants, terms
+from hub_ext.model import DatasetClass, Localised, Verb
 from tests.support.hub import PASSWORDS, RunningHub
+from tests.support.scenario import STEWARD
 
 TRIES = 10
 # JupyterLab's first page on two busy cores.
@@ -133,6 +138,55 @@ def test_datasets_that_may_not_meet_exclude_each_other(hub: RunningHub, page: Pa
     expect(page.get_by_text("Cannot be together with codes in English.")).to_be_visible()
     codes.uncheck()
     expect(mri).to_be_enabled()
+
+
+@pytest.fixture
+def atlas(hub: RunningHub, tmp_path: Path) -> Iterator[str]:
+    """A dataset of derma with terms of use, ended afterwards."""
+    site, title = hub.site, Localised("Atlas", "Atlas")
+    folder = site.settings.dataset_roots[0] / "atlas"
+    folder.mkdir()
+    (folder / "a.csv").write_text("a\n")
+    data.register_dataset(site, STEWARD, "atlas", title, title, DatasetClass.OPEN)
+    reading = dataset_versions.register_version(site, STEWARD, "atlas", folder, probe=False)
+    with ThreadPoolExecutor(1) as other:  # the browser's driver keeps this thread's loop
+        other.submit(asyncio.run, reading).result()
+    grants.add_grant(site, STEWARD, "atlas", "derma", valid_until=site.now() + timedelta(days=9))
+    text = "Copy nothing.\n<script>alert(1)</script>"
+    terms.add_terms(site, STEWARD, "atlas", Localised(text, "Ne rien copier."))
+    yield "atlas"
+    data.end_dataset(site, STEWARD, "atlas", "tested")
+
+
+def test_terms_are_read_and_accepted_before_the_first_mount(
+    hub: RunningHub, page: Page, atlas: str, carol: str, kept_state: Path
+) -> None:
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    sign_in(page, hub, carol)
+    choose(page, "project", "derma")
+    choose(page, "environment", "answer")
+    accept = page.get_by_label("I have read these terms and accept them.")
+    expect(accept).to_be_hidden()
+    choose(page, "datasets", atlas)
+    expect(page.get_by_text("Terms of use of Atlas, version 1")).to_be_visible()
+    expect(page.get_by_text("<script>alert(1)</script>")).to_be_visible()
+    page.screenshot(path=kept_state / "artefacts" / "terms.png", full_page=True)
+    page.click("#start-server")  # the browser itself asks for the tick
+    assert page.url.endswith("/hub/spawn")
+    accept.check()
+    page.click("#start-server")
+    page.wait_for_url("**/user/carol/**")
+    assert dialogs == []
+    with hub.site.store.reading() as tx:
+        (kept,) = acceptances.listing(tx, dataset=atlas)
+    assert (kept.person_id, kept.number) == (hub.scenario.carol.id, 1)
+    page.goto(f"{hub.url}/hub/home")
+    page.click("#stop")
+    page.locator("#start").click()
+    choose(page, "project", "derma")
+    choose(page, "datasets", atlas)
+    expect(accept).to_have_count(0)  # once is enough
 
 
 def test_a_refusal_is_read_on_the_page_that_waits(hub: RunningHub, page: Page) -> None:

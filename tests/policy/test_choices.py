@@ -55,7 +55,10 @@ def shown(offered: Choices, server_name: str = "") -> set[tuple[Any, ...]]:
 
 
 def admitted(facts: Facts, request: LaunchRequest) -> set[tuple[Any, ...]]:
-    """Every choice, of at most two datasets, that the decision admits."""
+    """Every choice, of at most two datasets, that the decision admits where all terms are accepted."""
+    request = replace(
+        request, accepts=tuple((known.slug, known.terms.number) for known in facts.datasets if known.terms)
+    )
     slugs = sorted(known.slug for known in facts.datasets)
     return {
         (request.project, request.environment, pick, size.slug, gpus)

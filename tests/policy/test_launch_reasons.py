@@ -22,6 +22,7 @@ from hub_ext.model import (
     ProjectState,
     Reason,
     Refusal,
+    TermsVersion,
     VersionState,
 )
 from hub_ext.model import ReasonCode as Code
@@ -40,6 +41,7 @@ from .worlds import (
     PROJECT,
     REQUEST,
     REVISION,
+    TITLE,
     dataset,
     facts_of,
     gpu,
@@ -99,6 +101,7 @@ def approval(**changed: Any) -> Change:
 
 
 REFERENCE = ("reference", "CPP 12")
+TERMS = TermsVersion("mri", 2, TITLE, on(-1), "per-9")
 
 ALONE: list[tuple[str, Change, Reason]] = [
     ("nobody", known(person=None), Reason(Code.PERSON_UNKNOWN)),
@@ -258,6 +261,17 @@ ALONE: list[tuple[str, Change, Reason]] = [
         ),
         Reason(Code.GRANT_APPROVAL_ENDED, "mri", (REFERENCE, ("until", on(-3)))),
     ),
+    (
+        "terms that changed since they were accepted",
+        mri(terms=TERMS, accepted=(1,)),
+        Reason(Code.TERMS_NOT_ACCEPTED, "mri", (("version", 2),)),
+    ),
+    (
+        "other terms accepted with the start",
+        both(mri(terms=TERMS), asked(accepts=(("mri", 1), ("labs", 2)))),
+        Reason(Code.TERMS_NOT_ACCEPTED, "mri", (("version", 2),)),
+    ),
+    ("terms of what is not granted", mri(terms=TERMS, grants=()), Reason(Code.GRANT_MISSING, "mri", (MAIL,))),
     ("no version", mri(versions=()), Reason(Code.VERSION_MISSING, "mri", (MAIL,))),
     (
         "no current version",
@@ -430,6 +444,10 @@ def test_a_dataset_asked_for_twice_counts_once():
         # A dataset is never apart from itself.
         both(mri(dataset=dataset("mri", never_with=("coded", "mri"))), asked(datasets=("mri",))),
         asked(datasets=()),
+        mri(terms=TERMS, accepted=(1, 2)),
+        both(mri(terms=TERMS), asked(accepts=(("mri", 2),))),
+        both(mri(terms=TERMS), asked(datasets=("labs",))),
+        asked(accepts=(("nothing", 7),)),
         asked(gpus=0),
         image(ceilings=Ceilings(cpus=2.0, mem_bytes=4 * GIB, gpus=1)),  # just what is asked for
         known(disk=DiskFacts(2 * GIB, 2 * GIB)),

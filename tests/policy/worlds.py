@@ -37,6 +37,7 @@ from hub_ext.model import (
     Project,
     ProjectState,
     Size,
+    TermsVersion,
     VersionState,
     Volume,
     VolumeKind,
@@ -252,7 +253,11 @@ def worlds(draw: st.DrawFn) -> tuple[LaunchRequest, Facts]:
             read_gids=(700 + SLUGS.index(slug),),
             ended=pick("data", [None], [None, on(-2)]),
         )
-        return DatasetFacts(slug, made, versions, grants, pick("data", [True], [True, False, None]))
+        return DatasetFacts(
+            *(slug, made, versions, grants, pick("data", [True], [True, False, None])),
+            terms=draw(st.sampled_from([None, TermsVersion(slug, 2, TITLE, on(-1), "per-9")])),
+            accepted=draw(st.sampled_from([(), (1,), (1, 2)])),
+        )
 
     def ceilings(aspect: str, gpus: list[int | None]) -> Ceilings:
         return Ceilings(
@@ -270,6 +275,7 @@ def worlds(draw: st.DrawFn) -> tuple[LaunchRequest, Facts]:
         datasets=tuple(draw(st.lists(st.sampled_from(SLUGS), max_size=3))),
         size=pick("asked", ["s", "m"], ["s", "m", "l", "xl"]),
         gpus=asked,
+        accepts=pick("data", [tuple((slug, 2) for slug in SLUGS)], [(), (("mri", 1),)]),
     )
     facts = replace(
         FACTS,

@@ -1,4 +1,4 @@
-"""Every way in brings the same dict; nothing but five small keys passes."""
+"""Every way in brings the same dict; nothing but six small keys passes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,12 @@ def test_datasets_and_gpus_may_be_left_out() -> None:
     assert (request.datasets, request.gpus) == ((), 0)
 
 
+def test_terms_are_accepted_by_number() -> None:
+    request = parse(GOOD | {"terms": {"mri": 2, "labs": 1}})
+    assert isinstance(request, LaunchRequest)
+    assert request.accepts == (("mri", 2), ("labs", 1))
+
+
 @pytest.mark.parametrize("empty", [None, {}])
 def test_empty_options_have_their_own_reason(empty: object) -> None:
     refusal = parse(empty)
@@ -69,6 +75,13 @@ BAD: list[tuple[str, object]] = [
     ("gpus many", GOOD | {"gpus": 17}),
     ("gpus fraction", GOOD | {"gpus": 0.5}),
     ("gpus none", GOOD | {"gpus": None}),
+    ("terms as a list", GOOD | {"terms": ["mri"]}),
+    ("terms as a tick", GOOD | {"terms": {"mri": True}}),
+    ("terms of number zero", GOOD | {"terms": {"mri": 0}}),
+    ("terms of a huge number", GOOD | {"terms": {"mri": 10**30}}),
+    ("terms of a path", GOOD | {"terms": {"../mri": 1}}),
+    ("terms of a number", GOOD | {"terms": {5: 1}}),
+    ("many terms", GOOD | {"terms": {f"d{number}": 1 for number in range(51)}}),
     ("project missing", {"environment": "python", "size": "m"}),
 ]
 
@@ -137,6 +150,15 @@ def test_the_form_gives_the_options() -> None:
         "gpus": ["1"],
     }
     assert options.from_form(form) == GOOD
+
+
+def test_ticked_terms_become_numbers() -> None:
+    form = {"project": ["onco"], "terms": ["mri:2", "labs:10"]}
+    assert options.from_form(form)["terms"] == {"mri": 2, "labs": 10}
+    for forged in ("mri", "mri:", "mri:1:2", "../mri:1", "mri:²", "mri:1\n", "x" * 2**20):
+        made = options.from_form(form | {"terms": ["labs:1", forged]})
+        assert isinstance(made["terms"], list)
+        assert isinstance(parse(GOOD | {"terms": made["terms"]}), Refusal)
 
 
 def test_no_dataset_ticked_is_an_empty_list() -> None:

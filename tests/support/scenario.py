@@ -28,6 +28,7 @@ from hub_ext.model import (
     Node,
     Person,
     Refusal,
+    Verb,
 )
 
 STEWARD = Actor(ActorKind.HOST_USER, "tester")
@@ -98,6 +99,11 @@ class Scenario:
     def verbs(self, subject: str) -> list[str]:
         """The verbs of it."""
         return [event.verb.value for event in self.record(subject)]
+
+    def events_of(self, verb: Verb) -> list[AuditEvent]:
+        """Every event of that verb."""
+        with self.site.store.reading() as tx:
+            return list(audit.listing(tx, verb=verb))
 
 
 async def build(site: Site, roots: Path, digests: Mapping[str, str], *, alias: str = "local") -> Scenario:

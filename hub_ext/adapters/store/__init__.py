@@ -5,6 +5,7 @@ key; `listing` filters. All of it is synchronous: from a coroutine, use `asyncio
 """
 
 from hub_ext.adapters.store import (
+    acceptances,
     approvals,
     audit,
     datasets,
@@ -19,6 +20,7 @@ from hub_ext.adapters.store import (
     persons,
     projects,
     revisions,
+    terms,
     versions,
     volumes,
 )
@@ -28,6 +30,7 @@ from hub_ext.adapters.store.rows import Tx
 __all__ = [
     "Store",
     "Tx",
+    "acceptances",
     "approvals",
     "audit",
     "datasets",
@@ -42,6 +45,7 @@ __all__ = [
     "persons",
     "projects",
     "revisions",
+    "terms",
     "versions",
     "volumes",
 ]

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from hub_ext.adapters.store.columns import INTEGERS, LOCALISED, STRINGS, OneOf
 from hub_ext.adapters.store.table_parts import (
@@ -66,5 +75,27 @@ grants = Table(
     perhaps_when("revoked"),
     text("revoked_why"),
     Index(None, "project", "dataset"),
+    Index(None, "dataset"),
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    key("dataset", ForeignKey("datasets.slug")),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    has("text", LOCALISED),
+    when("created"),
+    text("created_by"),
+)
+
+acceptances = Table(
+    "acceptances",
+    metadata,
+    key("person_id", ForeignKey("persons.id")),
+    key("dataset"),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    when("accepted"),
+    text("launch_id"),
+    ForeignKeyConstraint(["dataset", "number"], ["terms.dataset", "terms.number"]),
     Index(None, "dataset"),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub_ext.adapters.store import Tx, audit, launches, leases, persons, volumes
 from hub_ext.errors import EngineError
+from hub_ext.flows import terms
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site, new_id
@@ -43,6 +44,9 @@ async def admit(
     except EngineError as error:
         await in_store(partial(_write_failure, site, actor, request, error))
         raise
+    if not terms.accepts_for_themselves(actor, request.person_id):
+        # An operator or a service may start somebody's server; they accept nothing in their name.
+        request = replace(request, accepts=())
     looked = await launch_facts.look(site, request.datasets)
 
     def decide() -> LaunchPlan | Refusal:
@@ -53,6 +57,7 @@ async def admit(
                 _write_refusal(tx, site, actor, request.launch_id, decision, asked=request)
             else:
                 _write_launch(tx, site, actor, decision, known)
+                _write_acceptances(tx, site, actor, request, known)
             return decision
 
     return await in_store(decide)
@@ -193,6 +198,14 @@ def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Fac
         "expires_at": plan.expires_at,
     }
     audit.append(tx, time=now, actor=actor, verb=Verb.LAUNCH_ADMITTED, subject=plan.launch_id, facts=facts)
+
+
+def _write_acceptances(tx: Tx, site: Site, actor: Actor, request: LaunchRequest, known: Facts) -> None:
+    """What was accepted with this start, of what is mounted; only an admission makes it last."""
+    for dataset in known.datasets:
+        current = dataset.terms
+        if current is not None and (dataset.slug, current.number) in request.accepts:
+            terms.accept_in(tx, site, actor, dataset.slug, current, launch_id=request.launch_id)
 
 
 def _volumes(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Facts) -> Iterator[Volume]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from hub_ext.adapters import files
 from hub_ext.adapters.store import (
     Tx,
+    acceptances,
     approvals,
     datasets,
     exposures,
@@ -25,6 +26,7 @@ from hub_ext.adapters.store import (
     persons,
     projects,
     revisions,
+    terms,
     versions,
     volumes,
 )
@@ -151,12 +153,18 @@ def dataset(
     looked: Looked,
     now: datetime,
 ) -> DatasetFacts:
-    """A dataset, its versions, its grants to the project, and whether the folder to be mounted is there."""
+    """A dataset, its versions, its grants to the project, its terms, and whether its folder is there."""
     known = _dataset(tx, slug, project)
     right = rights.granted(known, project=project, person_id=person_id, approvals=approvals, now=now)
     if not isinstance(right, rights.Granted):
         return known  # refused anyway; its folder is nobody's business
-    return replace(known, folder_present=looked.present.get(right.version.id))
+    agreed = acceptances.listing(tx, person_id=person_id, dataset=slug)
+    return replace(
+        known,
+        folder_present=looked.present.get(right.version.id),
+        terms=terms.current(tx, slug),
+        accepted=tuple(one.number for one in agreed),
+    )
 
 
 def live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:

@@ -37,6 +37,8 @@ from hub_ext.model import (
     Project,
     ProjectState,
     SiteRole,
+    TermsAcceptance,
+    TermsVersion,
     Verb,
     VersionState,
     Volume,
@@ -96,6 +98,8 @@ VOLUME = Volume(
     *("copies of mri", LATER),
 )
 EXPOSURE = Exposure("vol-1", "ver-1", "mri", NOW, "lau-1")
+TERMS = TermsVersion("mri", 1, Localised("Copy\nnothing.", "Ne rien\ncopier."), NOW, "per-1")
+ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
 # Each with its module and its key.
 EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
@@ -116,6 +120,8 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.leases, LEASE, ("lea-1",)),
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
+    (store.terms, TERMS, ("mri", 1)),
+    (store.acceptances, ACCEPTANCE, ("per-2", "mri", 1)),
 )
 
 

@@ -7,11 +7,22 @@ from dataclasses import replace
 
 import pytest
 
-from hub_ext.adapters.store import audit, gpus, launches, leases, volumes
+from hub_ext.adapters.store import acceptances, audit, gpus, launches, leases, volumes
 from hub_ext.errors import EngineError, StoreError
-from hub_ext.flows import grants
+from hub_ext.flows import grants, terms
 from hub_ext.flows import launch as flow
-from hub_ext.model import Gpu, LaunchPlan, LaunchState, ReasonCode, Refusal, Verb, VolumeKind
+from hub_ext.model import (
+    Actor,
+    ActorKind,
+    Gpu,
+    LaunchPlan,
+    LaunchState,
+    Localised,
+    ReasonCode,
+    Refusal,
+    Verb,
+    VolumeKind,
+)
 from tests.support.scenario import STEWARD, Scenario
 
 
@@ -56,6 +67,51 @@ async def test_what_was_revoked_a_moment_ago_is_refused(scenario: Scenario) -> N
     grants.revoke_grant(scenario.site, STEWARD, scenario.grants["mri>onco"], "consent withdrawn")
     refusal = await scenario.refused()
     assert [reason.code for reason in refusal.reasons] == [ReasonCode.GRANT_REVOKED]
+
+
+async def test_terms_are_accepted_with_the_first_start_and_asked_again_when_they_change(
+    scenario: Scenario,
+) -> None:
+    site = scenario.site
+    terms.add_terms(site, STEWARD, "mri", Localised("Copy nothing.", "Ne rien copier."))
+    refusal = await scenario.refused()
+    assert [reason.code for reason in refusal.reasons] == [ReasonCode.TERMS_NOT_ACCEPTED]
+    plan = await scenario.admitted(accepts=(("mri", 1), ("table", 4)))
+    (accepted,) = scenario.events_of(Verb.TERMS_ACCEPTED)
+    assert (accepted.actor.id, accepted.subject) == (scenario.ada.id, "mri")
+    assert (accepted.facts["version"], accepted.facts["launch"]) == (1, plan.launch_id)
+    with site.store.reading() as tx:
+        (kept,) = acceptances.listing(tx)
+    assert (kept.person_id, kept.dataset, kept.number, kept.launch_id) == (
+        *(scenario.ada.id, "mri", 1),
+        plan.launch_id,
+    )
+    await scenario.admitted(server_name="two")  # once is enough
+    terms.add_terms(site, STEWARD, "mri", Localised("Copy nothing at all.", "Ne rien copier du tout."))
+    refusal = await scenario.refused(server_name="three", accepts=(("mri", 1),))
+    assert [reason.shown for reason in refusal.reasons] == [(("version", 2),)]
+    offered = await flow.choices(site, scenario.ada.id, "three", groups=frozenset())
+    due = {known.slug: known.terms for known in offered.projects[1].datasets}
+    assert due["mri"] is not None
+    assert (due["mri"].number, due["table"]) == (2, None)
+
+
+async def test_a_refused_start_accepts_nothing(scenario: Scenario) -> None:
+    terms.add_terms(scenario.site, STEWARD, "mri", Localised("Copy nothing.", "Ne rien copier."))
+    await scenario.refused(environment="draft", accepts=(("mri", 1),))
+    assert scenario.events_of(Verb.TERMS_ACCEPTED) == []
+
+
+async def test_nobody_accepts_terms_for_somebody_else(scenario: Scenario) -> None:
+    """An operator may start a server for Ada; what they tick binds nobody."""
+    terms.add_terms(scenario.site, STEWARD, "mri", Localised("Copy nothing.", "Ne rien copier."))
+    for actor in (STEWARD, Actor(ActorKind.PERSON, scenario.bob.id), Actor(ActorKind.SERVICE, "x")):
+        decision = await flow.admit(
+            scenario.site, scenario.request(accepts=(("mri", 1),)), actor, groups=frozenset()
+        )
+        assert isinstance(decision, Refusal)
+        assert [reason.code for reason in decision.reasons] == [ReasonCode.TERMS_NOT_ACCEPTED]
+    assert scenario.events_of(Verb.TERMS_ACCEPTED) == []
 
 
 async def test_a_folder_that_is_gone_is_refused(scenario: Scenario) -> None:
