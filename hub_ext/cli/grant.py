@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from traitlets import Bool, Int, List, Unicode
 
 from hub_ext.adapters.store import approvals, grants, launches, persons, versions
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
-from hub_ext.cli.output import complain
+from hub_ext.cli.output import cell, complain
+from hub_ext.flows import grant_ends, people
 from hub_ext.flows import grants as flows
-from hub_ext.flows import people
 from hub_ext.model import Grant as GrantValue
 
 WHY = "Reason, for the record; name nobody in it."
+MOST_DAYS = 36_500
 
 
 class Add(Command):
@@ -83,22 +84,72 @@ class Revoke(Command):
         named, project = self.argument("grant"), self.argument("project")
         if project is None and not named.startswith("gra-"):
             raise UsageError("Name a grant's id, or a dataset and a project.", self.typed)
+        running = self._ended(named, project)
         if project is None:
             revoked: tuple[GrantValue, ...] = (flows.revoke_grant(self.site, self.actor, named, self.why),)
         else:
             revoked = flows.revoke_all(self.site, self.actor, named, project, self.why)
-        running = self._running(revoked)
         self.done(
             revoked,
             f"{len(revoked)} revoked: {revoked[0].dataset} to {revoked[0].project}. "
-            + (f"Running servers that stop within a minute: {running}." if running else "No server has it."),
+            + (f"Running servers that stop within a minute: {running}." if running else "No server ends."),
         )
 
-    def _running(self, revoked: tuple[GrantValue, ...]) -> int:
+    def _ended(self, named: str, project: str | None) -> int:
+        """How many servers go by it. Those of several grants are told together."""
+        if project is None:
+            return len(grant_ends.by_revoking(self.site, named))
         with self.site.store.reading() as tx:
-            ids = {known.id for known in versions.listing(tx, dataset=revoked[0].dataset)}
-            active = launches.listing(tx, project=revoked[0].project, active=True)
+            ids = {known.id for known in versions.listing(tx, dataset=named)}
+            active = launches.listing(tx, project=project, active=True)
         return sum(bool(ids.intersection(launch.version_ids)) for launch in active)
+
+
+class Renew(Command):
+    """Give a grant a later end. Running servers go on; its former end stays in the record.
+
+    The end lies within an approval's. A grant that is over is not renewed: give the dataset again.
+    """
+
+    examples = """
+        hub-ext grant renew gra-4sj22zkrni6hipsv5rzg --until 2027-12-31
+        hub-ext grant renew gra-4sj22zkrni6hipsv5rzg --until 2028-06-30 --approval CPP-2027-9
+    """
+    arguments = (Argument("grant", "Id of the grant; `hub-ext grant list` tells."),)
+    until = Unicode("", help="Last day.").tag(option=True, required=True, metavar="DAY")
+    approval = Unicode("", help="Reference or id of the approval. Default: its own, or the one.").tag(
+        option=True, metavar="REFERENCE"
+    )
+
+    def run(self) -> None:
+        """Renew."""
+        grant = flows.renew_grant(
+            self.site, self.actor, self.argument("grant"), self.end(self.until), approval=self.approval
+        )
+        self.done(
+            grant, f"{grant.dataset} is granted to {grant.project} until {cell(grant.valid_until)} UTC."
+        )
+
+
+class Ends(Command):
+    """The servers that revoking a grant would stop: whose, since when. Nothing is changed."""
+
+    examples = "hub-ext grant ends gra-4sj22zkrni6hipsv5rzg"
+    arguments = (Argument("grant", "Id of the grant; `hub-ext grant list` tells."),)
+
+    def run(self) -> None:
+        """Show the table."""
+        self.show_table(
+            grant_ends.by_revoking(self.site, self.argument("grant")),
+            {
+                "PERSON": lambda launch: launch.username,
+                "SERVER": lambda launch: launch.server_name,
+                "IMAGE": lambda launch: launch.image,
+                "SINCE": lambda launch: launch.started or launch.admitted,
+                "ID": lambda launch: launch.id,
+            },
+            empty="No server would stop.",
+        )
 
 
 class ListAll(Command):
@@ -111,6 +162,9 @@ class ListAll(Command):
     project = Unicode(None, allow_none=True, help="Only to this project.").tag(option=True, metavar="SLUG")
     dataset = Unicode(None, allow_none=True, help="Only of this dataset.").tag(option=True, metavar="SLUG")
     all = Bool(False, help="Revoked and past grants too.").tag(option=True)
+    ending = Int(None, allow_none=True, help="Only those that end within so many days.").tag(
+        option=True, metavar="DAYS"
+    )
 
     def run(self) -> None:
         """Show the table."""
@@ -131,6 +185,10 @@ class ListAll(Command):
                 return "approval ended"
             return "from later on" if grant.valid_from > now else "holds"
 
+        if self.ending is not None:
+            soon = grant_ends.ending_soon(self.site, timedelta(days=max(0, min(self.ending, MOST_DAYS))))
+            ids = {ending.grant.id for ending in soon}
+            found = tuple(grant for grant in found if grant.id in ids)
         self.show_table(
             [grant for grant in found if self.all or state(grant) in ("holds", "from later on")],
             {
@@ -159,6 +217,8 @@ class Grant(Noun):
     verbs = (
         ("add", Add, "give a dataset to a project"),
         ("list", ListAll, "what is granted, to whom, until when"),
+        ("renew", Renew, "give it a later end"),
+        ("ends", Ends, "which servers a revocation would stop"),
         ("revoke", Revoke, "take it back"),
     )
     examples = """

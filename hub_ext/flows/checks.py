@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from hub_ext.errors import InputError
+from hub_ext.errors import Conflict, InputError
 from hub_ext.model import SLUG, Actor, Localised
 
 MOST_CHARACTERS = 2000
+
+T = TypeVar("T")
 
 
 def slug(text: str, what: str) -> str:
@@ -73,6 +75,18 @@ def day(moment: datetime) -> str:
 def approver(actor: Actor) -> str:
     """Who stands for what the actor does: the person named, else the actor."""
     return actor.on_behalf or actor.id
+
+
+def unchanged(now: T, expected: T | None) -> T:
+    """What is stored now, where the editor saw just that; None: it does not matter what they saw.
+
+    Raises Conflict.
+    """
+    if expected is not None and now != expected:
+        raise Conflict(
+            "Somebody else changed it meanwhile.", advice="Look at it again, then repeat what you did."
+        )
+    return now
 
 
 def changed(before: Any, after: Any, *, hidden: Collection[str] = ()) -> dict[str, Any]:

@@ -102,10 +102,17 @@ def register_dataset(
     return dataset
 
 
-def change_dataset(site: Site, actor: Actor, slug: str, **changes: Unpack[DatasetChanges]) -> Dataset:
+def change_dataset(
+    site: Site,
+    actor: Actor,
+    slug: str,
+    *,
+    expected: Dataset | None = None,
+    **changes: Unpack[DatasetChanges],
+) -> Dataset:
     """The dataset with these fields changed; launches see it at once, running sessions at the next sweep."""
     with site.store.transaction() as tx:
-        before = living_dataset(tx, slug)
+        before = checks.unchanged(living_dataset(tx, slug), expected)
         after = _checked(tx, replace(before, **changes))
         facts = {"changed": checks.changed(before, after)}
         for grant in grants.listing(tx, dataset=slug):

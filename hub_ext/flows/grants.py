@@ -1,9 +1,10 @@
-"""Grants: a dataset given to a project under an approval, until a date; revoked."""
+"""Grants: a dataset given to a project under an approval, until a date; renewed, revoked."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict, Unpack
 
 from hub_ext.adapters.store import Tx, approvals, datasets, grants, memberships, persons, versions
 from hub_ext.errors import InputError
@@ -14,6 +15,15 @@ from hub_ext.flows.projects import living_project
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, Approval, Dataset, Grant, Verb, VersionState
 from hub_ext.policy import never_with
+
+
+class GrantOptions(TypedDict, total=False):
+    """What may be left out of a new grant."""
+
+    valid_from: datetime | None
+    approval: str
+    version: int | None
+    members: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +41,7 @@ def add_grant(
     project: str,
     *,
     valid_until: datetime,
-    valid_from: datetime | None = None,
-    approval: str = "",
-    version: int | None = None,
-    members: tuple[str, ...] = (),
+    **options: Unpack[GrantOptions],
 ) -> Granted:
     """Give a dataset to a project, from now unless said otherwise, until an exclusive instant.
 
@@ -43,44 +50,110 @@ def add_grant(
     Raises InputError with what to do.
     """
     with site.store.transaction() as tx:
-        given = living_dataset(tx, dataset)
-        living_project(tx, project)
-        start = valid_from or site.now()
-        checks.period(start, valid_until, "grant")
-        if valid_until <= site.now():
-            raise InputError(
-                f"The grant would be over already ({checks.day(valid_until)}).", advice="Give a later end."
-            )
-        key_apart(site, tx, given, project)
-        _members(site, tx, project, members)
-        grant = Grant(
-            id=new_id("gra"),
-            dataset=dataset,
-            project=project,
-            approval_id=_covering(site, tx, project, approval, start, valid_until).id,
-            valid_from=start,
-            valid_until=valid_until,
-            granted_by=checks.approver(actor),
-            created=site.now(),
-            version_id=_version(tx, dataset, version),
-            members=tuple(dict.fromkeys(members)),
+        return add_grant_in(tx, site, actor, dataset, project, valid_until=valid_until, **options)
+
+
+def add_grant_in(
+    tx: Tx,
+    site: Site,
+    actor: Actor,
+    dataset: str,
+    project: str,
+    *,
+    valid_until: datetime,
+    valid_from: datetime | None = None,
+    approval: str = "",
+    version: int | None = None,
+    members: tuple[str, ...] = (),
+) -> Granted:
+    """The same, in the caller's transaction."""
+    given = living_dataset(tx, dataset)
+    living_project(tx, project)
+    start = valid_from or site.now()
+    checks.period(start, valid_until, "grant")
+    if valid_until <= site.now():
+        raise InputError(
+            f"The grant would be over already ({checks.day(valid_until)}).", advice="Give a later end."
         )
-        warnings = _warnings(site, tx, given, grant)
-        grants.add(tx, grant)
-        told = ("dataset", "project", "approval_id", "valid_from", "valid_until", "granted_by")
-        facts = {name: getattr(grant, name) for name in told}
-        facts |= {"version": grant.version_id, "members": grant.members}
-        site.record(tx, actor, Verb.GRANT_ADDED, grant.id, facts)
+    key_apart(site, tx, given, project)
+    _members(site, tx, project, members)
+    grant = Grant(
+        id=new_id("gra"),
+        dataset=dataset,
+        project=project,
+        approval_id=_covering(site, tx, project, approval, start, valid_until).id,
+        valid_from=start,
+        valid_until=valid_until,
+        granted_by=checks.approver(actor),
+        created=site.now(),
+        version_id=_version(tx, dataset, version),
+        members=tuple(dict.fromkeys(members)),
+    )
+    warnings = _warnings(site, tx, given, grant)
+    grants.add(tx, grant)
+    told = ("dataset", "project", "approval_id", "valid_from", "valid_until", "granted_by")
+    facts = {name: getattr(grant, name) for name in told}
+    facts |= {"version": grant.version_id, "members": grant.members}
+    site.record(tx, actor, Verb.GRANT_ADDED, grant.id, facts)
     return Granted(grant, warnings)
 
 
-def revoke_grant(site: Site, actor: Actor, grant_id: str, why: str) -> Grant:
+def renew_grant(
+    site: Site,
+    actor: Actor,
+    grant_id: str,
+    valid_until: datetime,
+    *,
+    approval: str = "",
+    expected: Grant | None = None,
+) -> Grant:
+    """The same grant with a later end; running sessions go on under it. Former ends stay in the record.
+
+    `approval` is the id or the reference of the one it rests on from now; it may be left out where its
+    own, or exactly one other, covers the time. Raises InputError for a grant that is over: that time
+    without right is not filled in afterwards.
+    """
+    with site.store.transaction() as tx:
+        before = checks.unchanged(grants.get(tx, grant_id), expected)
+        if not living_grant(site, before):
+            raise InputError(
+                f"That grant is over ({checks.day(before.revoked or before.valid_until)}).",
+                advice="Give the dataset again: `hub-ext grant add`.",
+            )
+        if valid_until <= before.valid_until:
+            raise InputError(
+                f"The grant holds until {checks.day(before.valid_until)} already.",
+                advice="Give a later end; to end it earlier, revoke it.",
+            )
+        given = living_dataset(tx, before.dataset)
+        living_project(tx, before.project)
+        key_apart(site, tx, given, before.project)
+        own = approvals.get(tx, before.approval_id)
+        suits = own.ended is None and valid_until <= own.valid_until
+        start = max(site.now(), before.valid_from)
+        wanted = approval or (own.id if suits else "")
+        under = _covering(site, tx, before.project, wanted, start, valid_until)
+        grant = replace(before, valid_until=valid_until, approval_id=under.id)
+        grants.replace(tx, grant)
+        facts = {
+            "dataset": grant.dataset,
+            "project": grant.project,
+            "changed": checks.changed(before, grant),
+            "renewed_by": checks.approver(actor),
+        }
+        site.record(tx, actor, Verb.GRANT_RENEWED, grant.id, facts)
+    return grant
+
+
+def revoke_grant(
+    site: Site, actor: Actor, grant_id: str, why: str, *, expected: Grant | None = None
+) -> Grant:
     """The grant, revoked now: running sessions with the data end at the next sweep.
 
     What was copied cannot be unlearnt: `exposures` says where copies may be.
     """
     with site.store.transaction() as tx:
-        return _revoke(site, tx, actor, grants.get(tx, grant_id), why)
+        return _revoke(site, tx, actor, checks.unchanged(grants.get(tx, grant_id), expected), why)
 
 
 def revoke_all(site: Site, actor: Actor, dataset: str, project: str, why: str) -> tuple[Grant, ...]:

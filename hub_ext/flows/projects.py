@@ -92,10 +92,17 @@ def add_project(
     return project
 
 
-def change_project(site: Site, actor: Actor, slug: str, **changes: Unpack[ProjectChanges]) -> Project:
+def change_project(
+    site: Site,
+    actor: Actor,
+    slug: str,
+    *,
+    expected: Project | None = None,
+    **changes: Unpack[ProjectChanges],
+) -> Project:
     """The project with these fields changed. Only an active project's servers start or go on running."""
     with site.store.transaction() as tx:
-        before = living_project(tx, slug)
+        before = checks.unchanged(living_project(tx, slug), expected)
         after = _checked(replace(before, **changes))
         if after.state != before.state and after.state not in NEXT_STATES[before.state]:
             allowed = ", ".join(NEXT_STATES[before.state]) or "none"

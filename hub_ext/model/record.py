@@ -50,6 +50,7 @@ class Verb(StrEnum):
     VERSION_REGISTERED = "version.registered"
     VERSION_WITHDRAWN = "version.withdrawn"
     GRANT_ADDED = "grant.added"
+    GRANT_RENEWED = "grant.renewed"
     GRANT_REVOKED = "grant.revoked"
     IMAGE_ADDED = "image.added"
     IMAGE_CHANGED = "image.changed"

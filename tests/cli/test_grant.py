@@ -67,7 +67,7 @@ def test_revoke_by_id_or_by_dataset_and_project(onco: Terminal, events: Events) 
     onco.done("grant", "revoke", first["id"], "--why", "mistake")
     assert onco.read("grant", "list") == [second]
     said = onco.done("grant", "revoke", "mri", "onco", "--why", "consent withdrawn")
-    assert said == "1 revoked: mri to onco. No server has it.\n"
+    assert said == "1 revoked: mri to onco. No server ends.\n"
     assert events()[-1].facts["why"] == "consent withdrawn"
     assert onco.read("grant", "list") == []
     assert "No dataset is granted now" in onco.done("grant", "list")
@@ -117,3 +117,18 @@ def test_what_cannot_be_done_is_said(
     assert (answer.status, answer.out) == (status, "")
     assert said in answer.err
     assert len(events()) == before
+
+
+def test_a_grant_is_renewed_and_told_when_it_ends_soon(onco: Terminal, events: Events) -> None:
+    onco.done(*ADD, "--until", "2039-12-31")
+    (grant,) = onco.read("grant", "list")
+    assert onco.read("grant", "list", "--ending", "30") == []
+    assert onco.read("grant", "list", "--ending", "36500") == [grant]
+    assert "No server would stop." in onco.done("grant", "ends", grant["id"])
+    said = onco.done("grant", "renew", grant["id"], "--until", "2040-12-31")
+    assert said.startswith("mri is granted to onco until 2040-12-31 23:00")
+    assert (events()[-1].verb, events()[-1].subject) == ("grant.renewed", grant["id"])
+    assert "holds until" in onco.refused("grant", "renew", grant["id"], "--until", "2040-01-01")
+    assert "No approval covers" in onco.refused("grant", "renew", grant["id"], "--until", "2041-01-01")
+    assert "There is no grant" in onco.refused("grant", "ends", "gra-none")
+    assert "No server ends." in onco.done("grant", "revoke", grant["id"], "--why", "asked to")
