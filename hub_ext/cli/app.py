@@ -73,6 +73,7 @@ NOUNS: tuple[Word, ...] = (
     ("project", "hub_ext.cli.project.Project", "projects, their members and approvals"),
     ("dataset", "hub_ext.cli.dataset.Dataset", "confidential files and their versions"),
     ("grant", "hub_ext.cli.grant.Grant", "datasets given to projects, until a date"),
+    ("request", "hub_ext.cli.request.Request", "who asks for which dataset, and the answer"),
     ("gpu", "hub_ext.cli.gpu.Gpu", "GPUs and who holds them"),
     ("audit", "hub_ext.cli.audit.Audit", "the record: list, export, verify"),
 )

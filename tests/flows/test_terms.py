@@ -80,6 +80,13 @@ def test_what_cannot_be_read_is_refused(
     assert len(record()) == before
 
 
+def test_french_has_narrow_spaces(site: Site, actor: Actor) -> None:
+    text = "Interdit\N{NARROW NO-BREAK SPACE}: copier, «\N{NO-BREAK SPACE}même un peu\N{NO-BREAK SPACE}»."
+    assert flows.add_terms(site, actor, "mri", Localised("x", text)).text.fr == text
+    changed = data.change_dataset(site, actor, "mri", title=Localised("MRI", text))
+    assert changed.title.fr == text
+
+
 def test_markup_is_kept_as_text(site: Site, actor: Actor) -> None:
     evil = "<script>alert(1)</script>"
     assert flows.add_terms(site, actor, "mri", Localised(evil, evil)).text.en == evil

@@ -44,6 +44,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
 
 NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
@@ -99,6 +100,11 @@ VOLUME = Volume(
 )
 EXPOSURE = Exposure("vol-1", "ver-1", "mri", NOW, "lau-1")
 TERMS = TermsVersion("mri", 1, Localised("Copy\nnothing.", "Ne rien\ncopier."), NOW, "per-1")
+REQUEST = AccessRequest(
+    *("req-1", "mri", "onco", "per-2", "Tumours.\nTheir size.", NOW, RequestState.APPROVED, LATER, LATER),
+    *("per-1", "no reason", "gra-1"),
+)
+QUESTION = RequestQuestion("req-1", 1, "Why all of it?", NOW, "per-1", "For the controls.", LATER)
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
 # Each with its module and its key.
@@ -121,6 +127,8 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),
+    (store.requests, REQUEST, ("req-1",)),
+    (store.request_questions, QUESTION, ("req-1", 1)),
     (store.acceptances, ACCEPTANCE, ("per-2", "mri", 1)),
 )
 
