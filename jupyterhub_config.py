@@ -7,6 +7,7 @@ from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
 from hub_ext.sign_in.person import post_auth_hook
+from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
 from hub_ext.spawners.docker import refuse_not_honoured
 from hub_ext.spawners.hub_site import hub_site, prepare
 from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
@@ -93,8 +94,25 @@ c.JupyterHub.services = [
         # Managed services get LANG, PATH and JUPYTERHUB_* only.
         "environment": {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE]},
     },
+    {
+        "name": "console",
+        "command": [sys.executable, "-m", "hub_ext.services.console"],
+        "url": f"http://127.0.0.1:{settings.console_port}",
+        "environment": {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE]},
+        "oauth_no_confirm": True,
+        # Listed, never inherited: what a visitor may elsewhere stays out of the console's reach.
+        "oauth_client_allowed_scopes": ["access:services!service=console", *ALL_SCOPES],
+    },
 ]
+# The console's scopes reach people through groups that carry the roles of our store.
+c.JupyterHub.custom_scopes = custom_scopes()
 c.JupyterHub.load_roles = [
+    {
+        # Everybody may come in; what they see there follows from their duties.
+        "name": "user",
+        "scopes": ["self", "access:services!service=console"],
+    },
+    *hub_roles(),
     {
         "name": "culler",
         # Reads what runs and since when, and stops it; never access:servers.

@@ -11,7 +11,7 @@ make_locks() {
     lock_one "${compile[@]}" -o requirements-test.txt --constraint requirements.txt --extra test ../pyproject.toml requirements.in
     lock_one "${compile[@]}" -o requirements-uv.txt requirements-uv.in
     lock_one "${compile[@]}" -o requirements-node.txt requirements-node.in
-    rm -f proxy/package-lock.json
+    rm -f node/package-lock.json
     long "Locking the proxy" "$NPM_ADVICE" npm_lock
 }
 
@@ -28,7 +28,7 @@ lock_one() {
 npm_lock() {
     local path=$PATH
     [ ! -x "$CHECKOUT/.state/node/node" ] || path=$(dirname "$(readlink -f "$CHECKOUT/.state/node/node")"):$PATH
-    (cd proxy && PATH=$path npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund)
+    (cd node && PATH=$path npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund)
 }
 
 clean_state() {

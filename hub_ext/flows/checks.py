@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from hub_ext.errors import Conflict, InputError
 from hub_ext.model import SLUG, Actor, Localised
+from hub_ext.model.text import visible
 
 MOST_CHARACTERS = 2000
 
@@ -34,7 +35,7 @@ def line(text: str, what: str, *, required: bool = False, most: int = MOST_CHARA
         raise InputError(f"The {what} is empty.", advice="Give one.")
     if len(text) > most:
         raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
-    if not seen(text):
+    if not visible(text):
         raise InputError(f"The {what} holds a line break or a control character.", advice="Leave it out.")
     return text
 
@@ -47,14 +48,9 @@ def paragraphs(text: str, what: str, *, most: int) -> str:
         raise InputError(f"The {what} is empty.", advice="Give one.")
     if len(text) > most:
         raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
-    if not all(seen(one) for one in lines):
+    if not all(visible(one) for one in lines):
         raise InputError(f"The {what} holds a control character.", advice="Leave it out.")
     return text
-
-
-def seen(text: str) -> bool:
-    """Whether all of it can be seen, the spaces that French puts before its colons included."""
-    return text.translate(_SPACES).isprintable()
 
 
 def localised(text: Localised, what: str, *, required: bool = False) -> Localised:

@@ -9,7 +9,6 @@ Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It hol
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import os
 import signal
@@ -25,8 +24,8 @@ from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
 from hub_ext.flows import cull, disk, gpu, reconcile
 from hub_ext.flows.site import Site, open_site
+from hub_ext.services.parent import end_with_parent
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 MEND_SECONDS = 300
 GPU_SECONDS = 60
 MEASURE_SECONDS = 3600
@@ -49,7 +48,7 @@ class CuratedIdleCuller(IdleCuller):
         """Sweep until the Hub is gone, or Ctrl-C, which reaches the whole process group, ends us."""
         # At once, as SIGTERM does: Python would wait for threads that wait for the engine.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        _end_with_parent()
+        end_with_parent()
         asyncio.run(self._run())
 
     async def _run(self) -> None:
@@ -138,14 +137,6 @@ async def _alone(site: Site) -> AsyncIterator[None]:
             except BlockingIOError:
                 await asyncio.sleep(1)
         yield
-
-
-def _end_with_parent() -> None:
-    """Has the kernel end this process when the Hub that started it is gone, also by kill -9."""
-    hub = os.getppid()
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != hub:
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:

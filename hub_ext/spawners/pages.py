@@ -6,7 +6,6 @@ they do hand over is their own bound method `static_url`, and through it the req
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,14 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.ext import Extension
 from jinja2.runtime import Context
 
+from hub_ext.expression.languages import LANGUAGE_COOKIE, language_of
 from hub_ext.flows.site import Site
 from hub_ext.spawners.french import FRENCH
 
 TEMPLATES = Path(__file__).parent / "templates"
-LANGUAGE_COOKIE = "hub-ext-language"
-LANGUAGES = ("en", "fr")
-
-_ACCEPTED = re.compile(r"\s*([a-zA-Z]{1,8})(?:-[a-zA-Z0-9-]*)?\s*(?:;\s*q\s*=\s*([0-9.]+))?")
 
 
 def translated(text: str, language: str) -> str:
@@ -41,25 +37,8 @@ def request_language(request: Any, otherwise: str = "en") -> str:
     if request is None:
         return otherwise
     chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen is not None and unquote(chosen.value) in LANGUAGES:
-        return unquote(chosen.value)
-    return accepted_language(request.headers.get("Accept-Language", "")) or otherwise
-
-
-def accepted_language(header: str) -> str:
-    """The best of ours in an Accept-Language header; "" where it names none."""
-    best, weight = "", 0.0
-    for part in header[:200].split(","):
-        match = _ACCEPTED.fullmatch(part)
-        if not match or match[1].lower() not in LANGUAGES:
-            continue
-        try:
-            q = float(match[2] or 1)
-        except ValueError:
-            continue
-        if q > weight:
-            best, weight = match[1].lower(), q
-    return best
+    accepted = request.headers.get("Accept-Language", "")
+    return language_of(unquote(chosen.value) if chosen else None, accepted, otherwise)
 
 
 def form_environment() -> Environment:

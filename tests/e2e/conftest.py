@@ -22,8 +22,8 @@ from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
 from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import RegistrySettings, Settings
+from tests.support import console, stub_image
 from tests.support import scenario as scenarios
-from tests.support import stub_image
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.wire import Wire
 
@@ -127,7 +127,9 @@ def page(chromium: Browser, kept_state: Path, request: pytest.FixtureRequest) ->
 async def _prepare(site: Site, seed: str, data: Path, stubs: dict[str, str]) -> scenarios.Scenario:
     repository, _, digest = seed.partition("@")
     await site.engine.pull(repository, digest)
-    return await scenarios.build(site, data, stubs)
+    made = await scenarios.build(site, data, stubs)
+    await asyncio.to_thread(console.add_people, site)
+    return made
 
 
 def _keep(layout: Layout, kept_state: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
+from hub_ext.expression.languages import accepted_language
 from hub_ext.spawners import failures, form, home, pages, progress
 from hub_ext.spawners.french import FRENCH
 
@@ -70,7 +71,7 @@ def test_the_french_keeps_what_is_filled_in() -> None:
     ],
 )
 def test_the_browsers_language(header: str, language: str) -> None:
-    assert pages.accepted_language(header) == language
+    assert accepted_language(header) == language
 
 
 def request(header: str = "", cookie: str = "") -> SimpleNamespace:

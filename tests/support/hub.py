@@ -20,7 +20,15 @@ from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState
 from tests.support.scenario import Scenario
 from tests.support.wire import Wire
 
-PASSWORDS = {"ada": "analytical engine", "bob": "the builder", "carol": "of the bells"}
+PASSWORDS = {
+    "ada": "analytical engine",
+    "bob": "the builder",
+    "carol": "of the bells",
+    "cora": "keeps the images",
+    "stella": "keeps the data",
+    "otto": "keeps it running",
+    "audra": "reads it all",
+}
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()
 

@@ -1,20 +1,21 @@
 # shellcheck shell=bash
-# configurable-http-proxy by npm, and Node.js to run it.
+# What npm brings: configurable-http-proxy, the console's htmx, and axe-core for its tests; Node.js to run it.
 
 OLDEST_NODE=22
 # Node.js by itself trusts none of the authorities that the machine's owner added.
 export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 NPM_ADVICE="Is npm's package source reachable? 'npm config list' shows it."
 
-ensure_proxy() {
-    local folder=$STATE/node inputs
-    inputs=("$CHECKOUT/deploy/proxy/package-lock.json" "$CHECKOUT/deploy/requirements-node.txt" "$folder" "$(own_node)")
-    fresh proxy "${inputs[@]}" && [ -x "$folder/node" ] && return
+ensure_node() {
+    local folder=$STATE/node inputs stamp=node omitted=(--omit=dev)
+    [ "$ACTION" != test ] || stamp=node-test omitted=()
+    inputs=("$CHECKOUT/deploy/node/package-lock.json" "$CHECKOUT/deploy/requirements-node.txt" "$folder" "$(own_node)")
+    fresh "$stamp" "${inputs[@]}" && [ -x "$folder/node" ] && return
     mkdir -p "$folder"
     choose_node "$folder"
-    cp "$CHECKOUT/deploy/proxy/package.json" "$CHECKOUT/deploy/proxy/package-lock.json" "$folder/"
-    long "Installing the proxy" "$NPM_ADVICE" npm_here "$folder" ci --omit=dev --no-audit --no-fund
-    done_with proxy "${inputs[@]}"
+    cp "$CHECKOUT/deploy/node/package.json" "$CHECKOUT/deploy/node/package-lock.json" "$folder/"
+    long "Installing the proxy" "$NPM_ADVICE" npm_here "$folder" ci "${omitted[@]}" --no-audit --no-fund
+    done_with "$stamp" "${inputs[@]}"
 }
 
 # The machine's Node.js, where it is recent enough and has npm.

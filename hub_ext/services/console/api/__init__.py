@@ -1,0 +1,8 @@
+"""The REST API: a module per noun, each a table of operations."""
+
+from __future__ import annotations
+
+from hub_ext.services.console.api import me
+from hub_ext.services.console.operations import Operation
+
+OPERATIONS: tuple[Operation, ...] = (*me.OPERATIONS,)

@@ -1,0 +1,32 @@
+"""The console's areas in its navigation: shown to whoever may do something there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub_ext.model.duties import Deed
+from hub_ext.services.console.visitor import Visitor
+
+
+def _(text: str) -> str:
+    """Marks a text for translation; it is translated where it is shown."""
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """One entry of the navigation. No deeds: for everybody."""
+
+    path: str
+    title: str
+    deeds: tuple[Deed, ...] = ()
+
+
+AREAS = (Area("", _("Home")),)
+
+
+def areas_of(visitor: Visitor) -> tuple[Area, ...]:
+    """The areas that this visitor may enter."""
+    return tuple(
+        area for area in AREAS if not area.deeds or any(visitor.may(deed) is None for deed in area.deeds)
+    )

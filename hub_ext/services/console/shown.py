@@ -1,0 +1,53 @@
+"""How values look on a page: filters of the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from hub_ext.expression import words
+from hub_ext.model import Localised
+
+
+@pass_context
+def _text(context: Context, value: Localised) -> str:
+    """A title in the reader's language."""
+    return value.text(context["language"])
+
+
+@pass_context
+def _day(context: Context, value: datetime | None) -> str:
+    """The day of an instant in the site's time zone; "" for none."""
+    return words.day(value, context["language"], ZoneInfo(context["zone"])) if value else ""
+
+
+@pass_context
+def _last_day(context: Context, value: datetime | None) -> str:
+    """The last day before an exclusive end."""
+    return words.last_day(value, context["language"], ZoneInfo(context["zone"])) if value else ""
+
+
+@pass_context
+def _moment(context: Context, value: datetime | None) -> str:
+    """Day and minute in the site's time zone."""
+    return value.astimezone(ZoneInfo(context["zone"])).strftime("%Y-%m-%d %H:%M") if value else ""
+
+
+@pass_context
+def _size(context: Context, value: int) -> str:
+    """Bytes for a reader."""
+    return words.size_text(value, context["language"])
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "text": _text,
+    "day": _day,
+    "last_day": _last_day,
+    "moment": _moment,
+    "size": _size,
+}

@@ -1,0 +1,17 @@
+"""Managed services end with the Hub that started them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def end_with_parent() -> None:
+    """Has the kernel end this process when the Hub that started it is gone, also by kill -9."""
+    hub = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != hub:
+        os.kill(os.getpid(), signal.SIGTERM)
