@@ -372,6 +372,7 @@ class Dataset(Noun):
         ("check", Check, "compare the files with their manifest"),
         ("withdraw", Withdraw, "withdraw a version"),
         ("terms", "hub_ext.cli.dataset_terms.Terms", "what researchers accept before they use it"),
+        ("exposed", "hub_ext.cli.dataset_exposed.ShowExposed", "which sessions and homes had it"),
         ("end", End, "end a dataset for good"),
     )
     examples = """

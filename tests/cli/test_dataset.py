@@ -109,6 +109,13 @@ def test_terms_are_written_and_shown(mri: Terminal, events: Events) -> None:
     assert "No such file" in mri.refused(*words, "--french", str(mri.folder / "none"))
 
 
+def test_what_nobody_mounted_was_shown_to_nobody(mri: Terminal) -> None:
+    mri.done(*version(mri, "one"))
+    assert "No session and no volume" in mri.done("dataset", "exposed", "mri")
+    assert mri.read("dataset", "exposed", "mri", "--version", "1") == []
+    assert "no dataset" in mri.refused("dataset", "exposed", "ct")
+
+
 def test_without_a_seed_image_readability_is_not_guessed(mri: Terminal, events: Events) -> None:
     before = len(events())
     assert "seed_image" in mri.refused("dataset", "version", "mri", str(mri.folder / "data" / "one"))

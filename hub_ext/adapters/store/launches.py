@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Text, cast
+
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import launches
 from hub_ext.model import Launch, LaunchState
@@ -34,10 +36,14 @@ def listing(
     person_id: str | None = None,
     project: str | None = None,
     node: str | None = None,
+    version_id: str | None = None,
     active: bool | None = None,
     limit: int | None = None,
 ) -> tuple[Launch, ...]:
-    """Launches, the newest first. `active` True or False keeps those that do or do not hold resources."""
+    """Launches, the newest first. `active` True or False keeps those that do or do not hold resources.
+
+    `version_id` keeps those that mounted that version of a dataset; it reads every launch.
+    """
     query = _rows.select().order_by(*_NEWEST_FIRST)
     if person_id is not None:
         query = query.where(launches.c.person_id == person_id)
@@ -45,6 +51,8 @@ def listing(
         query = query.where(launches.c.project == project)
     if node is not None:
         query = query.where(launches.c.node == node)
+    if version_id is not None:
+        query = query.where(cast(launches.c.version_ids, Text).contains(f'"{version_id}"', autoescape=True))
     if active is not None:
         held = launches.c.state.in_(_ACTIVE)
         query = query.where(held if active else ~held)

@@ -295,6 +295,8 @@ def test_launches_newest_first(store: Store) -> None:
         assert ids(person_id="per-1") == ["lau-4"]
         assert ids(person_id="per-2", project="onco", node="local", active=True) == ["lau-2", "lau-1"]
         assert ids(project="x") == ids(node="x") == []
+        assert ids(version_id="ver-1", limit=1) == ["lau-4"]
+        assert ids(version_id="ver-") == ids(version_id="ver-%") == []
         newest = launches.last_of(tx, "per-2", "")
         assert newest is not None
         assert newest.id == "lau-3"
