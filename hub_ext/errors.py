@@ -6,6 +6,7 @@ HubExtError                 every failure that we raise; carries advice
 ├── StoreError              the store cannot be read or written
 │   ├── NotFound            no such person, project, dataset, image, …
 │   └── Conflict            it exists already, or was changed by somebody else meanwhile
+│       └── Stale           what was edited is not any more what its editor saw
 ├── EngineError             the Docker engine failed, or what it says cannot be trusted
 │   ├── EngineUnreachable   no answer within the time allowed: unknown, never "gone"
 │   ├── ImageUnavailable    the engine cannot have the image's bytes
@@ -59,6 +60,14 @@ class NotFound(StoreError):
 
 class Conflict(StoreError):
     """It exists already, or was changed by somebody else meanwhile."""
+
+    stale = False
+
+
+class Stale(Conflict):
+    """What was edited is not any more what its editor saw."""
+
+    stale = True
 
 
 class EngineError(HubExtError):

@@ -7,13 +7,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hub_ext.errors import Conflict, InputError
+from hub_ext.errors import InputError, Stale
 from hub_ext.model import SLUG, Actor, Localised
 from hub_ext.model.text import visible
 
 MOST_CHARACTERS = 2000
-
-_SPACES = dict.fromkeys(map(ord, "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"), " ")
 
 T = TypeVar("T")
 
@@ -83,10 +81,10 @@ def approver(actor: Actor) -> str:
 def unchanged(now: T, expected: T | None) -> T:
     """What is stored now, where the editor saw just that; None: it does not matter what they saw.
 
-    Raises Conflict.
+    Raises Stale.
     """
     if expected is not None and now != expected:
-        raise Conflict(
+        raise Stale(
             "Somebody else changed it meanwhile.", advice="Look at it again, then repeat what you did."
         )
     return now

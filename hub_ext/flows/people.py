@@ -5,6 +5,7 @@ The record holds ids only. Names, addresses and subjects stand in the persons ta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TypedDict, Unpack
@@ -42,6 +43,12 @@ def person_named(tx: Tx, text: str) -> Person:
             advice="`hub-ext person list` shows everybody.",
         )
     return person
+
+
+def names(site: Site, ids: Iterable[str]) -> dict[str, str]:
+    """How these persons are called, for whoever may read it; unknown ids (host users) are left out."""
+    with site.store.reading() as tx:
+        return {known.id: known.display_name for known in persons.listing(tx, ids=set(ids))}
 
 
 def add_person(

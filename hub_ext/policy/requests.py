@@ -10,11 +10,10 @@ from hub_ext.model import Approval, Dataset, Grant, Membership, Project
 from hub_ext.model.requests import AccessRequest, RequestState
 from hub_ext.model.requests import RequestProblem as Problem
 from hub_ext.model.requests import RequestProblemCode as Code
+from hub_ext.model.text import visible
 from hub_ext.policy.rights import covers, project_reasons
 
 MOST_CHARACTERS = 2000
-# What is typed beside printable letters; French has narrow spaces before its colons.
-_TYPED = "\n\r\t\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +86,7 @@ def text_problems(text: str, field: str) -> tuple[Problem, ...]:
     if len(text) > MOST_CHARACTERS:
         shown = (("characters", len(text)), ("most", MOST_CHARACTERS))
         return (Problem(Code.TEXT_LONG, field, "", shown),)
-    if not all(letter.isprintable() or letter in _TYPED for letter in text):
+    if not all(visible(line) for line in text.replace("\t", " ").splitlines()):
         return (Problem(Code.TEXT_UNSEEN, field),)
     return ()
 

@@ -28,6 +28,8 @@ PASSWORDS = {
     "stella": "keeps the data",
     "otto": "keeps it running",
     "audra": "reads it all",
+    "rosa": "asks for data",
+    "magda": "leads a study",
 }
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()

@@ -22,7 +22,10 @@ class Area:
     deeds: tuple[Deed, ...] = ()
 
 
-AREAS = (Area("", _("Home")),)
+AREAS = (
+    Area("", _("Home")),
+    Area("requests", _("Requests")),
+)
 
 
 def areas_of(visitor: Visitor) -> tuple[Area, ...]:

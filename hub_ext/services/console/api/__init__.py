@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub_ext.services.console.api import me
+from hub_ext.services.console.api import me, requests
 from hub_ext.services.console.operations import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*me.OPERATIONS,)
+OPERATIONS: tuple[Operation, ...] = (*me.OPERATIONS, *requests.OPERATIONS)
