@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
@@ -77,9 +76,12 @@ class List(Selecting):
         """Read once, keep the last."""
         if self.limit < 0:
             raise InputError("--limit is a number from 0 up.")
-        events: Iterable[AuditEvent] = audit.listing(self.site, self.selection())
-        if self.limit:
-            events = deque(events, maxlen=self.limit)
+        selection = self.selection()
+        events: Iterable[AuditEvent] = (
+            audit.newest(self.site, selection, limit=self.limit)[::-1]
+            if self.limit
+            else audit.listing(self.site, selection)
+        )
         with self.site.store.reading() as tx:
             names = {person.id: person.username for person in persons.listing(tx)}
         self.show_table(

@@ -1,4 +1,4 @@
-"""The record: read, exported, verified.
+"""The record: searched, exported, verified.
 
 A selection by person, project, dataset or image finds every event about it: those that name it, and
 those about what belongs to it (the end of a launch names the launch only).
@@ -7,15 +7,15 @@ those about what belongs to it (the end of a launch names the launch only).
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
-from hub_ext.adapters.store import Tx, approvals, audit, grants, launches, memberships, versions, volumes
+from hub_ext.adapters.store import Tx, audit, audit_search
 from hub_ext.adapters.store.audit import Verification
 from hub_ext.adapters.store.facts import canonical
-from hub_ext.errors import InputError
+from hub_ext.errors import InputError, NotFound
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, AuditEvent, Verb
 
@@ -25,14 +25,6 @@ CSV_COLUMNS = (
     *("sequence", "segment", "time", "actor_kind", "actor_id", "actor_on_behalf"),
     *("verb", "subject", "facts", "previous_hash", "hash"),
 )
-
-# The keys under which flows write a noun's id or slug into facts, without a plural's "s".
-_KEYS = {
-    "person": ("person", "person_id", "member", "steward", "sponsor_id", "approved_by", "granted_by"),
-    "project": ("project",),
-    "dataset": ("dataset", "never_with", "decode", "data", "mounted"),
-    "image": ("image", "environment", "entry"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +52,29 @@ def verbs_named(text: str) -> tuple[Verb, ...]:
 
 
 def listing(site: Site, selection: Selection) -> Iterator[AuditEvent]:
-    """The selected events in their order, from one snapshot, a page in memory at a time."""
+    """The selected events by time, from one snapshot, a page in memory at a time."""
     with site.store.reading() as tx:
         yield from _selected(tx, selection)
+
+
+def newest(
+    site: Site, selection: Selection, *, beyond: int | None = None, limit: int = 50
+) -> tuple[AuditEvent, ...]:
+    """A page of the selected events, the newest first; `beyond` is the last one of the page before.
+
+    Raises NotFound where there is no event `beyond`.
+    """
+    with site.store.reading() as tx:
+        return _page(tx, selection, beyond=beyond, limit=limit, oldest_first=False)
+
+
+def one(site: Site, sequence: int) -> AuditEvent:
+    """That event. Raises NotFound."""
+    with site.store.reading() as tx:
+        held = audit.listing(tx, after_sequence=sequence - 1, limit=1)
+    if not held or held[0].sequence != sequence:
+        raise NotFound(f"There is no event {sequence} in the record.")
+    return held[0]
 
 
 def export(site: Site, actor: Actor, selection: Selection, out: TextIO, form: str = "jsonl") -> int:
@@ -91,75 +103,30 @@ def verify(site: Site, *, anchor: tuple[int, str] | None = None) -> Verification
 # --- selecting ---
 
 
+def _page(
+    tx: Tx, selection: Selection, *, beyond: int | None, limit: int, oldest_first: bool
+) -> tuple[AuditEvent, ...]:
+    nouns = ("person", "dataset", "project", "image")
+    return audit_search.page(
+        tx,
+        about=[(noun, key) for noun in nouns if (key := getattr(selection, noun))],
+        verbs=selection.verbs,
+        since=selection.since,
+        until=selection.until,
+        beyond=beyond,
+        limit=limit,
+        oldest_first=oldest_first,
+    )
+
+
 def _selected(tx: Tx, selection: Selection, *, through: int | None = None) -> Iterator[AuditEvent]:
-    wanted = {noun: (key, _belonging(tx, noun, key)) for noun in _KEYS if (key := getattr(selection, noun))}
-    after = 0
+    last = None
     while True:
-        page = audit.listing(
-            tx,
-            verb=selection.verbs or None,
-            since=selection.since,
-            until=selection.until,
-            after_sequence=after,
-            limit=PAGE,
-        )
-        for event in page:
-            if through is not None and event.sequence > through:
-                return
-            if all(_about(event, noun, key, belonging) for noun, (key, belonging) in wanted.items()):
-                yield event
+        page = _page(tx, selection, beyond=last, limit=PAGE, oldest_first=True)
+        yield from (event for event in page if through is None or event.sequence <= through)
         if len(page) < PAGE:
             return
-        after = page[-1].sequence
-
-
-def _about(event: AuditEvent, noun: str, key: str, belonging: frozenset[str]) -> bool:
-    if event.subject in belonging:
-        return True
-    if event.subject == key and event.verb.value.partition(".")[0] == noun:
-        return True
-    if noun == "person" and key in (event.actor.id, event.actor.on_behalf):
-        return True
-    return _named(event.facts, noun, key)
-
-
-def _named(facts: Any, noun: str, key: str, *, here: bool = False) -> bool:
-    """Whether the facts hold the key under a name of the noun, at any depth."""
-    if isinstance(facts, Mapping):
-        return any(
-            (here and name == key) or _named(item, noun, key, here=here or name.rstrip("s") in _KEYS[noun])
-            for name, item in facts.items()
-        )
-    if isinstance(facts, list):
-        return any(_named(item, noun, key, here=here) for item in facts)
-    return here and facts == key
-
-
-def _belonging(tx: Tx, noun: str, key: str) -> frozenset[str]:
-    """Ids of what belongs to a person, project, dataset or image: events about those are about it."""
-    match noun:
-        case "person":
-            held: tuple[Any, ...] = (
-                *memberships.listing(tx, person_id=key),
-                *launches.listing(tx, person_id=key),
-                *(volume for volume in volumes.listing(tx) if volume.person_id == key),
-            )
-        case "project":
-            held = (
-                *memberships.listing(tx, project=key),
-                *approvals.listing(tx, project=key),
-                *grants.listing(tx, project=key),
-                *volumes.listing(tx, project=key),
-                *launches.listing(tx, project=key),
-            )
-        case "dataset":
-            known = versions.listing(tx, dataset=key)
-            ids = {version.id for version in known}
-            mounted = (launch for launch in launches.listing(tx) if ids.intersection(launch.version_ids))
-            held = (*known, *grants.listing(tx, dataset=key), *mounted)
-        case _:
-            held = tuple(launch for launch in launches.listing(tx) if launch.image == key)
-    return frozenset(one.id for one in held)
+        last = page[-1].sequence
 
 
 # --- writing ---

@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, or_, select
 
+from hub_ext.adapters.store import audit_subjects
 from hub_ext.adapters.store.facts import MAX_SUBJECT, bounded, bounded_text, canonical, timestamp
 from hub_ext.adapters.store.rows import Tx, writing
 from hub_ext.adapters.store.tables import audit
@@ -57,7 +58,8 @@ def append(
 ) -> AuditEvent:
     """Write the next event. Persons appear in `subject` and `facts` by id only, never by name.
 
-    Facts may hold values of the model; they are made plain and bounded (see `facts`).
+    Facts may hold values of the model; they are made plain and bounded (see `facts`). Rows that the event
+    names are written before it: it is found by what they belong to (see `audit_subjects`).
     """
     writing(tx)
     sequence, previous_hash = head(tx)
@@ -75,7 +77,8 @@ def append(
     }
     row["hash"] = _hash(row)
     tx.connection.execute(audit.insert().values(row))
-    return _event(row)
+    audit_subjects.index(tx.connection, row)
+    return event_of(row)
 
 
 def head(tx: Tx) -> tuple[int, str]:
@@ -119,7 +122,7 @@ def listing(
         query = query.where(audit.c.sequence > after_sequence)
     if limit is not None:
         query = query.limit(limit)
-    return tuple(_event(row) for row in tx.connection.execute(query).mappings())
+    return tuple(event_of(row) for row in tx.connection.execute(query).mappings())
 
 
 def content(event: AuditEvent) -> dict[str, Any]:
@@ -186,7 +189,8 @@ def _hash(row: Mapping[str, Any]) -> str:
     return sha256(canonical(content).encode()).hexdigest()
 
 
-def _event(row: Mapping[Any, Any]) -> AuditEvent:
+def event_of(row: Mapping[Any, Any]) -> AuditEvent:
+    """The event of a row. Raises StoreError for one that cannot be read; `verify` says more."""
     try:
         return AuditEvent(
             sequence=row["sequence"],
