@@ -51,6 +51,12 @@ def names(site: Site, ids: Iterable[str]) -> dict[str, str]:
         return {known.id: known.display_name for known in persons.listing(tx, ids=set(ids))}
 
 
+def ids_named(site: Site, texts: Iterable[str]) -> tuple[str, ...]:
+    """The ids of these usernames, or ids, in their order. Raises InputError for one that nobody has."""
+    with site.store.reading() as tx:
+        return tuple(person_named(tx, text).id for text in texts)
+
+
 def add_person(
     site: Site,
     actor: Actor,

@@ -35,6 +35,8 @@ class Verb(StrEnum):
     PERSON_ADDED = "person.added"
     PERSON_CHANGED = "person.changed"
     PERSON_ENDED = "person.ended"
+    PERSON_LOOKED_UP = "person.looked-up"
+    PERSON_ERASED = "person.erased"
     PROJECT_ADDED = "project.added"
     PROJECT_CHANGED = "project.changed"
     PROJECT_ENDED = "project.ended"

@@ -24,6 +24,7 @@ class Area:
 
 AREAS = (
     Area("", _("Home")),
+    Area("datasets", _("Datasets"), (Deed.READ_DATA,)),
     Area("requests", _("Requests")),
 )
 

@@ -27,6 +27,7 @@ def _(text: str) -> str:
 SENTENCES = {
     "missing": _("Fill this in."),
     "string_too_short": _("Fill this in."),
+    "too_short": _("Fill this in."),
     "string_too_long": _("Use {max_length} characters at most."),
     "not-printable": _("This holds a character that cannot be seen. Type it again."),
     "greater_than": _("This must be more than {gt}."),
@@ -61,6 +62,7 @@ Slug = Annotated[
 ]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255), AfterValidator(_line)]
 RequiredLine = Annotated[Line, Field(min_length=1)]
+Sentence = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_line)]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=10_000), AfterValidator(_paragraphs)
 ]

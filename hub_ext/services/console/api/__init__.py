@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from hub_ext.services.console.api import me, requests
+from hub_ext.services.console.api import datasets, grants, me, requests
 from hub_ext.services.console.operations import Operation
 
-OPERATIONS: tuple[Operation, ...] = (*me.OPERATIONS, *requests.OPERATIONS)
+OPERATIONS: tuple[Operation, ...] = (
+    *me.OPERATIONS,
+    *datasets.OPERATIONS,
+    *grants.OPERATIONS,
+    *requests.OPERATIONS,
+)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from tornado.web import RequestHandler
 
-from hub_ext.services.console.pages import home, language, requests
+from hub_ext.services.console.pages import dataset_edit, datasets, grants, home, language, requests
 
 Routes = tuple[tuple[str, type[RequestHandler]], ...]
 
-ROUTES: Routes = (*home.ROUTES, *language.ROUTES, *requests.ROUTES)
+ROUTES: Routes = (
+    *home.ROUTES,
+    *dataset_edit.ROUTES,
+    *datasets.ROUTES,
+    *grants.ROUTES,
+    *language.ROUTES,
+    *requests.ROUTES,
+)

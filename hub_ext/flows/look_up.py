@@ -1,0 +1,38 @@
+"""Reading the record of one person: with a reason, which is on the record itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hub_ext.adapters.store import audit_search
+from hub_ext.flows import checks
+from hub_ext.flows.people import person_ever_named
+from hub_ext.flows.site import Site
+from hub_ext.model import Actor, Person, Verb
+
+HOLDS = timedelta(hours=1)
+
+
+def look_up(site: Site, actor: Actor, person: str, why: str) -> Person:
+    """The person of that username or id, ended ones too; from now on, for HOLDS, `actor` may read about them.
+
+    Raises InputError where the reason is empty, or it is not clear who is meant.
+    """
+    why = checks.line(why, "reason", most=2000, required=True)
+    with site.store.transaction() as tx:
+        found = person_ever_named(tx, person)
+        site.record(tx, actor, Verb.PERSON_LOOKED_UP, found.id, {"why": why})
+    return found
+
+
+def looked_up(site: Site, actor: Actor, person_id: str) -> bool:
+    """Whether `actor` gave a reason within HOLDS."""
+    with site.store.reading() as tx:
+        held = audit_search.page(
+            tx,
+            about=[("person", person_id), ("person", actor.id)],
+            verbs=(Verb.PERSON_LOOKED_UP,),
+            since=site.now() - HOLDS,
+            limit=100,
+        )
+    return any(event.subject == person_id and event.actor == actor for event in held)
