@@ -79,6 +79,10 @@ class Member(Noun):
     verbs = (
         ("add", AddMember, "give somebody a place"),
         ("end", EndMember, "end it"),
+        ("propose", "hub_ext.cli.project_proposals.Propose", "propose somebody, for another to confirm"),
+        ("proposals", "hub_ext.cli.project_proposals.Proposals", "who is proposed"),
+        ("confirm", "hub_ext.cli.project_proposals.Confirm", "give the proposed place"),
+        ("decline", "hub_ext.cli.project_proposals.Decline", "do not, and say why"),
     )
     examples = "hub-ext project member add onco marie --role lead"
 

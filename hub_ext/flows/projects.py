@@ -18,6 +18,7 @@ from hub_ext.model import (
     Localised,
     MemberRole,
     Membership,
+    Person,
     Project,
     ProjectState,
     Verb,
@@ -181,38 +182,66 @@ def add_member(
     must be held as well. Raises InputError where the person has a membership in that time already.
     """
     with site.store.transaction() as tx:
-        living_project(tx, project)
-        person = living_person(tx, person_id)
-        membership = Membership(
-            id=new_id("mem"),
-            person_id=person_id,
-            project=project,
-            role=role,
-            valid_from=valid_from or site.now(),
-            created=site.now(),
+        return add_member_in(
+            *(tx, site, actor, project, person_id, role),
+            valid_from=valid_from,
             valid_until=valid_until,
-            approved_by=approved_by or checks.approver(actor),
-            group=checks.line(group, "group", required=True, most=255) if group is not None else None,
+            approved_by=approved_by,
+            group=group,
         )
-        checks.period(membership.valid_from, valid_until, "membership")
-        for other in memberships.listing(tx, person_id=person_id, project=project):
-            if _overlap(membership, other):
-                raise InputError(
-                    f"{person.username} is a {other.role} of {project!r} in that time already.",
-                    advice="End that membership first (`hub-ext project member end`).",
-                )
-        memberships.add(tx, membership)
-        facts = {
-            "person": person_id,
-            "project": project,
-            "role": role,
-            "valid_from": membership.valid_from,
-            "valid_until": valid_until,
-            "approved_by": membership.approved_by,
-            "group": membership.group,
-        }
-        site.record(tx, actor, Verb.MEMBERSHIP_ADDED, membership.id, facts)
+
+
+def add_member_in(
+    tx: Tx,
+    site: Site,
+    actor: Actor,
+    project: str,
+    person_id: str,
+    role: MemberRole,
+    *,
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+    approved_by: str = "",
+    group: str | None = None,
+) -> Membership:
+    """The same, in the caller's transaction."""
+    living_project(tx, project)
+    person = living_person(tx, person_id)
+    membership = Membership(
+        id=new_id("mem"),
+        person_id=person_id,
+        project=project,
+        role=role,
+        valid_from=valid_from or site.now(),
+        created=site.now(),
+        valid_until=valid_until,
+        approved_by=approved_by or checks.approver(actor),
+        group=checks.line(group, "group", required=True, most=255) if group is not None else None,
+    )
+    checks.period(membership.valid_from, valid_until, "membership")
+    check_free(tx, person, project, membership.valid_from, valid_until)
+    memberships.add(tx, membership)
+    facts = {
+        "person": person_id,
+        "project": project,
+        "role": role,
+        "valid_from": membership.valid_from,
+        "valid_until": valid_until,
+        "approved_by": membership.approved_by,
+        "group": membership.group,
+    }
+    site.record(tx, actor, Verb.MEMBERSHIP_ADDED, membership.id, facts)
     return membership
+
+
+def check_free(tx: Tx, person: Person, project: str, start: datetime, end: datetime | None) -> None:
+    """Nothing where the person has no place in the project in that time. Raises InputError."""
+    for other in memberships.listing(tx, person_id=person.id, project=project):
+        if _overlap(other, start, end):
+            raise InputError(
+                f"{person.username} is a {other.role} of {project!r} in that time already.",
+                advice="End that membership first (`hub-ext project member end`).",
+            )
 
 
 def end_membership(site: Site, actor: Actor, membership_id: str, why: str) -> Membership:
@@ -235,11 +264,11 @@ def end_membership(site: Site, actor: Actor, membership_id: str, why: str) -> Me
     return membership
 
 
-def _overlap(one: Membership, other: Membership) -> bool:
+def _overlap(other: Membership, start: datetime, end: datetime | None) -> bool:
     if other.ended:
         return False
-    starts_late = other.valid_until is not None and one.valid_from >= other.valid_until
-    ends_early = one.valid_until is not None and one.valid_until <= other.valid_from
+    starts_late = other.valid_until is not None and start >= other.valid_until
+    ends_early = end is not None and end <= other.valid_from
     return not (starts_late or ends_early)
 
 

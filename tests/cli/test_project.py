@@ -132,3 +132,25 @@ def test_what_cannot_be_done_is_said(
     assert (answer.status, answer.out) == (status, "")
     assert said in answer.err
     assert len(events()) == before
+
+
+def test_a_member_is_proposed_and_confirmed_by_another(typed: Terminal) -> None:
+    typed.done("project", "add", "onco", "--title-en", "Cancer")
+    for name in ("marie", "magda", "dora"):
+        typed.done("person", "add", name)
+    member = ("project", "member")
+    assert "Nobody is proposed." in typed.done(*member, "proposals")
+    words = (*member, "propose", "onco", "marie", "--role", "lead", "--until", "2040-12-31")
+    proposal = typed.read(*words, "--on-behalf-of", "magda")["id"]
+    assert "magda" in typed.done(*member, "proposals", "--project", "onco")
+    assert "nobody decides" in typed.refused(*member, "confirm", proposal, "--on-behalf-of", "magda")
+    assert "nobody decides" in typed.refused(
+        *(*member, "decline", proposal, "--why", "x", "--on-behalf-of", "marie")
+    )
+    said = typed.done(*member, "confirm", proposal, "--on-behalf-of", "dora")
+    assert said == "Confirmed: a lead of onco.\n"
+    assert "marie" in typed.done("project", "show", "onco")
+    assert "confirmed already" in typed.refused(*member, "confirm", proposal)
+    other = typed.read(*member, "propose", "onco", "dora", "--on-behalf-of", "magda")["id"]
+    assert "Declined." in typed.done(*member, "decline", other, "--why", "elsewhere")
+    assert "There is no proposal" in typed.refused(*member, "confirm", "pro-none")

@@ -44,6 +44,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.proposals import MemberProposal, ProposalState
 from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
 
 NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
@@ -105,6 +106,10 @@ REQUEST = AccessRequest(
     *("per-1", "no reason", "gra-1"),
 )
 QUESTION = RequestQuestion("req-1", 1, "Why all of it?", NOW, "per-1", "For the controls.", LATER)
+PROPOSAL = MemberProposal(
+    *("pro-1", "onco", "per-2", MemberRole.LEAD, "per-1", NOW, ProposalState.CONFIRMED, LATER, "onco-group"),
+    *(LATER, "per-1", "no reason", "mem-1"),
+)
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
 # Each with its module and its key.
@@ -127,6 +132,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),
+    (store.proposals, PROPOSAL, ("pro-1",)),
     (store.requests, REQUEST, ("req-1",)),
     (store.request_questions, QUESTION, ("req-1", 1)),
     (store.acceptances, ACCEPTANCE, ("per-2", "mri", 1)),
