@@ -17,6 +17,7 @@ from hub_ext.cli import output
 from hub_ext.cli.app import Command, Noun
 from hub_ext.errors import InputError
 from hub_ext.flows import audit
+from hub_ext.flows.look_up import person_ever_named
 from hub_ext.model import AuditEvent
 
 
@@ -45,19 +46,7 @@ class Selecting(Command):
 
     def _person_id(self) -> str:
         with self.site.store.reading() as tx:
-            known = persons.listing(tx)
-        # People who left have a past too, so their usernames count here.
-        ids = [person.id for person in known if self.person in (person.id, person.username)]
-        if len(ids) == 1:
-            return ids[0]
-        if ids:
-            raise InputError(
-                f"Several persons had the username {self.person!r}.", advice=f"Say whom: {', '.join(ids)}."
-            )
-        raise InputError(
-            f"There is no person with the username or id {self.person!r}.",
-            advice="`hub-ext person list --all` shows everybody.",
-        )
+            return person_ever_named(tx, self.person).id
 
 
 class List(Selecting):
@@ -163,6 +152,7 @@ class Audit(Noun):
     verbs = (
         ("list", List, "events, selected by person, project, dataset, image, verb or time"),
         ("export", Export, "events as JSON Lines or CSV"),
+        ("access", "hub_ext.cli.audit_access.AccessTo", "who had access to a dataset, with which software"),
         ("verify", Verify, "prove that no event was changed, removed or inserted"),
     )
     examples = """

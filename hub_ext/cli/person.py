@@ -9,6 +9,8 @@ from traitlets import Bool, Enum, List, Unicode
 from hub_ext.adapters.store import memberships, persons
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
 from hub_ext.flows import people
+from hub_ext.flows.erase import erase_person
+from hub_ext.flows.look_up import person_ever_named
 from hub_ext.model import Person as PersonValue
 from hub_ext.model import PersonKind, SiteRole
 
@@ -157,6 +159,32 @@ class End(Command):
         self.done(ended, f"{ended.username} is ended.")
 
 
+class Erase(Command):
+    """Erase the name of somebody who was ended: username, name, address and subject. Never undone.
+
+    The record names the id only, and verifies as before. Homes stay. The Hub keeps the username in a database
+    of its own: it forgets it when its user is deleted there, with `DELETE /hub/api/users/NAME` and a token
+    that may do so, while the Hub runs; older backups know the name too.
+    """
+
+    examples = 'hub-ext person erase marie --why "asked for it on 2027-01-12"'
+    arguments = (USERNAME,)
+    why = Unicode("", help="Reason, for the record; name nobody in it.").tag(
+        option=True, required=True, metavar="TEXT"
+    )
+
+    def run(self) -> None:
+        """Erase the name."""
+        with self.site.store.reading() as tx:
+            person = person_ever_named(tx, self.argument("username"))
+        erased = erase_person(self.site, self.actor, person.id, self.why)
+        self.done(
+            erased,
+            f"{erased.id} has no name any more. The Hub's own database still has the username: "
+            "delete its user there.",
+        )
+
+
 class ListAll(Command):
     """Everybody, and until when they may start anything."""
 
@@ -235,6 +263,7 @@ class Person(Noun):
         ("show", Show, "one person and their projects"),
         ("change", Change, "change a name, roles, the last day"),
         ("end", End, "end somebody for good"),
+        ("erase", Erase, "erase the name of somebody who was ended"),
     )
     examples = """
         hub-ext person list

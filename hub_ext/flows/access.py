@@ -1,8 +1,8 @@
 """Who had access to a dataset between two moments, with which software: who could, and who did.
 
-*Could*: a member of a project that held a grant, while person, membership, approval, grant and project all
-stood. *Did*: a session that mounted a version of it, with the image's digest. What was read in a session is not
-known here; `exposures` tells where copies may be.
+*Could*: a member of a project that held a grant, while person, membership, approval, grant and project
+all stood. *Did*: a session that mounted a version of it, with the image's digest. What was read in a session
+is not known here; `exposures` tells where copies may be.
 """
 
 from __future__ import annotations
@@ -115,7 +115,5 @@ def _did(tx: Tx, dataset: str, known: dict[str, Person], since: datetime, until:
 
 def _mounting(tx: Tx, version_ids: Iterable[str]) -> Iterable[Launch]:
     """Launches that came to have a container with one of these versions, each once."""
-    found = {
-        launch.id: launch for one in version_ids for launch in launches.listing(tx, version_id=one)
-    }
+    found = {launch.id: launch for one in version_ids for launch in launches.listing(tx, version_id=one)}
     return (launch for launch in found.values() if launch.container_id)

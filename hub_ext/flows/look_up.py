@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hub_ext.adapters.store import audit_search
+from hub_ext.adapters.store import Tx, audit_search, persons
+from hub_ext.errors import InputError
 from hub_ext.flows import checks
-from hub_ext.flows.people import person_ever_named
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Person, Verb
 
@@ -36,3 +36,17 @@ def looked_up(site: Site, actor: Actor, person_id: str) -> bool:
             limit=100,
         )
     return any(event.subject == person_id and event.actor == actor for event in held)
+
+
+def person_ever_named(tx: Tx, text: str) -> Person:
+    """The person of that username or id, those who left included: they have a past too. Raises InputError."""
+    found = [person for person in persons.listing(tx) if text in (person.id, person.username)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(person.id for person in found)
+        raise InputError(f"Several persons had the username {text!r}.", advice=f"Say whom: {ids}.")
+    raise InputError(
+        f"There is no person with the username or id {text!r}.",
+        advice="`hub-ext person list --all` shows everybody.",
+    )

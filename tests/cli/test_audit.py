@@ -231,3 +231,29 @@ def _tamper(tmp_path: Path, statement: str) -> None:
 def test_an_anchor_is_typed_whole(run: Run, capsys: pytest.CaptureFixture[str], anchor: str) -> None:
     assert run("verify", "--anchor", anchor) == 1
     assert "no anchor" in capsys.readouterr().err
+
+
+def test_access_tells_who_could_and_who_did(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("access", "mri", "--since", "2026-05-01", "--until", "2026-05-31") == 0
+    could, did = (line.split() for line in capsys.readouterr().out.splitlines()[1:])
+    assert could[:3] == ["could", "anne", "onco"]
+    assert did[:3] == ["did", "anne", "onco"]
+    assert {"python", "sha256:" + "a" * 64, "lau-1"} <= set(did)
+    assert run("access", "mri", "--since", "2026-05-01", "--until", "2026-05-31", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["did"][0]["launch"]["digest"] == "sha256:" + "a" * 64
+    assert run("access", "mri", "--since", "2026-07-01", "--until", "2026-07-31") == 0
+    assert "nobody did" in capsys.readouterr().out
+
+
+def test_a_name_is_erased(run: Run, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with store.transaction() as tx:
+        tx.connection.exec_driver_sql("UPDATE launches SET state = 'ended'")
+    assert main(["person", "erase", "anne", "--why", "asked for it"]) == 0
+    assert "no name any more" in capsys.readouterr().out
+    assert run("access", "mri", "--since", "2026-05-01", "--until", "2026-05-31") == 0
+    shown = capsys.readouterr().out
+    assert "anne" not in shown
+    assert "erased-20001" in shown
+    assert run("verify") == 0
+    assert main(["person", "erase", "chief", "--why", "asked for it"]) == 1
+    assert "ended person" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Text, cast
 
-from hub_ext.adapters.store.rows import Rows, Tx
+from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import launches
 from hub_ext.model import Launch, LaunchState
 
@@ -67,3 +67,10 @@ def add(tx: Tx, launch: Launch) -> None:
 def replace(tx: Tx, launch: Launch) -> None:
     """Update by id. Raises NotFound."""
     _rows.replace(tx, launch)
+
+
+def rename(tx: Tx, person_id: str, username: str) -> None:
+    """Another username in all launches of that person."""
+    writing(tx)
+    update = launches.update().where(launches.c.person_id == person_id).values(username=username)
+    tx.connection.execute(update)
