@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from hub_ext.model import Finding, Localised
+from hub_ext.model import Finding, ImageState, Localised
 from hub_ext.model import FindingCode as Code
 
+STATES: dict[ImageState, Localised] = {
+    ImageState.DRAFT: Localised("draft", "brouillon"),
+    ImageState.PUBLISHED: Localised("published", "publiée"),
+    ImageState.DEPRECATED: Localised("deprecated", "déconseillée"),
+    ImageState.RETIRED: Localised("retired", "retirée"),
+}
 SENTENCES: dict[Code, Localised] = {
     Code.PLATFORM: Localised(
         "The image is for {image}, and this node runs {node}. Build it for {node}.",

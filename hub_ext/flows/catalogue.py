@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from hub_ext.adapters.store import Tx, images, projects, revisions
-from hub_ext.errors import Conflict, InputError
+from hub_ext.errors import Conflict, InputError, Stale
 from hub_ext.flows import checks
 from hub_ext.flows.admission import (
     EntryChanges,
@@ -344,8 +344,8 @@ def _taken(slug: str) -> Conflict:
     return Conflict(f"There is an entry {slug!r} already.", advice="Change that one, or choose another slug.")
 
 
-def _stale(slug: str) -> Conflict:
-    return Conflict(
+def _stale(slug: str) -> Stale:
+    return Stale(
         f"The image {slug!r} was changed by somebody else meanwhile.",
         advice="Look at it again, then repeat your change.",
     )

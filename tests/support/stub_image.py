@@ -6,6 +6,7 @@ For what is about launches and not about notebooks. What a notebook does is test
 from __future__ import annotations
 
 import io
+import json
 import re
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def push(registry: RegistrySettings, engine_url: str, *, docker_config: Path) ->
     digests = {}
     for behaviour in BEHAVIOURS:
         name = f"{registry.address}/stub/{behaviour}:1"
-        command = ["import", "--change", f"ENV STUB={behaviour}", "--change", "USER 65534:65534", "-", name]
+        command = ["import", "--change", f"ENV STUB={behaviour}", "--change", "USER 65534:65534"]
+        command += ["--change", "LABEL io.hub-ext.contract=1", "-", name]
         _docker(engine_url, command, docker_config, said=layer)
         _docker(engine_url, ["push", "-q", name], docker_config)
         told = _docker(engine_url, ["inspect", "--format", "{{index .RepoDigests 0}}", name], docker_config)
@@ -86,3 +88,24 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     entry = tarfile.TarInfo(name.lstrip("/"))
     entry.size, entry.mode = len(content), mode
     tar.addfile(entry, io.BytesIO(content))
+
+
+def change(
+    registry: RegistrySettings, engine_url: str, digest: str, name: str, *, docker_config: Path
+) -> str:
+    """Pushes the answering image as `name` ("PATH:TAG") with a layer of its own; its digest."""
+    source, target = f"{registry.address}/stub/answer@{digest}", f"{registry.address}/{name}"
+    _docker(engine_url, ["pull", "-q", source], docker_config)
+    made = _docker(engine_url, ["create", source, "x"], docker_config).decode().strip()
+    try:
+        change = ["commit", "--change", f"ENV MADE_FROM={made}", made, target]
+        _docker(engine_url, change, docker_config)
+    finally:
+        _docker(engine_url, ["rm", "-f", made], docker_config)
+    try:
+        _docker(engine_url, ["push", "-q", target], docker_config)
+        told = _docker(engine_url, ["inspect", "--format", "{{json .RepoDigests}}", target], docker_config)
+    finally:
+        _docker(engine_url, ["rmi", "-f", target], docker_config)
+    path = target.rpartition(":")[0]
+    return next(one.rpartition("@")[2] for one in json.loads(told) if one.startswith(f"{path}@"))

@@ -7,7 +7,7 @@ from dataclasses import replace as changed
 
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import images
-from hub_ext.errors import Conflict
+from hub_ext.errors import Stale
 from hub_ext.model import ImageEntry, ImageState
 
 _rows = Rows(images, ImageEntry, "image")
@@ -36,6 +36,11 @@ def listing(
     return tuple(entry for entry in entries if not entry.projects or project in entry.projects)
 
 
+def following(tx: Tx, after: str, limit: int) -> tuple[ImageEntry, ...]:
+    """The next `limit` entries by slug, of those that come after that slug."""
+    return _rows.all(tx, _rows.select().where(images.c.slug > after).order_by(images.c.slug).limit(limit))
+
+
 def add(tx: Tx, entry: ImageEntry) -> None:
     """Raises Conflict where the slug is taken."""
     _rows.add(tx, entry)
@@ -44,11 +49,11 @@ def add(tx: Tx, entry: ImageEntry) -> None:
 def replace(tx: Tx, entry: ImageEntry, *, expected_version: int) -> ImageEntry:
     """Update by slug and return what was stored: the entry with version `expected_version` + 1.
 
-    Raises NotFound, or Conflict where somebody else changed the entry since that version.
+    Raises NotFound, or Stale where somebody else changed the entry since that version.
     """
     stored = changed(entry, version=expected_version + 1)
     if not _rows.replace(tx, stored, images.c.version == expected_version):
-        raise Conflict(
+        raise Stale(
             f"The image {entry.slug!r} was changed by somebody else meanwhile.",
             advice="Look at it again, then repeat your change.",
         )

@@ -24,6 +24,7 @@ class Area:
 
 AREAS = (
     Area("", _("Home")),
+    Area("images", _("Images"), (Deed.READ_IMAGES,)),
     Area("datasets", _("Datasets"), (Deed.READ_DATA,)),
     Area("requests", _("Requests")),
 )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from hub_ext.services.console.api import datasets, grants, me, requests
+from hub_ext.services.console.api import (
+    datasets,
+    grants,
+    images,
+    me,
+    requests,
+)
 from hub_ext.services.console.operations import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *me.OPERATIONS,
+    *images.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,
     *requests.OPERATIONS,

@@ -1,0 +1,259 @@
+"""The catalogue in the console: a curator's whole day, what others may not, and nothing lost on bad input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hub_ext.adapters.store import audit, images, launches
+from hub_ext.cli.setup.layout import Layout
+from hub_ext.model import ImageState
+from hub_ext.settings import RegistrySettings
+from tests.e2e.test_console_pages import sign_in
+from tests.support import stub_image
+from tests.support.console import PREFIX, ApiClient, ConsoleVisitor, enter, hidden, program
+from tests.support.hub import RunningHub, Visitor
+
+SAID = {
+    "registry": "local",
+    "path": "stub/answer",
+    "tag": "1",
+    "title_en": "For the test",
+    "title_fr": "Pour le test",
+}
+EVIL = '<script>alert("x")</script>{{ 7 * 7 }}'
+
+
+@pytest.fixture(scope="module")
+def cora(hub: RunningHub) -> ConsoleVisitor:
+    return enter(hub, "cora")
+
+
+@pytest.fixture(scope="module")
+def api(cora: ConsoleVisitor) -> ApiClient:
+    return program(cora)
+
+
+@pytest.fixture
+def ada(hub: RunningHub) -> Iterator[Visitor]:
+    visitor = hub.visitor("ada")
+    yield visitor
+    visitor.forget()
+
+
+@pytest.fixture
+def draft(hub: RunningHub, api: ApiClient, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """An entry of the test's own; retired at its end."""
+    slug = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[-36:].strip("-")
+    title = {"en": "A stub", "fr": "Un bouchon"}
+    made = api.call("POST", "images", {"slug": slug, "title": title, "path": "stub/answer", "tag": "1"})
+    assert made.status_code == 201, made.text
+    assert made.headers["Location"].endswith(f"/api/v1/images/{slug}")
+    yield made.json()
+    retire(hub, slug)
+
+
+def retire(hub: RunningHub, slug: str) -> None:
+    """Nobody else's spawn page is to offer it."""
+    with hub.site.store.transaction() as tx:
+        entry = images.get(tx, slug)
+        images.replace(tx, images.changed(entry, state=ImageState.RETIRED), expected_version=entry.version)
+
+
+def started(hub: RunningHub, ada: Visitor) -> int:
+    """The revision that Ada's next server runs."""
+    ada.submit({"project": "onco", "environment": "day", "datasets": ["mri"], "size": "s", "gpus": 0})
+    ada.wait_ready()
+    with hub.site.store.reading() as tx:
+        launch = launches.last_of(tx, hub.scenario.ada.id, "")
+    ada.stop()
+    assert launch
+    assert launch.image == "day"
+    return launch.revision
+
+
+def test_a_curators_day(
+    hub: RunningHub,
+    layout: Layout,
+    registry: RegistrySettings,
+    stubs: dict[str, str],
+    cora: ConsoleVisitor,
+    ada: Visitor,
+) -> None:
+    def push() -> str:
+        url = hub.site.settings.engine_url
+        return stub_image.change(
+            registry, url, stubs["answer"], "stub/day:1", docker_config=layout.docker_config
+        )
+
+    first = push()
+    page = cora.send("images/new", {**SAID, "path": "stub/day", "slug": "day"}, of="images/new")
+    assert "Kept as a draft" in page.text
+    assert first in page.text
+    assert "For the test" not in ada.page("spawn").text
+
+    def act(action: str, **fields: Any) -> str:
+        version = hidden(cora.page("images/day").text, "version")
+        answer = cora.send(f"images/day/{action}", {"version": version, **fields})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    assert "New servers start revision 1." in act("publish", revision=1)
+    assert started(hub, ada) == 1
+
+    second = push()
+    assert "revision 2 is new" in act("refresh")
+    assert started(hub, ada) == 1, "a moved tag changes nothing until somebody publishes it"
+    page_text = act("publish", revision=2)
+    assert second in page_text
+    assert started(hub, ada) == 2
+
+    assert "New servers start revision 1." in act("roll-back")
+    assert started(hub, ada) == 1
+    act("deprecate", successor="answer", why="something better")
+    assert "Successor" in cora.page("images/day").text
+    assert started(hub, ada) == 1
+    act("retire", why="done")
+    assert "For the test" not in ada.page("spawn").text
+    with hub.site.store.reading() as tx:
+        verbs = [event.verb.value for event in audit.listing(tx, subject="day")]
+    assert verbs == [
+        "image.added",
+        "image.published",
+        "image.refreshed",
+        "image.published",
+        "image.rolled-back",
+        "image.deprecated",
+        "image.retired",
+    ]
+
+
+@pytest.mark.parametrize("name", ["stella", "otto", "audra"])
+def test_others_read_and_change_nothing(hub: RunningHub, name: str) -> None:
+    visitor = enter(hub, name)
+    page = visitor.page("images/answer").text
+    assert "Stub that does answer" in page
+    assert "images/answer/retire" not in page
+    assert "Add an image" not in visitor.page("images").text
+    assert visitor.page("images/new").status_code == 403
+    for action in ("publish", "roll-back", "deprecate", "retire", "refresh", "edit"):
+        assert visitor.send(f"images/answer/{action}", {"version": 1, "why": "x"}).status_code == 403
+    client = program(visitor)
+    assert client.call("GET", "images/answer").status_code == 200
+    headers = {"If-Match": '"1"'}
+    assert client.call("POST", "images/answer/retire", {"why": "x"}, headers=headers).status_code == 403
+
+
+def test_a_researcher_sees_no_catalogue(hub: RunningHub) -> None:
+    visitor = enter(hub, "ada")
+    assert f'href="{PREFIX}images"' not in visitor.page().text
+    assert visitor.page("images").status_code == 403
+    assert program(visitor).call("GET", "images").status_code == 403
+
+
+def test_of_two_curators_the_second_is_told(
+    cora: ConsoleVisitor, api: ApiClient, draft: dict[str, Any]
+) -> None:
+    path, seen = f"images/{draft['slug']}", f'"{draft["version"]}"'
+    first = api.call("PATCH", path, {"title": {"en": "Mine", "fr": "À moi"}}, headers={"If-Match": seen})
+    assert first.status_code == 200
+    assert first.headers["ETag"] != seen
+    second = api.call("PATCH", path, {"tag": "2"}, headers={"If-Match": seen})
+    assert second.status_code == 412
+    assert api.call("PATCH", path, {"tag": "2"}).status_code == 428
+    form = {**SAID, "version": draft["version"], "tag": "3"}
+    del form["registry"], form["path"]
+    page = cora.send(f"{path}/edit", form)
+    assert page.status_code == 400
+    assert "changed by somebody else meanwhile" in page.text
+    assert 'value="For the test"' in page.text, "what was typed is still there"
+    assert api.call("GET", path).json()["title"]["en"] == "Mine"
+
+
+@pytest.mark.parametrize("field", ["title_en", "description_fr", "tag", "path", "slug", "start_url"])
+@pytest.mark.parametrize("bad", ["nul\x00", "line\nbreak", "right\u202eto left", "x" * 1024 * 1024])
+def test_bad_input_is_told_at_its_field_and_nothing_is_lost(
+    cora: ConsoleVisitor, field: str, bad: str
+) -> None:
+    good = {**SAID, "slug": "never-made", "title_fr": "Reste là"}
+    answer = cora.send("images/new", {**good, field: bad}, of="images/new")
+    assert answer.status_code == 400
+    assert f'id="{field}-error"' in answer.text
+    assert "Reste là" in answer.text
+    assert len(answer.text) < 200_000
+
+
+def test_markup_is_shown_as_text(cora: ConsoleVisitor, api: ApiClient, draft: dict[str, Any]) -> None:
+    path = f"images/{draft['slug']}"
+    both = {"en": EVIL, "fr": EVIL}
+    changes = {"title": both, "description": both}
+    changed = api.call("PATCH", path, changes, headers={"If-Match": f'"{draft["version"]}"'})
+    assert changed.json()["title"]["en"] == EVIL
+    for page in (path, "images", f"{path}/edit"):
+        text = cora.page(page).text
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert" in text
+        assert "49" not in re.findall(r"</script&gt;(\S+)", text)
+
+
+def test_a_refusal_says_every_reason(cora: ConsoleVisitor, api: ApiClient, draft: dict[str, Any]) -> None:
+    path = f"images/{draft['slug']}"
+    headers = {"If-Match": f'"{draft["version"]}"'}
+    refused = api.call("POST", f"{path}/roll-back", {}, headers=headers)
+    assert refused.status_code == 409
+    assert "draft" in refused.json()["reasons"][0]["reason"]
+    page = cora.send(f"{path}/roll-back", {"version": draft["version"]})
+    assert page.status_code == 409
+    assert "is a draft" in page.text
+
+
+def test_what_is_not_there_is_said(cora: ConsoleVisitor, api: ApiClient) -> None:
+    assert cora.page("images/nothing-here").status_code == 404
+    assert api.call("GET", "images/nothing-here").status_code == 404
+    page = cora.send("images/new", {**SAID, "slug": "nowhere", "path": "no/such"}, of="images/new")
+    assert page.status_code == 400
+    assert 'id="path-error"' in page.text
+
+
+def test_the_catalogue_is_searched_and_turned_over(api: ApiClient, cora: ConsoleVisitor) -> None:
+    found = api.call("GET", "images", params={"q": "BOUCHON : ANSWER"}).json()["items"]
+    assert "answer" in [image["slug"] for image in found]
+    slugs, after = [], ""
+    while True:
+        part = api.call("GET", "images", params={"limit": 2, "after": after}).json()
+        slugs += [image["slug"] for image in part["items"]]
+        if not (after := part["next"]):
+            break
+    assert slugs == sorted(set(slugs))
+    assert set(slugs) == {image["slug"] for image in api.call("GET", "images").json()["items"]}
+    assert "No image is like that." in cora.page("images?q=nothing-like-this").text
+
+
+def test_searching_while_typing(page: Page, hub: RunningHub) -> None:
+    sign_in(page, hub, "cora")
+    page.click("nav >> text=Images")
+    page.fill("#q", "does hang")
+    expect(page.locator("#found tbody tr")).to_have_count(1)
+    assert "q=does" in page.url
+    page.click("#found a")
+    expect(page.locator("h1")).to_contain_text("Stub that does hang")
+
+
+def test_asked_before_it_is_retired(page: Page, hub: RunningHub, draft: dict[str, Any]) -> None:
+    sign_in(page, hub, "cora")
+    page.goto(f"{hub.url}{PREFIX}images/{draft['slug']}")
+    page.click("text=Publish revision 1")
+    expect(page.locator(".alert-success")).to_contain_text("revision 1")
+    page.fill("#retire-why", "no use")
+    asked: list[str] = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    page.click("button:has-text('Retire')")
+    assert asked == ["Retire this image?"]
+    expect(page.locator("h1")).to_contain_text("published")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("button:has-text('Retire')")
+    expect(page.locator("h1")).to_contain_text("retired")
