@@ -90,6 +90,16 @@ def by_ending_approval(site: Site, approval_id: str) -> tuple[Launch, ...]:
         return _ended(tx, site, launches.listing(tx, project=project, active=True), ended)
 
 
+def by_ending_project(site: Site, slug: str) -> tuple[Launch, ...]:
+    """Sessions under way that would end if this project were ended now: all of its that are covered."""
+
+    def ended(facts: LiveFacts) -> LiveFacts:
+        return replace(facts, project=None)
+
+    with site.store.reading() as tx:
+        return _ended(tx, site, launches.listing(tx, project=slug, active=True), ended)
+
+
 def by_ending_membership(site: Site, membership_id: str) -> tuple[Launch, ...]:
     """Sessions under way that would end if this membership were ended now. Raises NotFound."""
 

@@ -91,7 +91,7 @@ def dataset_lines(site: Site) -> tuple[DatasetLine, ...]:
             if version.state is VersionState.CURRENT
         }
         given: dict[str, set[str]] = {}
-        for view in _views(tx, site, grants.listing(tx)):
+        for view in views_of(tx, site, grants.listing(tx)):
             if view.state.living:
                 given.setdefault(view.grant.dataset, set()).add(view.grant.project)
         return tuple(
@@ -111,7 +111,7 @@ def dataset_view(site: Site, slug: str) -> DatasetView:
         return DatasetView(
             dataset,
             versions.listing(tx, dataset=slug)[::-1],
-            _views(tx, site, grants.listing(tx, dataset=slug))[::-1],
+            views_of(tx, site, grants.listing(tx, dataset=slug))[::-1],
             terms.listing(tx, dataset=slug)[::-1],
             accepted[::-1],
             {known.id: known.username for known in persons.listing(tx, ids=ids)},
@@ -121,7 +121,7 @@ def dataset_view(site: Site, slug: str) -> DatasetView:
 def grant_view(site: Site, grant_id: str) -> GrantView:
     """One grant. Raises NotFound."""
     with site.store.reading() as tx:
-        return _views(tx, site, (grants.get(tx, grant_id),))[0]
+        return views_of(tx, site, (grants.get(tx, grant_id),))[0]
 
 
 def grant_views(
@@ -129,7 +129,7 @@ def grant_views(
 ) -> tuple[GrantView, ...]:
     """Grants, the newest first."""
     with site.store.reading() as tx:
-        return _views(tx, site, grants.listing(tx, dataset=dataset, project=project))[::-1]
+        return views_of(tx, site, grants.listing(tx, dataset=dataset, project=project))[::-1]
 
 
 def living_projects(site: Site) -> tuple[Project, ...]:
@@ -138,7 +138,8 @@ def living_projects(site: Site) -> tuple[Project, ...]:
         return tuple(project for project in projects.listing(tx) if not project.ended)
 
 
-def _views(tx: Tx, site: Site, held: tuple[Grant, ...]) -> tuple[GrantView, ...]:
+def views_of(tx: Tx, site: Site, held: tuple[Grant, ...]) -> tuple[GrantView, ...]:
+    """These grants with what they rest on, in their order."""
     under = {approval.id: approval for approval in approvals.listing(tx)}
     named = {grant.version_id for grant in held if grant.version_id}
     numbers = {version.id: version.number for version in versions.listing(tx, ids=named)} if named else {}

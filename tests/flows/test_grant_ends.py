@@ -224,6 +224,8 @@ def test_what_other_ends_would_stop(
     with site.store.reading() as tx:
         (place,) = memberships.listing(tx, person_id=ada.id)
     assert ids(grant_ends.by_ending_membership(site, place.id)) == {mri.id, plain.id}
+    assert ids(grant_ends.by_ending_project(site, "onco")) == {mri.id, plain.id}
+    assert grant_ends.by_ending_project(site, "cardio") == ()
     approval = grant_of(site, "mri").approval_id
     assert ids(grant_ends.by_ending_approval(site, approval)) == {mri.id, plain.id}
     approve(site, actor, "CPP-2", 100)

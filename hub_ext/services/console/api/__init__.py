@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hub_ext.services.console.api import (
+    audit,
     datasets,
     grants,
     images,
     me,
+    projects,
     requests,
 )
 from hub_ext.services.console.operations import Operation
@@ -16,5 +18,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *images.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,
+    *projects.OPERATIONS,
     *requests.OPERATIONS,
+    *audit.OPERATIONS,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from hub_ext.services.console.pages import (
+    audit,
+    audit_access,
     dataset_edit,
     datasets,
     grants,
@@ -12,6 +14,8 @@ from hub_ext.services.console.pages import (
     image_edit,
     images,
     language,
+    project_edit,
+    projects,
     requests,
 )
 
@@ -19,11 +23,15 @@ Routes = tuple[tuple[str, type[RequestHandler]], ...]
 
 ROUTES: Routes = (
     *home.ROUTES,
-    *language.ROUTES,
     *image_edit.ROUTES,
     *images.ROUTES,
     *dataset_edit.ROUTES,
     *datasets.ROUTES,
     *grants.ROUTES,
+    *language.ROUTES,
+    *project_edit.ROUTES,
+    *projects.ROUTES,
     *requests.ROUTES,
+    *audit.ROUTES,
+    *audit_access.ROUTES,
 )
