@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, Select, or_, select
@@ -142,13 +143,20 @@ def content(event: AuditEvent) -> dict[str, Any]:
     }
 
 
-def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Verification:
+def verify(
+    tx: Tx,
+    *,
+    anchor: tuple[int, str] | None = None,
+    after: tuple[int, str] = (0, GENESIS),
+    most: int | None = None,
+) -> Verification:
     """Walk the whole chain in constant memory, up to the first event that does not hold.
 
-    `anchor` is a head that was kept elsewhere: the event of that sequence must still have that hash.
+    `anchor` is a head that was kept elsewhere: the event of that sequence must still have that hash. A long
+    chain is walked in parts: `most` events `after` the head of the part before.
     """
-    head = (0, GENESIS)
-    for row in _walk(tx):
+    head = after
+    for row in islice(_walk(tx, head[0]), most):
         why = _fault(row, head)
         if not why and anchor is not None and row.sequence == anchor[0] and row.hash != anchor[1]:
             why = "its hash is not the one that was kept elsewhere: the chain was written anew"
@@ -161,10 +169,10 @@ def verify(tx: Tx, *, anchor: tuple[int, str] | None = None) -> Verification:
     return Verification(True, head[0], head=head)
 
 
-def _walk(tx: Tx) -> Iterator[Row[Any]]:
-    """All rows in their order, a page at a time."""
+def _walk(tx: Tx, after: int) -> Iterator[Row[Any]]:
+    """All rows after that sequence in their order, a page at a time."""
     query: Select[Any] = select(audit).order_by(audit.c.sequence).limit(PAGE)
-    page = tx.connection.execute(query).all()
+    page = tx.connection.execute(query.where(audit.c.sequence > after)).all()
     while page:
         yield from page
         page = tx.connection.execute(query.where(audit.c.sequence > page[-1].sequence)).all()

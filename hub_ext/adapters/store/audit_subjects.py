@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hub_ext.adapters.store.tables import approvals, launches, memberships, volumes
 from hub_ext.adapters.store.tables_audit import audit_subjects
 from hub_ext.adapters.store.tables_data import grants, versions
+from hub_ext.adapters.store.tables_proposals import proposals
 from hub_ext.adapters.store.tables_requests import requests
 
 PERSON, PROJECT, DATASET, IMAGE, VERB = "person", "project", "dataset", "image", "verb"
@@ -119,6 +120,8 @@ def _belonging(connection: Connection, subject: str) -> Iterator[Subject]:
         case "req":
             kinds = {"person_id": PERSON, "project": PROJECT, "dataset": DATASET}
             yield from _columns(connection, requests, subject, **kinds)
+        case "pro":
+            yield from _columns(connection, proposals, subject, person_id=PERSON, project=PROJECT)
         case "ver":
             yield from _columns(connection, versions, subject, dataset=DATASET)
         case "vol":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import unquote
@@ -13,6 +13,7 @@ from jupyterhub.services.auth import HubOAuth, HubOAuthenticated
 from tornado import web
 
 from hub_ext.expression.languages import LANGUAGE_COOKIE, language_of
+from hub_ext.flows.chain import ChainWatch
 from hub_ext.flows.site import Site
 from hub_ext.services.console.visitor import Visitor, visitor_of
 from hub_ext.services.console.words import Translate, translator
@@ -41,6 +42,7 @@ class Console:
     site: Site
     auth: HubOAuth
     prefix: str
+    chain: ChainWatch = field(default_factory=ChainWatch)
 
 
 class ConsoleHandler(HubOAuthenticated, web.RequestHandler):

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from hub_ext.flows.chain import ChainWatch
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor
 from hub_ext.model.duties import Deed, Denial
@@ -51,6 +52,7 @@ class Call:
     body: Any
     version: int | None
     language: str
+    chain: ChainWatch
 
     @property
     def actor(self) -> Actor:
