@@ -1,0 +1,103 @@
+"""The API is what its document says, and no input makes it fail."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from tornado.routing import PathMatches
+
+from hub_ext.services.console import api
+from hub_ext.services.console.api_handler import ApiHandler
+from hub_ext.services.console.app import application
+from hub_ext.services.console.base import Console
+from hub_ext.services.console.openapi import document
+from hub_ext.services.console.operations import Operation
+from tests.services.console.conftest import TOKEN, Door, Running
+
+EXAMPLES = 12
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+DOCUMENT = document(api.OPERATIONS, "/api/v1")
+NAMES = [f"{each.method} {each.path}" for each in api.OPERATIONS]
+
+
+def served(console: Running) -> set[str]:
+    """METHOD and path of every call that the running application answers."""
+    made = application(Console(console.site, Door(), "/"), b"x")  # type: ignore[arg-type]
+    rules = made.wildcard_router.rules
+    found = set()
+    for rule in rules:
+        if rule.target is ApiHandler and isinstance(rule.matcher, PathMatches):
+            path = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"{\1}", rule.matcher.regex.pattern)
+            path = path.replace("\\", "").rstrip("$").removeprefix("/api/v1")
+            found |= {f"{method} {path}" for method in rule.target_kwargs["operations"]}
+    return found
+
+
+def test_the_document_tells_every_call_and_no_other(console: Running) -> None:
+    answer = requests.get(f"{console.url}api/v1/openapi.json", headers=HEADERS, timeout=30)
+    told = {
+        f"{method.upper()} {path}" for path, methods in answer.json()["paths"].items() for method in methods
+    }
+    assert told == served(console) == set(NAMES)
+    assert len(told) > 10
+
+
+def test_every_call_is_told_with_what_it_takes() -> None:
+    for each in api.OPERATIONS:
+        told: dict[str, Any] = DOCUMENT["paths"][each.path][each.method.lower()]
+        assert set(re.findall(r"{(\w+)}", each.path)) <= {one["name"] for one in told["parameters"]}
+        assert ("requestBody" in told) == (each.body is not None)
+        assert each.summary
+        assert str(each.status) in told["responses"]
+
+
+@pytest.mark.parametrize("each", api.OPERATIONS, ids=NAMES)
+def test_who_is_not_signed_in_is_refused(console: Running, each: Operation) -> None:
+    path = re.sub(r"{\w+}", "some-thing", each.path)
+    wrong = {"Authorization": "Bearer nobodys"}
+    answer = requests.request(each.method, f"{console.url}api/v1{path}", json={}, headers=wrong, timeout=30)
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+OFFERED = {f"{one.ok().method.upper()} {one.ok().path}": one.ok() for one in schema.get_all_operations()}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_input_makes_it_fail(console: Running, name: str) -> None:
+    """Schemathesis makes what the document allows; whatever comes back is an answer, as the document has it."""
+
+    turns = itertools.count()
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=OFFERED[name].as_strategy())
+    def ask(case: Any) -> None:
+        # Invented names are not found; every second one is a name that is.
+        parameter = {"slug", "id"} & set(case.path_parameters or ())
+        if parameter and (known := console.known.get(name.split("/")[1])) and next(turns) % 2:
+            case.path_parameters[parameter.pop()] = known
+        answer = case.call(base_url=f"{console.url}api/v1", headers=HEADERS)
+        assert answer.status_code < 500 or answer.status_code == 503, (case.as_curl_command(), answer.text)
+        kind = (answer.headers.get("content-type") or [""])[0]
+        if answer.status_code >= 400:
+            assert kind == "application/problem+json", (answer.status_code, answer.text)
+        elif answer.status_code == OFFERED_STATUS[name] and kind == "application/json":
+            case.operation.validate_response(answer)
+
+    ask()
+
+
+OFFERED_STATUS = {f"{each.method} {each.path}": each.status for each in api.OPERATIONS}
