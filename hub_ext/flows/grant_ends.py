@@ -100,6 +100,16 @@ def by_ending_project(site: Site, slug: str) -> tuple[Launch, ...]:
         return _ended(tx, site, launches.listing(tx, project=slug, active=True), ended)
 
 
+def by_ending_person(site: Site, person_id: str) -> tuple[Launch, ...]:
+    """Sessions under way that would end if this person were ended now: all of theirs that are covered."""
+
+    def ended(facts: LiveFacts) -> LiveFacts:
+        return replace(facts, person=None)
+
+    with site.store.reading() as tx:
+        return _ended(tx, site, launches.listing(tx, person_id=person_id, active=True), ended)
+
+
 def by_ending_membership(site: Site, membership_id: str) -> tuple[Launch, ...]:
     """Sessions under way that would end if this membership were ended now. Raises NotFound."""
 

@@ -57,6 +57,31 @@ def ids_named(site: Site, texts: Iterable[str]) -> tuple[str, ...]:
         return tuple(person_named(tx, text).id for text in texts)
 
 
+def person_of(site: Site, person_id: str) -> Person:
+    """The person of that id, ended or not. Raises NotFound."""
+    with site.store.reading() as tx:
+        return persons.get(tx, person_id)
+
+
+def username_of(site: Site, person_id: str) -> str:
+    """The username of that person. Raises NotFound."""
+    return person_of(site, person_id).username
+
+
+def search(site: Site, words: str, *, ended: bool = False) -> tuple[Person, ...]:
+    """Those whose username, name or address holds every one of the words, by username."""
+    wanted = words.casefold().split()
+    with site.store.reading() as tx:
+        known = persons.listing(tx)
+    found = (
+        person
+        for person in known
+        if (ended or not person.ended)
+        and all(one in f"{person.username} {person.display_name} {person.email}".casefold() for one in wanted)
+    )
+    return tuple(sorted(found, key=lambda person: f"{person.username} {person.id}"))
+
+
 def add_person(
     site: Site,
     actor: Actor,
@@ -100,10 +125,18 @@ def add_person(
         return _add(site, tx, actor, person)
 
 
-def change_person(site: Site, actor: Actor, person_id: str, **changes: Unpack[PersonChanges]) -> Person:
+def change_person(
+    site: Site,
+    actor: Actor,
+    person_id: str,
+    *,
+    expected: Person | None = None,
+    **changes: Unpack[PersonChanges],
+) -> Person:
     """The person with these fields changed. Raises InputError, and NotFound for an unknown id."""
     with site.store.transaction() as tx:
-        return _change(site, tx, actor, living_person(tx, person_id), **changes)
+        before = checks.unchanged(living_person(tx, person_id), expected)
+        return _change(site, tx, actor, before, **changes)
 
 
 def end_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:

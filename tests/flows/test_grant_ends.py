@@ -226,6 +226,8 @@ def test_what_other_ends_would_stop(
     assert ids(grant_ends.by_ending_membership(site, place.id)) == {mri.id, plain.id}
     assert ids(grant_ends.by_ending_project(site, "onco")) == {mri.id, plain.id}
     assert grant_ends.by_ending_project(site, "cardio") == ()
+    assert ids(grant_ends.by_ending_person(site, ada.id)) == {mri.id, plain.id}
+    assert grant_ends.by_ending_person(site, "per-none") == ()
     approval = grant_of(site, "mri").approval_id
     assert ids(grant_ends.by_ending_approval(site, approval)) == {mri.id, plain.id}
     approve(site, actor, "CPP-2", 100)

@@ -30,6 +30,9 @@ AREAS = (
     Area("datasets", _("Datasets"), (Deed.READ_DATA,)),
     Area("projects", _("Projects"), (Deed.READ_DATA,), placed=True),
     Area("requests", _("Requests")),
+    Area("people", _("People"), (Deed.WRITE_PERSON,)),
+    Area("sessions", _("Sessions"), (Deed.READ_SESSIONS,)),
+    Area("gpus", _("GPUs"), (Deed.READ_SESSIONS,)),
     Area("audit", _("Audit"), (Deed.READ_AUDIT,)),
 )
 

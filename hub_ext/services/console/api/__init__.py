@@ -8,8 +8,10 @@ from hub_ext.services.console.api import (
     grants,
     images,
     me,
+    people,
     projects,
     requests,
+    sessions,
 )
 from hub_ext.services.console.operations import Operation
 
@@ -18,7 +20,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *images.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,
+    *people.OPERATIONS,
     *projects.OPERATIONS,
     *requests.OPERATIONS,
+    *sessions.OPERATIONS,
     *audit.OPERATIONS,
 )

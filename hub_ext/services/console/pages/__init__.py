@@ -14,9 +14,11 @@ from hub_ext.services.console.pages import (
     image_edit,
     images,
     language,
+    people,
     project_edit,
     projects,
     requests,
+    sessions,
 )
 
 Routes = tuple[tuple[str, type[RequestHandler]], ...]
@@ -29,9 +31,11 @@ ROUTES: Routes = (
     *datasets.ROUTES,
     *grants.ROUTES,
     *language.ROUTES,
+    *people.ROUTES,
     *project_edit.ROUTES,
     *projects.ROUTES,
     *requests.ROUTES,
+    *sessions.ROUTES,
     *audit.ROUTES,
     *audit_access.ROUTES,
 )
