@@ -48,7 +48,7 @@ class Door:
 
 @dataclass
 class Running:
-    """The console and who may do everything in it. `known` are what path parameters may name, by first part."""
+    """The console and who may do everything in it. `known` are what paths may name, by their first part."""
 
     url: str
     site: Site

@@ -72,7 +72,7 @@ OFFERED = {f"{one.ok().method.upper()} {one.ok().path}": one.ok() for one in sch
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_input_makes_it_fail(console: Running, name: str) -> None:
-    """Schemathesis makes what the document allows; whatever comes back is an answer, as the document has it."""
+    """Schemathesis makes what the document allows; whatever comes back is what the document says."""
 
     turns = itertools.count()
 
