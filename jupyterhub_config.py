@@ -125,6 +125,18 @@ c.JupyterHub.load_roles = [
         ],
         "services": ["culler"],
     },
+    {
+        "name": "console",
+        # For operators: what runs, since when, and the stop of one; never access:servers.
+        "scopes": [
+            "list:users",
+            "read:users:activity",
+            "read:servers",
+            "admin:server_state",
+            "delete:servers",
+        ],
+        "services": ["console"],
+    },
 ]
 
 # DockerSpawner's own settings would be silently without effect; each has a counterpart in c.HubExt.

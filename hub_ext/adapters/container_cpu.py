@@ -1,4 +1,4 @@
-"""How much CPU containers of this host have used: the kernel's own counters, without a call of the engine.
+"""What containers of this host use of CPU and memory: the kernel's own counters, no call of the engine.
 
 The engine gives each container a control group that is named after it, below a parent that depends on the
 engine's cgroup driver and settings: `docker/ID`, `system.slice/docker-ID.scope`, or others (rootless,
@@ -51,6 +51,22 @@ class ContainerCpu:
             del self._groups[container_id]
         return readings
 
+    def memory(self, container_ids: Collection[str]) -> dict[str, int]:
+        """Bytes of memory that each of these holds, as its limit counts them, without what is only cached.
+
+        The others are left out, and those that `read` did not find.
+        """
+        found = {}
+        for container_id in container_ids:
+            group = self._groups.get(container_id)
+            if group is not None and self._root is not None:
+                # cgroup v1 has a tree for memory, of the same shape.
+                beside = self._root.parent / "memory" / group.relative_to(self._root)
+                used = _memory(beside if (self._root / "cpuacct.usage").is_file() else group)
+                if used is not None:
+                    found[container_id] = used
+        return found
+
     def _find(self, wanted: set[str]) -> None:
         if self._root is None:
             return
@@ -99,3 +115,18 @@ def _used(group: Path) -> float | None:
         return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("usage_usec "))
     except (OSError, ValueError, IndexError, StopIteration):
         return None
+
+
+def _memory(group: Path) -> int | None:
+    """Bytes held, without those of files that are only cached; None where the group says nothing."""
+    shapes = (("memory.current", "inactive_file "), ("memory.usage_in_bytes", "total_inactive_file "))
+    for usage, cached in shapes:
+        try:
+            held = int((group / usage).read_text())
+            lines = (group / "memory.stat").read_text().splitlines()
+            return max(0, held - next(int(line.split()[1]) for line in lines if line.startswith(cached)))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, IndexError, StopIteration):
+            return None
+    return None

@@ -1,4 +1,4 @@
-"""What the Hub's REST API tells a service with a token of its own. Stops are ordered elsewhere."""
+"""What the Hub's REST API tells a service with a token of its own, and the stop of one server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -70,6 +71,20 @@ class HubApi:
             raise HubApiError("The Hub's list of kernels is not an object.")
         return answer
 
+    async def stop(self, username: str, server_name: str) -> None:
+        """Orders the stop of a server; the Hub goes on with it. One that does not run is none to stop.
+
+        Needs `delete:servers`.
+        """
+        server = f"servers/{quote(server_name, safe='')}" if server_name else "server"
+        url = f"{self._url}/users/{quote(username, safe='')}/{server}"
+        try:
+            async with self._held().delete(url) as response:
+                if response.status not in (202, 204, 400, 404):
+                    raise HubApiError(f"The Hub answered {response.status} to the stop of a server.")
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise HubApiError(f"The Hub did not answer: {type(error).__name__}.") from error
+
     async def _ready(self) -> AsyncIterator[HubServer]:
         url: str | None = f"{self._url}/users?state=ready&limit={PAGE}"
         while url:
@@ -80,11 +95,14 @@ class HubApi:
             following = page["_pagination"]["next"]
             url = following["url"] if following else None
 
-    async def _get(self, url: str) -> Any:
+    def _held(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise RuntimeError("HubApi is used outside `async with`")
+        return self._session
+
+    async def _get(self, url: str) -> Any:
         try:
-            async with self._session.get(url) as response:
+            async with self._held().get(url) as response:
                 if response.status in (401, 403):
                     raise HubApiError(
                         f"The Hub refused our token (HTTP {response.status}).",

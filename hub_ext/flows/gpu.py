@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from hub_ext.adapters import gpu_inventory
-from hub_ext.adapters.store import Tx, audit, gpus
+from hub_ext.adapters.store import Tx, audit, gpus, launches, leases, persons
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, Gpu, GpuHealth, Verb
+from hub_ext.model import Actor, Gpu, GpuHealth, Launch, Lease, Person, Verb
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,36 @@ class GpuChanges:
     found: tuple[str, ...]
     lost: tuple[str, ...]
     unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One share of a GPU of this node, numbered from 1, and the launch that holds it; None: nobody does."""
+
+    gpu: Gpu
+    number: int
+    lease: Lease | None
+    launch: Launch | None
+    person: Person | None
+
+
+def shares(site: Site) -> tuple[Share, ...]:
+    """Every share, by GPU, in one snapshot; also of GPUs that are lost, which a launch may still hold."""
+    node = site.settings.node
+    with site.store.reading() as tx:
+        held = {(lease.gpu_id, lease.share): lease for lease in leases.active(tx, node=node)}
+        known = {lease.launch_id: launches.get(tx, lease.launch_id) for lease in held.values()}
+        people = {
+            one.id: one for one in persons.listing(tx, ids={launch.person_id for launch in known.values()})
+        }
+        found = []
+        for gpu in gpus.listing(tx, node=node):
+            for number in range(0 if gpu.ended else gpu.shares):
+                lease = held.get((gpu.id, number))
+                launch = known[lease.launch_id] if lease else None
+                person = people[launch.person_id] if launch else None
+                found.append(Share(gpu, number + 1, lease, launch, person))
+        return tuple(found)
 
 
 async def refresh(site: Site, actor: Actor) -> GpuChanges:

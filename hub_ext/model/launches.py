@@ -38,6 +38,16 @@ class StopReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StopNote:
+    """Why operators stopped a server, in their words; its owner reads it."""
+
+    launch_id: str
+    text: str
+    written: datetime
+    written_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Launch:
     """One start of one notebook server, and what it held."""
 

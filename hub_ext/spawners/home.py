@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub_ext.adapters.store import images, projects, versions, volumes
+from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
 from hub_ext.expression import words
 from hub_ext.flows import disk
 from hub_ext.flows import launch as flow
@@ -31,12 +31,14 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             image = images.find(tx, launch.image)
             mounted = versions.listing(tx, ids=launch.version_ids)
             held = volumes.listing(tx, ids=launch.volume_ids)
+            note = stop_notes.find(tx, launch.id)
         return {
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
             "until": until,
             "ended": _ended(site, launch, language),
+            "said": note.text if note else "",
             "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 

@@ -114,3 +114,24 @@ def test_a_container_of_the_real_engine_that_works_and_one_that_rests(docker: En
         subprocess.run(
             ["docker", "--host", docker.url, "rm", "--force", works, rests], capture_output=True, check=True
         )
+
+
+def test_memory_is_told_without_what_is_only_cached(tmp_path: Path):
+    group = v2(tmp_path, f"docker/{ONE}", 1)
+    counters = ContainerCpu(tmp_path)
+    counters.read([ONE])
+    assert counters.memory([ONE, TWO]) == {}
+    (group / "memory.current").write_text("5000\n")
+    (group / "memory.stat").write_text("anon 1\ninactive_file 2000\n")
+    assert counters.memory([ONE, TWO]) == {ONE: 3000}
+
+
+def test_memory_stands_in_a_tree_of_its_own_with_cgroup_v1(tmp_path: Path):
+    v1(tmp_path, f"docker/{ONE}", 1)
+    group = tmp_path / "memory" / "docker" / ONE
+    group.mkdir(parents=True)
+    (group / "memory.usage_in_bytes").write_text("5000\n")
+    (group / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 4000\n")
+    counters = ContainerCpu(tmp_path)
+    counters.read([ONE])
+    assert counters.memory([ONE]) == {ONE: 1000}

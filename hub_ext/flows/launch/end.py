@@ -126,19 +126,24 @@ def _announce(site: Site, launch_id: str, reason: StopReason, actor: Actor) -> L
         return announce(tx, site, launch, reason, actor)
 
 
-def announce(tx: Tx, site: Site, launch: Launch, reason: StopReason, actor: Actor) -> Launch:
-    """Writes down why a launch is about to be stopped; the first reason stands."""
+def announce(
+    tx: Tx, site: Site, launch: Launch, reason: StopReason, actor: Actor, *, why: str = ""
+) -> Launch:
+    """Writes down why a launch is about to be stopped; the first reason stands. `why`: in their words."""
     if launch.stop_reason:
         return launch
     launch = replace(launch, state=LaunchState.STOPPING, stop_reason=reason.value)
     launches.replace(tx, launch)
+    facts = {"reason": reason, "person": launch.person_id, "project": launch.project}
+    if why:
+        facts["why"] = why
     audit.append(
         tx,
         time=site.now(),
         actor=actor,
         verb=Verb.LAUNCH_STOPPING,
         subject=launch.id,
-        facts={"reason": reason, "person": launch.person_id, "project": launch.project},
+        facts=facts,
     )
     return launch
 

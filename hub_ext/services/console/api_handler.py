@@ -61,7 +61,7 @@ class ApiHandler(ConsoleHandler):
         query = operation.query and _parsed(operation.query, self._query(operation.query), "query")
         body = operation.body and _parsed(operation.body, self._body(), "body")
         version = self._version() if operation.conditional else None
-        return Call(self.known, self.site, path, query, body, version, self.language, self.console.chain)
+        return Call(self.known, self.site, path, query, body, version, self.language, self.console)
 
     def _query(self, model: type[BaseModel]) -> dict[str, Any]:
         arguments = self.request.query_arguments

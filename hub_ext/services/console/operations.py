@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from hub_ext.flows.chain import ChainWatch
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor
 from hub_ext.model.duties import Deed, Denial
 from hub_ext.services.console.visitor import Visitor
+
+if TYPE_CHECKING:
+    from hub_ext.services.console.base import Console
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class Call:
     body: Any
     version: int | None
     language: str
-    chain: ChainWatch
+    console: Console
 
     @property
     def actor(self) -> Actor:

@@ -45,6 +45,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from hub_ext.model.proposals import MemberProposal, ProposalState
+from hub_ext.model.launches import StopNote
 from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
 
 NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
@@ -112,6 +113,8 @@ PROPOSAL = MemberProposal(
 )
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
+STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
+
 # Each with its module and its key.
 EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.persons, SPONSOR, ("per-1",)),
@@ -129,6 +132,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.gpus, GPU, ("gpu-1",)),
     (store.launches, LAUNCH, ("lau-1",)),
     (store.leases, LEASE, ("lea-1",)),
+    (store.stop_notes, STOP_NOTE, ("lau-1",)),
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),

@@ -184,7 +184,7 @@ def who(call: Call) -> Access:
 
 def chain(call: Call) -> Chain:
     """The chain's state."""
-    state = call.chain.state(call.site)
+    state = call.console.chain.state(call.site)
     found = state.found
     return Chain(
         events=state.events,
@@ -200,7 +200,7 @@ def chain(call: Call) -> Chain:
 
 async def verify(call: Call) -> Answer:
     """Begins to verify the whole record."""
-    call.chain.begin(call.site)
+    call.console.chain.begin(call.site)
     return Answer(location="audit/chain")
 
 

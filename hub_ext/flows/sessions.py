@@ -1,0 +1,118 @@
+"""Sessions under way, with what each uses; one stopped with a reason that its owner reads.
+
+Nothing here asks the engine: rights and times are the store's, activity is the Hub's, CPU and memory are the
+kernel's counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
+from hub_ext.adapters.hub_api import HubServer
+from hub_ext.adapters.store import launches, leases, persons, stop_notes, versions
+from hub_ext.errors import InputError
+from hub_ext.flows import checks
+from hub_ext.flows.cull import report_of
+from hub_ext.flows.launch.end import announce
+from hub_ext.flows.site import Site
+from hub_ext.model import Actor, Launch, Lease, Person, StopReason
+from hub_ext.model.launches import StopNote
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a container uses. `cores` None: seen once only; `mem_bytes` None: not known on this host."""
+
+    cores: float | None
+    mem_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A launch that holds resources, whose it is, what it mounted; None is what is not known.
+
+    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything.
+    """
+
+    launch: Launch
+    person: Person
+    datasets: tuple[str, ...]
+    idle: timedelta | None
+    busy: bool | None
+    use: Use
+    leases: tuple[Lease, ...]
+
+
+class UseWatch:
+    """CPU between one look and the next, and memory. It forgets with the process; for one thread."""
+
+    def __init__(self, counters: ContainerCpu | None = None) -> None:
+        self._counters = counters or ContainerCpu()
+        self._before: dict[str, CpuReading] = {}
+
+    def look(self, container_ids: set[str]) -> dict[str, Use]:
+        """By container id; those whose counters cannot be read are left out."""
+        read = self._counters.read(container_ids)
+        held = self._counters.memory(read.keys())
+        found = {}
+        for container_id, reading in read.items():
+            before = self._before.get(container_id)
+            cores = None
+            if before is not None and reading.at > before.at and reading.used >= before.used:
+                cores = (reading.used - before.used) / (reading.at - before.at)
+            found[container_id] = Use(cores, held.get(container_id))
+        self._before = read
+        return found
+
+
+def sessions(
+    site: Site, servers: tuple[HubServer, ...], reports: Mapping[str, Any], watch: UseWatch
+) -> tuple[Session, ...]:
+    """All launches that hold resources, the oldest first. `servers` and `reports` are what the Hub told."""
+    by_launch = {server.launch_id: server for server in servers}
+    with site.store.reading() as tx:
+        running = launches.listing(tx, active=True)[::-1]
+        people = {person.id: person for person in persons.listing(tx, ids={one.person_id for one in running})}
+        mounted = versions.listing(tx, ids={version for one in running for version in one.version_ids})
+        held = leases.active(tx)
+    slugs = {version.id: version.dataset for version in mounted}
+    uses = watch.look({launch.container_id for launch in running if launch.container_id})
+    now = site.now()
+    return tuple(
+        Session(
+            launch,
+            people[launch.person_id],
+            tuple(slugs[version] for version in launch.version_ids),
+            *_activity(by_launch.get(launch.id), reports.get(launch.id), now),
+            uses.get(launch.container_id, Use(None, None)),
+            tuple(lease for lease in held if lease.launch_id == launch.id),
+        )
+        for launch in running
+    )
+
+
+def _activity(
+    server: HubServer | None, said: Mapping[str, Any] | None, now: datetime
+) -> tuple[timedelta | None, bool | None]:
+    report = report_of(said, now)
+    last = (report and report.last_activity) or (server and server.last_activity) or None
+    busy = any(kernel.state == "busy" for kernel in report.kernels) if report else None
+    return (max(now - last, timedelta()) if last else None), busy
+
+
+def order_stop(site: Site, actor: Actor, launch_id: str, why: str) -> Launch:
+    """Writes down why a session is about to be stopped; the Hub is to be told then.
+
+    Raises NotFound, and InputError where the reason is empty or the session is at its end already.
+    """
+    why = checks.line(why, "reason", most=2000, required=True)
+    with site.store.transaction() as tx:
+        launch = launches.get(tx, launch_id)
+        if not launch.state.active or launch.stop_reason:
+            raise InputError("This session has ended, or is being stopped.", advice="Look again.")
+        stop_notes.add(tx, StopNote(launch_id, why, site.now(), actor.id))
+        return announce(tx, site, launch, StopReason.OPERATOR, actor, why=why)

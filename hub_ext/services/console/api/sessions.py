@@ -1,0 +1,153 @@
+"""Sessions under way, one stopped with a reason; GPUs, and who holds them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from hub_ext.errors import NotFound
+from hub_ext.flows.gpu import shares
+from hub_ext.flows.sessions import Session as Known
+from hub_ext.model.duties import Deed
+from hub_ext.services.console import live
+from hub_ext.services.console.operations import ApiModel, Call, Listed, Operation
+
+
+class Session(ApiModel):
+    """A session; null is what is not known. `idle_seconds` since somebody last did anything."""
+
+    id: str
+    person_id: str
+    username: str
+    server_name: str
+    project: str
+    image: str
+    revision: int
+    digest: str
+    datasets: tuple[str, ...]
+    state: str
+    since: AwareDatetime
+    until: AwareDatetime | None
+    idle_seconds: int | None
+    busy: bool | None
+    cores: float | None
+    cores_allowed: float
+    mem_bytes: int | None
+    mem_allowed: int
+    gpus: tuple[str, ...]
+
+
+class Stop(ApiModel):
+    """Why; the owner reads it."""
+
+    why: Annotated[str, Field(max_length=2000)]
+
+
+class Stopping(ApiModel):
+    """`told`: the Hub was told at once; else it follows."""
+
+    told: bool
+
+
+class Share(ApiModel):
+    """A share of a GPU, and who holds it."""
+
+    gpu: str
+    device: str
+    model: str
+    mem_bytes: int
+    share: int
+    shares: int
+    health: str
+    launch_id: str | None
+    person_id: str | None
+    project: str | None
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+
+
+async def listing(call: Call) -> Listed[Session]:
+    """All sessions, the oldest first."""
+    found = await live.looked(call.console)
+    return Listed[Session](items=tuple(_shown(one) for one in found.sessions))
+
+
+async def one(call: Call) -> Session:
+    """One session."""
+    found = await live.looked(call.console)
+    held = [known for known in found.sessions if known.launch.id == call.path["id"]]
+    if not held:
+        raise NotFound("There is no such session, or it has ended.")
+    return _shown(held[0])
+
+
+async def stop(call: Call) -> Stopping:
+    """Stops one."""
+    return Stopping(told=await live.stop(call.console, call.actor, call.path["id"], call.body.why))
+
+
+def gpus(call: Call) -> Listed[Share]:
+    """Every share of every GPU."""
+    return Listed[Share](
+        items=tuple(
+            Share(
+                gpu=held.gpu.id,
+                device=held.gpu.device,
+                model=held.gpu.model,
+                mem_bytes=held.gpu.mem_bytes,
+                share=held.number,
+                shares=held.gpu.shares,
+                health=held.gpu.health,
+                launch_id=held.launch.id if held.launch else None,
+                person_id=held.launch.person_id if held.launch else None,
+                project=held.launch.project if held.launch else None,
+                since=held.lease.since if held.lease else None,
+                until=held.lease.until if held.lease else None,
+            )
+            for held in shares(call.site)
+        )
+    )
+
+
+def _shown(known: Known) -> Session:
+    launch = known.launch
+    return Session(
+        id=launch.id,
+        person_id=launch.person_id,
+        username=launch.username,
+        server_name=launch.server_name,
+        project=launch.project,
+        image=launch.image,
+        revision=launch.revision,
+        digest=launch.digest,
+        datasets=known.datasets,
+        state=launch.state,
+        since=launch.started or launch.admitted,
+        until=launch.expires_at,
+        idle_seconds=None if known.idle is None else int(known.idle.total_seconds()),
+        busy=known.busy,
+        cores=known.use.cores,
+        cores_allowed=launch.cpus,
+        mem_bytes=known.use.mem_bytes,
+        mem_allowed=launch.mem_bytes,
+        gpus=tuple(lease.gpu_id for lease in known.leases),
+    )
+
+
+READ = Deed.READ_SESSIONS
+OPERATIONS = (
+    Operation("GET", "/sessions", "Sessions under way", listing, deed=READ, answer=Listed[Session]),
+    Operation("GET", "/sessions/{id}", "One session", one, deed=READ, answer=Session),
+    Operation(
+        "POST",
+        "/sessions/{id}/stop",
+        "Stop a session",
+        stop,
+        deed=Deed.STOP_SESSION,
+        body=Stop,
+        answer=Stopping,
+        status=202,
+    ),
+    Operation("GET", "/gpus", "GPUs, and who holds them", gpus, deed=READ, answer=Listed[Share]),
+)

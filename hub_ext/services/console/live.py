@@ -1,0 +1,76 @@
+"""What runs now, as the Hub, the store and the kernel tell it: asked at most once in some seconds for all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer
+from hub_ext.flows.sessions import Session, UseWatch, order_stop, sessions
+from hub_ext.model import Actor
+
+if TYPE_CHECKING:
+    from hub_ext.services.console.base import Console
+
+HOLDS_SECONDS = 2.0
+HUB_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """`hub` False: the Hub did not answer, so nobody's activity is known."""
+
+    sessions: tuple[Session, ...]
+    hub: bool
+
+
+class LiveWatch:
+    """The last look, shared by all pages that are open."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.watch = UseWatch()
+        self.held: Live | None = None
+        self.at = 0.0
+
+
+async def looked(console: Console) -> Live:
+    """What runs, some seconds old at most."""
+    live = console.live
+    async with live.lock:
+        if live.held is None or time.monotonic() - live.at >= HOLDS_SECONDS:
+            servers, reports, answered = await _asked()
+            found = await asyncio.to_thread(sessions, console.site, servers, reports, live.watch)
+            live.held, live.at = Live(found, answered), time.monotonic()
+        return live.held
+
+
+async def stop(console: Console, actor: Actor, launch_id: str, why: str) -> bool:
+    """Writes the reason down, then has the Hub stop the server; whether the Hub answered.
+
+    Where it did not, the culler sees to it. Raises NotFound, InputError.
+    """
+    launch = await asyncio.to_thread(order_stop, console.site, actor, launch_id, why)
+    console.live.held = None
+    try:
+        async with _hub() as hub:
+            await hub.stop(launch.username, launch.server_name)
+    except HubApiError:
+        return False
+    return True
+
+
+async def _asked() -> tuple[tuple[HubServer, ...], Mapping[str, Any], bool]:
+    try:
+        async with _hub() as hub:
+            return await hub.servers(), await hub.kernels(), True
+    except HubApiError:
+        return (), {}, False
+
+
+def _hub() -> HubApi:
+    return HubApi(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"], seconds=HUB_SECONDS)

@@ -1,0 +1,86 @@
+"""Sessions under way, live; one stopped with a reason that its owner reads. GPUs, and who holds them."""
+
+from __future__ import annotations
+
+from hub_ext.errors import InputError
+from hub_ext.flows.gpu import shares
+from hub_ext.model.duties import Deed
+from hub_ext.services.console.forms import Filled, FormModel, Sentence, filled
+from hub_ext.services.console.live import looked, stop
+from hub_ext.services.console.page import PageHandler
+
+
+class Stop(FormModel):
+    """Why."""
+
+    why: Sentence
+
+
+class SessionsPage(PageHandler):
+    """All of them; the table alone where htmx asks for it again."""
+
+    area = "sessions"
+    deed = Deed.READ_SESSIONS
+
+    async def get(self) -> None:
+        """The page, or its table."""
+        live = await looked(self.console)
+        alone = "HX-Request" in self.request.headers
+        self.show("sessions/table.html" if alone else "sessions/list.html", live=live)
+
+
+class SessionPage(PageHandler):
+    """One session, and its stop."""
+
+    area = "sessions"
+    deed = Deed.READ_SESSIONS
+
+    async def get(self, launch_id: str) -> None:
+        """The page."""
+        await self._shown(launch_id)
+
+    async def post(self, launch_id: str) -> None:
+        """Stops it."""
+        self.require(Deed.STOP_SESSION)
+        form: Filled[Stop] = filled(self, Stop, self._)
+        if form.value is not None:
+            try:
+                told = await stop(self.console, self.known.actor, launch_id, form.value.why)
+            except InputError as error:
+                form = form.with_error("why", str(error))
+            else:
+                self.notice(
+                    "sessions",
+                    self._("It is being stopped.")
+                    if told
+                    else self._("The Hub does not answer: it is stopped as soon as the Hub does."),
+                )
+                return
+        self.set_status(400)
+        await self._shown(launch_id, form)
+
+    async def _shown(self, launch_id: str, form: Filled[Stop] | None = None) -> None:
+        live = await looked(self.console)
+        found = [one for one in live.sessions if one.launch.id == launch_id]
+        if not found:
+            self.notice("sessions", self._("That session has ended."))
+            return
+        self.show("sessions/one.html", session=found[0], live=live, form=form)
+
+
+class GpusPage(PageHandler):
+    """Every share of every GPU."""
+
+    area = "gpus"
+    deed = Deed.READ_SESSIONS
+
+    async def get(self) -> None:
+        """The page."""
+        self.show("sessions/gpus.html", shares=await self.in_thread(shares, self.site))
+
+
+ROUTES = (
+    (r"sessions", SessionsPage),
+    (r"sessions/([^/]+)", SessionPage),
+    (r"gpus", GpusPage),
+)
