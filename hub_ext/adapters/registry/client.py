@@ -89,26 +89,37 @@ class RegistryClient:
 
     async def tags(self, path: str) -> tuple[str, ...]:
         """All tags of a repository, sorted. Raises ManifestUnknown where it is unknown."""
-        url: URL | None = self._url(f"/v2/{checked_path(path)}/tags/list").with_query(n=self._page)
+        url = self._url(f"/v2/{checked_path(path)}/tags/list")
+        return await self._listed(url, _scope(path), "tags", self._name(path))
+
+    async def repositories(self) -> tuple[str, ...]:
+        """The paths of all repositories, sorted. Raises RegistryDenied where it does not tell them."""
+        url = self._url("/v2/_catalog")
+        return await self._listed(url, "registry:catalog:*", "repositories", self.registry.address)
+
+    async def _listed(self, url: URL, scope: str, key: str, owner: str) -> tuple[str, ...]:
+        """All names under `key`, from every page; `owner` is what they belong to."""
+        what = f"the {key} of {owner}"
+        page: URL | None = url.with_query(n=self._page)
         found: set[str] = set()
         try:
             async with asyncio.timeout(self._timeouts.listing):
                 for _ in range(MOST_PAGES):
-                    if url is None:
+                    if page is None:
                         return tuple(sorted(found))
-                    answer = await self._get(url, _scope(path), f"{self._name(path)}")
-                    listed = json_object(answer.body, f"The tag list of {self._name(path)}").get("tags") or []
-                    if not isinstance(listed, list) or not all(isinstance(tag, str) for tag in listed):
-                        raise RegistryError(f"The tag list of {self._name(path)} holds no tags.")
+                    answer = await self._get(page, scope, owner)
+                    listed = json_object(answer.body, f"The list of {what}").get(key) or []
+                    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+                        raise RegistryError(f"The list of {what} holds no {key}.")
                     found |= set(listed)
-                    url = self._next_page(url, answer, path)
+                    page = self._next_page(page, answer, what)
         except TimeoutError as error:
             raise RegistryUnreachable(
-                f"{self.registry.address} did not list the tags of {path} in time.",
+                f"{self.registry.address} did not list {what} in time.",
                 advice="Look at the registry's load; try again later.",
             ) from error
         raise RegistryError(
-            f"{self._name(path)} has more than {MOST_PAGES} pages of tags.", advice="Remove old tags."
+            f"There are more than {MOST_PAGES} pages of {what}.", advice="Remove what is old."
         )
 
     async def manifest(self, path: str, reference: str, platform: Platform | None = None) -> Manifest:
@@ -282,7 +293,7 @@ class RegistryClient:
         seconds = seconds if isinstance(seconds, int) and seconds > 0 else TOKEN_SECONDS
         return token, asked + seconds * 0.9
 
-    def _next_page(self, url: URL, answer: Answer, path: str) -> URL | None:
+    def _next_page(self, url: URL, answer: Answer, what: str) -> URL | None:
         link = _NEXT.search(answer.headers.get("Link", ""))
         if link is None:
             return None
@@ -292,7 +303,7 @@ class RegistryClient:
             target = answer.url
         if target.origin() != answer.url.origin() or target.path != url.path or target == url:
             raise RegistryError(
-                f"The next page of the tags of {self._name(path)} lies elsewhere.",
+                f"The next page of {what} lies elsewhere.",
                 advice="Ask whoever runs the registry.",
             )
         return target

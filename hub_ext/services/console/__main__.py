@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
@@ -21,7 +22,7 @@ ADDRESS = "127.0.0.1"
 CACHE_SECONDS = 10
 # A form with several texts of a mebibyte still reaches its handler, which says which is too long.
 MOST_BYTES = 16 * 1024**2
-PORT_WAIT_SECONDS = 30
+PORT_SAY_SECONDS = 30
 
 log = logging.getLogger("hub_ext.console")
 
@@ -47,14 +48,15 @@ async def serve() -> None:
 
 
 async def _listen(server: HTTPServer, port: int) -> None:
-    """Waits for the port: the console of a killed Hub holds it for some seconds."""
-    for left in range(PORT_WAIT_SECONDS, -1, -1):
+    """Waits for the port, however long: the Hub ends when a service of its does, and starts need no console."""
+    for tried in itertools.count():
         try:
             server.listen(port, ADDRESS)
             return
-        except OSError:
-            if not left:
-                raise
+        except OSError as error:
+            # The console of a killed Hub holds it for some seconds.
+            if tried % PORT_SAY_SECONDS == PORT_SAY_SECONDS - 1:
+                log.error("The console cannot listen on %s:%s: %s", ADDRESS, port, error)
             await asyncio.sleep(1)
 
 
