@@ -14,7 +14,6 @@ from tests.support.axe import violations
 from tests.support.console import PREFIX, enter
 from tests.support.hub import PASSWORDS, RunningHub
 
-
 SEEN: set[str] = set()
 
 

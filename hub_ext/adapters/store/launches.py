@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, cast
+from sqlalchemy import Text, cast, func, select
 
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import launches
@@ -36,6 +36,7 @@ def listing(
     person_id: str | None = None,
     project: str | None = None,
     node: str | None = None,
+    image: str | None = None,
     version_id: str | None = None,
     active: bool | None = None,
     limit: int | None = None,
@@ -51,12 +52,21 @@ def listing(
         query = query.where(launches.c.project == project)
     if node is not None:
         query = query.where(launches.c.node == node)
+    if image is not None:
+        query = query.where(launches.c.image == image)
     if version_id is not None:
         query = query.where(cast(launches.c.version_ids, Text).contains(f'"{version_id}"', autoescape=True))
     if active is not None:
         held = launches.c.state.in_(_ACTIVE)
         query = query.where(held if active else ~held)
     return _rows.all(tx, query if limit is None else query.limit(limit))
+
+
+def counted(tx: Tx, *, image: str) -> dict[int, int]:
+    """How many launches there were of each revision of an image."""
+    query = select(launches.c.revision, func.count()).where(launches.c.image == image)
+    found = tx.connection.execute(query.group_by(launches.c.revision))
+    return {int(row[0]): int(row[1]) for row in found}
 
 
 def add(tx: Tx, launch: Launch) -> None:

@@ -260,6 +260,7 @@ launches = Table(
     Index(None, "project", "admitted"),
     Index(None, "state"),
     Index(None, "admitted"),
+    Index(None, "image", "admitted"),
 )
 
 # --- the record -----------------------------------------------------------------------------------

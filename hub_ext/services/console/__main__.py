@@ -48,7 +48,7 @@ async def serve() -> None:
 
 
 async def _listen(server: HTTPServer, port: int) -> None:
-    """Waits for the port, however long: the Hub ends when a service of its does, and starts need no console."""
+    """Waits for the port, however long: the Hub would end with us, and starts need no console."""
     for tried in itertools.count():
         try:
             server.listen(port, ADDRESS)

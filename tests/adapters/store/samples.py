@@ -44,8 +44,8 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
-from hub_ext.model.proposals import MemberProposal, ProposalState
 from hub_ext.model.launches import StopNote
+from hub_ext.model.proposals import MemberProposal, ProposalState
 from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
 
 NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
