@@ -16,7 +16,15 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from hub_ext.errors import SettingsError
 from hub_ext.model import Ceilings, Localised, SiteRole, Size
-from hub_ext.settings import DEFAULT_SIZES, GIB, MIB, ROLE_GROUP_PREFIX, RegistrySettings, Settings
+from hub_ext.settings import (
+    DEFAULT_SIZES,
+    GIB,
+    MIB,
+    ROLE_GROUP_PREFIX,
+    MailSettings,
+    RegistrySettings,
+    Settings,
+)
 
 CONFIG_VARIABLE = "HUB_EXT_CONFIG"
 
@@ -131,6 +139,12 @@ class HubExt(Configurable):
         "", help="npm's folder of modules, with htmx.org; without it the console's pages are less alive."
     ).tag(config=True)
 
+    mail = Dict(
+        help='{"server": "smtps://HOST:465", "from": ADDRESS, "username": NAME, "password_file": PATH, '
+        '"ca_file": PATH}: letters to people who must act; empty writes none. smtp://HOST:587 turns to TLS '
+        "before anything is said."
+    ).tag(config=True)
+
     def settings(self) -> Settings:
         """The settings as one frozen value. Raises SettingsError with the setting's name."""
         if not self.state_dir:
@@ -157,6 +171,7 @@ class HubExt(Configurable):
             cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),
             sizes=tuple(_size(entry) for entry in self.sizes) or DEFAULT_SIZES,
             role_groups=tuple(_role_groups(self.role_groups)),
+            mail=_mail(self.mail) if self.mail else None,
             node_modules=Path(self.node_modules) if self.node_modules else None,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
             **{name: getattr(self, name) for name in _UNCHANGED},
@@ -175,6 +190,22 @@ def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:
         ca_file=Path(ca_file) if ca_file else None,
         auth_file=Path(auth_file) if auth_file else None,
         token_hosts=tuple(known.get("token_hosts", ())),
+    )
+
+
+def _mail(known: dict[str, str]) -> MailSettings:
+    asked = {"server", "from"}
+    if set(known) - asked - {"username", "password_file", "ca_file"} or not asked <= set(known):
+        raise SettingsError(
+            "c.HubExt.mail needs server and from, and may have username, password_file, ca_file."
+        )
+    password_file, ca_file = known.get("password_file"), known.get("ca_file")
+    return MailSettings(
+        known["server"],
+        known["from"],
+        known.get("username", ""),
+        Path(password_file) if password_file else None,
+        Path(ca_file) if ca_file else None,
     )
 
 

@@ -16,6 +16,7 @@ HubExtError                 every failure that we raise; carries advice
 │   ├── RegistryDenied      it refused our credentials
 │   └── ManifestUnknown     no such repository, tag or digest
 ├── NetworkError            the closed network is not as it must be
+├── MailError               a letter was not taken by the mail server
 └── LaunchFailed            a server did not come up, or ended by itself
 """
 
@@ -104,6 +105,14 @@ class ManifestUnknown(RegistryError):
 
 class NetworkError(HubExtError):
     """The closed network is not as it must be."""
+
+
+class MailError(HubExtError):
+    """A letter was not taken. `lasting`: another try would not help."""
+
+    def __init__(self, message: str, *, lasting: bool = False, cause: str = "") -> None:
+        super().__init__(message, cause=cause)
+        self.lasting = lasting
 
 
 class LaunchFailed(HubExtError):

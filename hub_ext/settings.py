@@ -40,6 +40,21 @@ class RegistrySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailSettings:
+    """Where letters go out: `server` is smtps://HOST:PORT, or smtp://HOST:PORT, which turns to TLS first.
+
+    `password_file` holds the password alone, mode 600; without a `username` none is sent. `ca_file` None
+    trusts the machine's own authorities.
+    """
+
+    server: str
+    sender: str
+    username: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the flows and adapters need to know about the site. Paths are absolute."""
 
@@ -84,6 +99,7 @@ class Settings:
     subdomain_host: str = ""  # gives every server an origin of its own
     proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
     console_port: int = 8002  # on 127.0.0.1, for the proxy only
+    mail: MailSettings | None = None  # None: nobody is written to
     node_modules: Path | None = None  # npm's folder, from which the console serves htmx
 
     @property

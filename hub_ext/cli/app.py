@@ -74,6 +74,7 @@ NOUNS: tuple[Word, ...] = (
     ("dataset", "hub_ext.cli.dataset.Dataset", "confidential files and their versions"),
     ("grant", "hub_ext.cli.grant.Grant", "datasets given to projects, until a date"),
     ("request", "hub_ext.cli.request.Request", "who asks for which dataset, and the answer"),
+    ("outbox", "hub_ext.cli.outbox.Outbox", "letters that are still to be sent"),
     ("gpu", "hub_ext.cli.gpu.Gpu", "GPUs and who holds them"),
     ("audit", "hub_ext.cli.audit.Audit", "the record: list, export, verify"),
 )

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from hub_ext.adapters.store import Tx, proposals
 from hub_ext.errors import InputError
-from hub_ext.flows import checks
+from hub_ext.flows import checks, outbox
 from hub_ext.flows.people import living_person
 from hub_ext.flows.projects import add_member_in, check_free, living_project
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, MemberRole, Membership, Verb
 from hub_ext.model.duties import Deed, Denial, DenialCode
+from hub_ext.model.letters import LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
 
 
@@ -53,6 +54,9 @@ def propose_member(
         proposals.add(tx, made)
         facts = {"person": person_id, "project": project, "role": role, "valid_until": valid_until}
         site.record(tx, actor, Verb.PROPOSAL_ADDED, made.id, facts | {"group": made.group})
+        others = outbox.placed(tx, site, project, MemberRole.DATA_MANAGER) or outbox.stewards(tx)
+        others -= {made.proposed_by, person_id}
+        outbox.tell(tx, site, LetterKind.PROPOSAL_WAITS, others, "projects")
     return made
 
 
@@ -148,4 +152,6 @@ def _decide(
     proposals.replace(tx, decided)
     facts = {"person": proposal.person_id, "project": proposal.project, "membership": membership_id}
     site.record(tx, actor, verb, proposal.id, facts | ({"why": reason} if reason else {}))
+    if state is not ProposalState.WITHDRAWN:
+        outbox.tell(tx, site, LetterKind.PROPOSAL_DECIDED, (proposal.proposed_by,), "projects")
     return decided

@@ -21,11 +21,12 @@ from hub_ext.adapters.store import (
     requests,
 )
 from hub_ext.errors import InputError
-from hub_ext.flows import checks
+from hub_ext.flows import checks, outbox
 from hub_ext.flows.data import key_apart
 from hub_ext.flows.grants import Granted, add_grant_in
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, ActorKind, Dataset, Project, Verb
+from hub_ext.model.letters import LetterKind
 from hub_ext.model.requests import (
     AccessRequest,
     RequestProblem,
@@ -167,6 +168,7 @@ def ask_access(
         requests.add(tx, request)
         more = {"wanted_until": wanted_until, "sha256_purpose": _digest(request.purpose)}
         _record(site, tx, actor, Verb.REQUEST_ADDED, request, more)
+        _tell_stewards(tx, site, request)
     return request
 
 
@@ -185,6 +187,7 @@ def answer(site: Site, actor: Actor, request_id: str, text: str) -> Told | Reque
         requests.replace(tx, request)
         more = {"question": last.number, "sha256_answer": _digest(last.answer)}
         _record(site, tx, actor, Verb.REQUEST_ANSWERED, request, more)
+        _tell_stewards(tx, site, request)
         return Told(request, (*before, last))
 
 
@@ -219,6 +222,7 @@ def ask_back(site: Site, actor: Actor, request_id: str, text: str) -> Told | Req
         requests.replace(tx, request)
         more = {"question": question.number, "sha256_question": _digest(question.text)}
         _record(site, tx, actor, Verb.REQUEST_ASKED_BACK, request, more)
+        _tell_them(tx, site, request, LetterKind.REQUEST_ASKED_BACK)
         return Told(request, (*before, question))
 
 
@@ -253,6 +257,7 @@ def approve(
         )
         request = _close(site, tx, actor, request, RequestState.APPROVED, grant_id=given.grant.id)
         _record(site, tx, actor, Verb.REQUEST_APPROVED, request, {"grant": given.grant.id})
+        _tell_them(tx, site, request, LetterKind.REQUEST_DECIDED)
     return given
 
 
@@ -265,7 +270,17 @@ def refuse(site: Site, actor: Actor, request_id: str, reason: str) -> AccessRequ
             return RequestRefusal(problems)
         request = _close(site, tx, actor, request, RequestState.REFUSED, reason=_kept(reason))
         _record(site, tx, actor, Verb.REQUEST_REFUSED, request, {"sha256_reason": _digest(request.reason)})
+        _tell_them(tx, site, request, LetterKind.REQUEST_DECIDED)
     return request
+
+
+def _tell_stewards(tx: Tx, site: Site, request: AccessRequest) -> None:
+    people = outbox.stewards_of(tx, request.dataset) - {request.person_id}
+    outbox.tell(tx, site, LetterKind.REQUEST_WAITS, people, f"requests/{request.id}")
+
+
+def _tell_them(tx: Tx, site: Site, request: AccessRequest, kind: LetterKind) -> None:
+    outbox.tell(tx, site, kind, (request.person_id,), f"requests/{request.id}")
 
 
 def _close(

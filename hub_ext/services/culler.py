@@ -22,13 +22,14 @@ from traitlets import default
 from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
-from hub_ext.flows import cull, disk, gpu, reconcile
+from hub_ext.flows import cull, disk, gpu, outbox, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.services.parent import end_with_parent
 
 MEND_SECONDS = 300
 GPU_SECONDS = 60
 MEASURE_SECONDS = 3600
+MAIL_SECONDS = 60
 MEASURED_WITHIN_SECONDS = 900
 
 
@@ -58,6 +59,7 @@ class CuratedIdleCuller(IdleCuller):
                 tasks.create_task(self._for_ever(site.settings.cull_seconds, lambda: self.sweep(site)))
                 tasks.create_task(self._for_ever(MEND_SECONDS, lambda: self.mend(site)))
                 tasks.create_task(self._for_ever(GPU_SECONDS, lambda: self.look_at_gpus(site)))
+                tasks.create_task(self._for_ever(MAIL_SECONDS, lambda: self.mail(site)))
                 tasks.create_task(self._for_ever(MEASURE_SECONDS, lambda: self.measure(site)))
         finally:
             site.close()
@@ -85,6 +87,12 @@ class CuratedIdleCuller(IdleCuller):
             self.log.warning("GPU there, or changed: %s", found)
         for lost in changes.lost:
             self.log.error("GPU gone: %s", lost)
+
+    async def mail(self, site: Site) -> None:
+        """Send the letters that are due, where a mail server is named. Raises SettingsError."""
+        done = await outbox.send_due(site)
+        if done.given_up:
+            self.log.error("Letters given up: %d. The mail server's log says why.", done.given_up)
 
     async def measure(self, site: Site) -> None:
         """Measure what homes and project folders hold. Raises EngineError, also where it takes too long."""

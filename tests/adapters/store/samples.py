@@ -45,6 +45,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from hub_ext.model.launches import StopNote
+from hub_ext.model.letters import Letter, LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
 from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
 
@@ -111,6 +112,9 @@ PROPOSAL = MemberProposal(
     *("pro-1", "onco", "per-2", MemberRole.LEAD, "per-1", NOW, ProposalState.CONFIRMED, LATER, "onco-group"),
     *(LATER, "per-1", "no reason", "mem-1"),
 )
+LETTER = Letter(
+    "let-1", LetterKind.GRANT_ENDS, "per-2", "grants/gra-1?end=20260602", NOW, LATER, 3, LATER, LATER, "550"
+)
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
 STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
@@ -136,6 +140,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),
+    (store.letters, LETTER, ("let-1",)),
     (store.proposals, PROPOSAL, ("pro-1",)),
     (store.requests, REQUEST, ("req-1",)),
     (store.request_questions, QUESTION, ("req-1", 1)),
