@@ -257,3 +257,35 @@ def test_asked_before_it_is_retired(page: Page, hub: RunningHub, draft: dict[str
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("button:has-text('Retire')")
     expect(page.locator("h1")).to_contain_text("retired")
+
+
+def test_an_image_is_picked_in_the_registry(page: Page, hub: RunningHub) -> None:
+    sign_in(page, hub, "cora")
+    page.click("nav >> text=Images")
+    page.click("text=Add from the registry")
+    page.click("text=stub/answer")
+    expect(page.locator("tbody")).to_contain_text("linux/")
+    page.click("text=Add 1")
+    expect(page.locator("#path")).to_have_value("stub/answer")
+    expect(page.locator("#slug")).to_have_value("answer")
+    page.fill("#title_en", "Again")
+    page.fill("#title_fr", "Encore")
+    page.click("text=Look at it and keep it")
+    expect(page.locator("#slug-error")).to_contain_text("There is an entry 'answer' already")
+    expect(page.locator("#title_fr")).to_have_value("Encore")
+
+
+def test_a_registry_told_by_the_api(api: ApiClient) -> None:
+    assert [one["alias"] for one in api.call("GET", "registries").json()["items"]] == ["local"]
+    assert "stub/answer" in api.call("GET", "registries/local/repositories").json()["items"]
+    tags = api.call("GET", "registries/local/tags", params={"path": "stub/answer"}).json()
+    assert [tag["name"] for tag in tags["items"]] == ["1"]
+    assert tags["items"][0]["image"]["digest"].startswith("sha256:")
+    assert api.call("GET", "registries/nowhere/repositories").status_code == 404
+
+
+def test_preview_as_somebody(cora: ConsoleVisitor) -> None:
+    page = cora.page("images/preview?person=ada").text
+    assert "onco study" in page
+    assert "neuro study" not in page
+    assert "There is no person" in cora.page("images/preview?person=nobody").text

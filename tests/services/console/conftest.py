@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ class Running:
 
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A console over a scenario, without an engine or a registry that answers."""
+    """A console over a scenario, without an engine, a registry or a Hub that answers."""
+    os.environ |= {"JUPYTERHUB_API_URL": "http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN": "none"}
     folder = Path(tmp_path_factory.mktemp("console"))
     state, data = folder / "state", folder / "data"
     state.mkdir()
@@ -90,3 +92,4 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     site.close()
+    del os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"]

@@ -10,6 +10,7 @@ from hub_ext.services.console.api import (
     me,
     people,
     projects,
+    registries,
     requests,
     sessions,
 )
@@ -18,6 +19,7 @@ from hub_ext.services.console.operations import Operation
 OPERATIONS: tuple[Operation, ...] = (
     *me.OPERATIONS,
     *images.OPERATIONS,
+    *registries.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,
     *people.OPERATIONS,

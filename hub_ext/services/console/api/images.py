@@ -11,6 +11,7 @@ from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import catalogue as flows
 from hub_ext.flows import catalogue_search
 from hub_ext.flows.admission import EntryChanges, EntryOptions
+from hub_ext.flows.usage import usage
 from hub_ext.model import Ceilings, Finding, ImageEntry, ImageRevision, ImageState, Localised, Rejection
 from hub_ext.model.duties import Deed
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation, Problem
@@ -115,6 +116,14 @@ class Choice(ApiModel):
     revision: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
 
 
+class Usage(ApiModel):
+    """How many servers run it now, when one was last started, and how often each revision was."""
+
+    running: int
+    last: AwareDatetime | None
+    starts: dict[int, int]
+
+
 class Deprecation(ApiModel):
     """What follows, and why."""
 
@@ -161,6 +170,12 @@ def revisions(call: Call) -> Listed[Revision]:
     """The newest first."""
     shown = flows.show(call.site, call.path["slug"])
     return Listed[Revision](items=tuple(_revision(known) for known in shown.revisions))
+
+
+def used(call: Call) -> Usage:
+    """Who uses it, in numbers."""
+    found = usage(call.site, call.path["slug"])
+    return Usage(running=len(found.running), last=found.last, starts=found.starts)
 
 
 async def add(call: Call) -> Answer:
@@ -329,6 +344,7 @@ OPERATIONS = (
     Operation("GET", ONE, "An entry", one, READ, answer=Image),
     _edit("PATCH", ONE, "Describe it otherwise", change, ImageChanges),
     Operation("GET", f"{ONE}/revisions", "Its digests", revisions, READ, answer=Listed[Revision]),
+    Operation("GET", f"{ONE}/usage", "How much it is used", used, READ, answer=Usage),
     Operation("POST", f"{ONE}/refresh", "Look at its tag again", refresh, WRITE, answer=Look),
     _edit("POST", f"{ONE}/publish", "Start a revision", publish, Choice),
     _edit("POST", f"{ONE}/roll-back", "Start an earlier revision", roll_back, Choice),

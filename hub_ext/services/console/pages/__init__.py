@@ -11,6 +11,7 @@ from hub_ext.services.console.pages import (
     datasets,
     grants,
     home,
+    image_browse,
     image_edit,
     images,
     language,
@@ -25,6 +26,7 @@ Routes = tuple[tuple[str, type[RequestHandler]], ...]
 
 ROUTES: Routes = (
     *home.ROUTES,
+    *image_browse.ROUTES,
     *image_edit.ROUTES,
     *images.ROUTES,
     *dataset_edit.ROUTES,

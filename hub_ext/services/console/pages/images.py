@@ -10,6 +10,7 @@ from hub_ext.errors import InputError
 from hub_ext.expression.catalogue import STATES, finding_text
 from hub_ext.flows import catalogue as flows
 from hub_ext.flows import catalogue_search, people
+from hub_ext.flows.usage import usage
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageState, Rejection
 from hub_ext.model.duties import Deed
 from hub_ext.services.console.forms import Filled, FormModel, Line, filled
@@ -87,9 +88,10 @@ class ImagePage(PageHandler):
         """The page, with what came of the last action."""
         shown = await self.in_thread(flows.show, self.site, slug)
         others = await self.in_thread(flows.listing, self.site)
-        names = await self.in_thread(
-            people.names, self.site, {revision.created_by for revision in shown.revisions}
-        )
+        used = await self.in_thread(usage, self.site, slug)
+        named = {revision.created_by for revision in shown.revisions}
+        named |= {launch.person_id for launch in used.running}
+        names = await self.in_thread(people.names, self.site, named)
         self.show(
             "images/entry.html",
             entry=shown.entry,
@@ -97,6 +99,7 @@ class ImagePage(PageHandler):
             newest=shown.revisions[0] if shown.revisions else None,
             words=STATES,
             names=names,
+            used=used,
             successors=[
                 (other.slug, other.title.text(self.language))
                 for other in others
