@@ -93,6 +93,8 @@ class Source:
 PEOPLE = (
     Somebody("curator", "Camille Martin", "fr", roles=(SiteRole.CURATOR,)),
     Somebody("steward", "Sami Haddad", "fr", roles=(SiteRole.STEWARD,)),
+    Somebody("operator", "Olga Meyer", roles=(SiteRole.OPERATOR,)),
+    Somebody("auditor", "Anne Roux", "fr", roles=(SiteRole.AUDITOR,)),
     Somebody("alice", "Alice Bernard", places=(("onco", MemberRole.LEAD), ("cardio", MemberRole.MEMBER))),
     Somebody("bruno", "Bruno Leroy", "fr", places=(("onco", MemberRole.MEMBER),)),
     Somebody("chloe", "Chloé Petit", "fr", kind=PersonKind.STUDENT, places=(("cardio", MemberRole.MEMBER),)),

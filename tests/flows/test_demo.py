@@ -103,6 +103,8 @@ async def test_everything_is_there_after_one_load(site: Site, roots: Path, push:
         }
         assert places == {
             "curator": set(),
+            "operator": set(),
+            "auditor": set(),
             "steward": set(),
             "alice": {"onco", "cardio"},
             "bruno": {"onco"},

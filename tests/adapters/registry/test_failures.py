@@ -95,7 +95,7 @@ async def test_pages_without_end_end(serve: Serve) -> None:
 
     async with serve(endless) as settings:
         async with RegistryClient(settings, Timeouts(listing=0.1)) as registry:
-            with pytest.raises(RegistryUnreachable, match="did not list the tags of .*/a/b in time"):
+            with pytest.raises(RegistryUnreachable, match=r"did not list the tags of .*/a/b in time"):
                 await registry.tags("a/b")
         async with RegistryClient(settings) as registry:
             with pytest.raises(RegistryError, match="more than 1000 pages"):
