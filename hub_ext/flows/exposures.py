@@ -52,10 +52,8 @@ def exposed(site: Site, dataset: str, number: int | None = None, *, most: int = 
             Exposed(
                 version,
                 tuple(
-                    launch
-                    for launch in launches.listing(tx, version_id=version.id, limit=most)
-                    if launch.container_id
-                ),
+                    launch for launch in launches.listing(tx, version_id=version.id) if launch.container_id
+                )[:most],
                 tuple(
                     ExposedVolume(held[one.volume_id], one) for one in beside if one.version_id == version.id
                 ),

@@ -42,6 +42,8 @@ def test_each_version_tells_its_sessions_and_volumes(
     ]
     assert exposed(site, "mri", 1) == (found,)
     assert exposed(site, "mri", 2) == ()
+    clock.forward(hours=1)
+    run("ver-mri", state=LaunchState.FAILED)  # newer, and no session all the same
     (found,) = exposed(site, "mri", most=1)
     assert found.sessions == (has,)
 
