@@ -6,7 +6,7 @@ import sys
 from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
-from hub_ext.sign_in.person import post_auth_hook
+from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
 from hub_ext.spawners.docker import refuse_not_honoured
 from hub_ext.spawners.hub_site import hub_site, prepare
@@ -59,6 +59,9 @@ c.JupyterHub.extra_handlers = activity.HANDLERS
 # --- who comes in ----------------------------------------------------------------------------------
 
 c.Authenticator.post_auth_hook = post_auth_hook(hub_site)
+# Roles that change in the store reach the Hub's groups at each refresh.
+c.CuratedOAuthenticator.groups_hook = groups_hook(hub_site)
+c.DemoAuthenticator.groups_hook = groups_hook(hub_site)
 c.Authenticator.allow_all = True  # who may sign in is decided by the hook, from the store
 # Zero admins: the Hub's admin role opens every server and cannot be narrowed.
 c.Authenticator.admin_users = set()

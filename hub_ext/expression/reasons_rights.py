@@ -27,6 +27,18 @@ OF_RIGHTS: dict[Code, Sentences] = {
         ),
         Localised("Ask the operators to register you.", "Demandez à l’exploitation de vous enregistrer."),
     ),
+    Code.SIGN_IN_OLD: (
+        Localised(
+            "Your institution's sign-in service has not confirmed you for too long.",
+            "Le service de connexion de votre établissement ne vous a pas confirmé depuis trop longtemps.",
+        ),
+        Localised(
+            "Sign out and in again. If that does not work, the service is down: what runs goes on, and new "
+            "servers start when it is back.",
+            "Déconnectez-vous et reconnectez-vous. Si cela échoue, ce service est en panne : ce qui est en "
+            "marche continue, et de nouveaux serveurs démarreront à son retour.",
+        ),
+    ),
     Code.PERSON_ENDED: (
         Localised("Your account ended on {date}.", "Votre compte a pris fin le {date}."),
         Localised(

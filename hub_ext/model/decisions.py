@@ -104,6 +104,7 @@ class ReasonCode(StrEnum):
 
     PERSON_UNKNOWN = "person-unknown"
     PERSON_ENDED = "person-ended"
+    SIGN_IN_OLD = "sign-in-old"
     PROJECT_UNKNOWN = "project-unknown"
     PROJECT_NOT_ACTIVE = "project-not-active"
     PROJECT_ENDED = "project-ended"

@@ -17,3 +17,6 @@ class SignIn(Protocol):
 
     def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
         """The sign-in groups, from the Hub's copy; None means unknown, never "none"."""
+
+    def confirmed(self, auth_state: AuthState) -> bool:
+        """Whether the sign-in was confirmed recently enough to start something new."""

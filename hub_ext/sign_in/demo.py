@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub.auth import Authenticator
-from traitlets import Float, Unicode
+from traitlets import Callable, Float, Unicode
 
 from hub_ext.adapters import demo_accounts
 from hub_ext.sign_in import AuthState, Identity
@@ -25,6 +25,11 @@ class DemoAuthenticator(Authenticator):
     """
 
     accounts_file = Unicode("", help="File written by `make run`; mode 600.").tag(config=True)
+    groups_hook = Callable(
+        None,
+        allow_none=True,
+        help="Adds the groups that carry roles, at each refresh; set by hub-ext itself.",
+    ).tag(config=True)
     slowest_seconds = Float(8.0, help="Longest wait after a wrong password, seconds.").tag(config=True)
 
     # The file is the list of who may sign in.
@@ -66,6 +71,17 @@ class DemoAuthenticator(Authenticator):
     def known_groups(self, hub_groups: frozenset[str], auth_state: AuthState) -> frozenset[str] | None:
         """The Hub's own groups, but for those that carry roles."""
         return without_ours(hub_groups)
+
+    def confirmed(self, auth_state: AuthState) -> bool:
+        """Always: the accounts' file is this machine's own."""
+        return True
+
+    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
+        """The groups of the roles that the person has by now."""
+        if self.groups_hook is None:
+            return True
+        groups = await self.groups_hook(self.identity(user.name, None), ())
+        return {"name": user.name, "groups": groups}
 
     def _forget(self) -> None:
         # Usernames that somebody makes up must not fill the memory.

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from tornado import web
 
+from hub_ext.adapters.store import persons
 from hub_ext.errors import HubExtError, InputError
 from hub_ext.flows import people
 from hub_ext.flows.site import Site
+from hub_ext.model import Person
+from hub_ext.sign_in import Identity
 from hub_ext.sign_in.handover import StillTheirs, hand_over
 from hub_ext.sign_in.role_groups import hub_groups
 
@@ -69,6 +72,19 @@ def post_auth_hook(site: Callable[[], Site]) -> Hook:
         return auth_model
 
     return remember
+
+
+def groups_hook(site: Callable[[], Site]) -> Callable[..., Awaitable[list[str]]]:
+    """For `groups_hook` of our authenticators: all groups of the Hub of whoever that is by now."""
+
+    async def groups(identity: Identity | None, provided: Iterable[str]) -> list[str]:
+        def read() -> Person | None:
+            with site().store.reading() as tx:
+                return persons.find_sign_in(tx, *identity) if identity else None
+
+        return hub_groups(await asyncio.to_thread(read), provided, site().settings)
+
+    return groups
 
 
 def _claims(authenticator: Any, state: dict[str, Any] | None) -> dict[str, Any]:

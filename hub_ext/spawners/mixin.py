@@ -213,6 +213,10 @@ class CuratedMixin(HasTraits):
             return refusal
         asking = getattr(self.handler, "current_user", None)
         actor = await requester.actor(self.site, self, asking, person)
+        if not self.authenticator.confirmed(await self.user.get_auth_state()):
+            refusal = Refusal((Reason(ReasonCode.SIGN_IN_OLD),))
+            await flow.record_refusal(self.site, self.launch_id, actor, refusal)
+            return refusal
         groups = await self._groups()
         request = await self._request(person, groups)
         if isinstance(request, Refusal):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,3 +49,14 @@ async def test_another_name_does_not_wait_for_them(door: DemoAuthenticator) -> N
 def test_who_somebody_is(door: DemoAuthenticator) -> None:
     assert door.identity("ada", None) == ("demo", "ada")
     assert door.known_groups(frozenset({"staff", "hub-ext:curator"}), None) == {"staff"}
+
+
+async def test_roles_that_change_reach_the_hub_at_the_next_refresh(door: DemoAuthenticator) -> None:
+    async def hook(identity: tuple[str, str] | None, groups: object) -> list[str]:
+        assert identity == ("demo", "ada")
+        return ["hub-ext:curator"]
+
+    user = SimpleNamespace(name="ada")
+    assert await door.refresh_user(user) is True
+    door.groups_hook = hook
+    assert await door.refresh_user(user) == {"name": "ada", "groups": ["hub-ext:curator"]}
