@@ -6,6 +6,7 @@ import sys
 from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
+from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
 from hub_ext.spawners.docker import refuse_not_honoured
@@ -61,6 +62,7 @@ c.JupyterHub.extra_handlers = activity.HANDLERS
 c.Authenticator.post_auth_hook = post_auth_hook(hub_site)
 # Roles that change in the store reach the Hub's groups at each refresh.
 c.CuratedOAuthenticator.groups_hook = groups_hook(hub_site)
+c.CuratedOAuthenticator.denied_hook = denied_hook(hub_site)
 c.DemoAuthenticator.groups_hook = groups_hook(hub_site)
 c.Authenticator.allow_all = True  # who may sign in is decided by the hook, from the store
 # Zero admins: the Hub's admin role opens every server and cannot be narrowed.

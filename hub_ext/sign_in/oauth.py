@@ -40,6 +40,12 @@ class CuratedOAuthenticator(GenericOAuthenticator):
         help="Adds the groups that carry roles, at each refresh; set by hub-ext itself.",
     ).tag(config=True)
 
+    denied_hook = Callable(
+        None,
+        allow_none=True,
+        help="Ends what somebody runs after a no; set by hub-ext itself.",
+    ).tag(config=True)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not self.issuer:
@@ -47,6 +53,7 @@ class CuratedOAuthenticator(GenericOAuthenticator):
                 "c.CuratedOAuthenticator.issuer is not set; people are known by issuer and subject."
             )
         # Refresh tokens may be good for one use: two requests of one person must not both use it.
+        self._ending: set[asyncio.Task[None]] = set()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> Any:
@@ -65,6 +72,7 @@ class CuratedOAuthenticator(GenericOAuthenticator):
             outcome, model = await self._ask_provider(state, handler)
             if outcome is Outcome.DENIED:
                 self.log.warning("The sign-in provider says no to %s.", user.name)
+                self._end_servers(user, handler)
                 return False
             if model is None:
                 self.log.warning(
@@ -73,6 +81,7 @@ class CuratedOAuthenticator(GenericOAuthenticator):
                 return True
             if self.identity(user.name, model["auth_state"]) != self.identity(user.name, state):
                 self.log.error("The sign-in provider speaks of somebody else than %s.", user.name)
+                self._end_servers(user, handler)
                 return False
             if self.groups_hook is not None:
                 held = model.get("groups")
@@ -104,6 +113,14 @@ class CuratedOAuthenticator(GenericOAuthenticator):
             return Outcome.CONFIRMED, await self._token_to_auth_model(tokens)
         except Exception as error:
             return of_userinfo(error), None
+
+    def _end_servers(self, user: Any, handler: Any) -> None:
+        """Beside the request that brought the no: stopping takes longer than it may wait."""
+        if self.denied_hook is None or handler is None:
+            return
+        task = asyncio.create_task(self.denied_hook(user, handler))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     def _said_nothing(self, error: Exception) -> tuple[Outcome, None]:
         self.log.warning("The sign-in provider did not answer as it should: %s", error)
