@@ -45,10 +45,11 @@ class ApiHandler(ConsoleHandler):
         if operation is None:
             self.set_header("Allow", ", ".join(sorted(self.offered)))
             raise Problem(405, "No such method here")
-        call = self._call(operation, path)
         if operation.deed is not None:
             about = {noun: path[name] for noun, name in operation.about.items()}
-            call.require(operation.deed, **about)
+            if denial := self.known.may(operation.deed, **about):
+                raise Forbidden(denial)
+        call = self._call(operation, path)
         if inspect.iscoroutinefunction(operation.run):
             made = await operation.run(call)
         else:

@@ -14,21 +14,24 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from hub_ext.adapters.store import approvals, memberships
 from hub_ext.flows import people
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import Actor, ActorKind, Person, SiteRole
 from hub_ext.services.console.app import application
 from hub_ext.services.console.base import Console
 from hub_ext.settings import RegistrySettings, Settings
-from hub_ext.sign_in.role_groups import ALL_SCOPES
+from hub_ext.sign_in.role_groups import SCOPES
 from tests.support import scenario
 
 TESTER = Actor(ActorKind.HOST_USER, "tester")
 TOKEN = "of-somebody-with-every-role"
+# Usernames by token.
+TOKENS = {TOKEN: "omni", "of-a-researcher": "nora", "of-an-auditor": "audra"}
 
 
 class Door:
-    """Says of one token that it is of somebody with every scope. The real sign-in is tested in e2e."""
+    """Says of a few tokens whose they are, with every role's scope. The real sign-in is tested in e2e."""
 
     access_scopes = frozenset({"access:services!service=console"})
     login_url = "/hub/login"
@@ -39,9 +42,10 @@ class Door:
         return str(handler.request.headers.get("Authorization", "")).removeprefix("Bearer ")
 
     async def get_user(self, handler: Any, *, sync: bool) -> dict[str, Any] | None:
-        if self.get_token(handler) != TOKEN:
+        if self.get_token(handler) not in TOKENS:
             return None
-        return {"kind": "user", "name": "omni", "scopes": [*self.access_scopes, *ALL_SCOPES]}
+        name = TOKENS[self.get_token(handler)]
+        return {"kind": "user", "name": name, "scopes": [*self.access_scopes, *SCOPES.values()]}
 
     def check_scopes(self, wanted: frozenset[str], user: dict[str, Any]) -> frozenset[str]:
         return wanted & set(user["scopes"])
@@ -75,8 +79,15 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     person = people.add_person(
         site, TESTER, issuer="demo", subject="omni", username="omni", roles=tuple(SiteRole)
     )
+    people.add_person(site, TESTER, issuer="demo", subject="nora", username="nora")
+    people.add_person(
+        site, TESTER, issuer="demo", subject="audra", username="audra", roles=(SiteRole.AUDITOR,)
+    )
+    with site.store.reading() as tx:
+        place = memberships.listing(tx, project="onco")[0]
+        approval = approvals.listing(tx, project="onco")[0]
     known = {"images": "answer", "datasets": "mri", "projects": "onco", "grants": made.grants["mri>onco"]}
-    known |= {"people": made.ada.id}
+    known |= {"people": made.ada.id, "memberships": place.id, "approvals": approval.id}
     served = application(Console(site, Door(), "/"), b"of this test")
     sockets = bind_sockets(0, "127.0.0.1")
     loop = asyncio.new_event_loop()

@@ -66,6 +66,12 @@ def test_who_is_not_signed_in_is_refused(console: Running, each: Operation) -> N
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_who_may_not_is_told_so_before_what_is_wrong_with_the_input(console: Running) -> None:
+    headers = {"Authorization": "Bearer of-a-researcher"}
+    answer = requests.post(f"{console.url}api/v1/images", data="no JSON", headers=headers, timeout=30)
+    assert answer.status_code == 403
+
+
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 OFFERED = {f"{one.ok().method.upper()} {one.ok().path}": one.ok() for one in schema.get_all_operations()}
 
@@ -98,6 +104,46 @@ def test_no_input_makes_it_fail(console: Running, name: str) -> None:
             case.operation.validate_response(answer)
 
     ask()
+
+
+# What is open to whoever has signed in: who they are, and their own requests.
+OPEN = {"GET /me", "GET /requests", "GET /projects"}
+# Of an auditor's: nothing of these changes what is audited.
+AUDITORS = {"POST /audit/look-ups", "POST /audit/chain"}
+
+
+def tried(console: Running, name: str, token: str) -> list[tuple[int, str]]:
+    """Status and text of what somebody gets who calls it in different ways, about things that are there."""
+    answers: list[tuple[int, str]] = []
+
+    @settings(
+        max_examples=3,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=OFFERED[name].as_strategy())
+    def ask(case: Any) -> None:
+        parameter = {"slug", "id"} & set(case.path_parameters or ())
+        if parameter and (known := console.known.get(name.split("/")[1])):
+            case.path_parameters[parameter.pop()] = known
+        answer = case.call(base_url=f"{console.url}api/v1", headers={"Authorization": f"Bearer {token}"})
+        answers.append((answer.status_code, answer.text))
+
+    ask()
+    return answers
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - OPEN))
+def test_who_has_no_duty_gets_nothing_and_changes_nothing(console: Running, name: str) -> None:
+    assert not [told for told in tried(console, name, "of-a-researcher") if told[0] < 400]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in set(NAMES) - AUDITORS if not name.startswith("GET")))
+def test_an_auditor_changes_nothing(console: Running, name: str) -> None:
+    assert not [told for told in tried(console, name, "of-an-auditor") if told[0] < 400]
 
 
 OFFERED_STATUS = {f"{each.method} {each.path}": each.status for each in api.OPERATIONS}
