@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hub_ext.flows import people
+from hub_ext.flows.waiting import waiting
 from hub_ext.services.console.page import PageHandler
 
 
@@ -10,7 +12,11 @@ class HomePage(PageHandler):
 
     async def get(self) -> None:
         """The page."""
-        self.show("home.html")
+        found = await self.in_thread(waiting, self.site, self.known.duties)
+        named = {told.request.person_id for told in found.decisions}
+        named |= {known.person_id for known in found.confirmations}
+        names = await self.in_thread(people.names, self.site, named)
+        self.show("home.html", waiting=found, names=names)
 
 
 ROUTES = ((r"", HomePage),)

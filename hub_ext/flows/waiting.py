@@ -1,0 +1,71 @@
+"""What waits for somebody, by what they may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub_ext.adapters.store import images, revisions
+from hub_ext.flows import grant_ends, proposals, requests
+from hub_ext.flows.grant_ends import Ending
+from hub_ext.flows.requests import Told
+from hub_ext.flows.site import Site
+from hub_ext.model import ImageEntry, ImageState
+from hub_ext.model.duties import Deed
+from hub_ext.model.proposals import MemberProposal
+from hub_ext.policy.duties import Duties, may
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An entry whose newest revision is not the one that starts."""
+
+    entry: ImageEntry
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed."""
+
+    decisions: tuple[Told, ...] = ()
+    own: tuple[Told, ...] = ()
+    confirmations: tuple[MemberProposal, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    behind: tuple[Behind, ...] = ()
+
+
+def waiting(site: Site, duties: Duties) -> Waiting:
+    """What somebody with these duties could act on now."""
+    asked = requests.listing(site, states=requests.WAITING)
+    return Waiting(
+        decisions=tuple(told for told in asked if _decides(duties, told)),
+        own=tuple(told for told in asked if told.request.person_id == duties.person_id),
+        confirmations=tuple(known for known in proposals.waiting(site) if _confirms(duties, known)),
+        endings=tuple(
+            ending
+            for ending in grant_ends.ending_soon(site)
+            if may(duties, Deed.WRITE_GRANT, dataset=ending.grant.dataset) is None
+        ),
+        behind=_behind(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
+    )
+
+
+def _decides(duties: Duties, told: Told) -> bool:
+    about = {"dataset": told.request.dataset, "requested_by": told.request.person_id}
+    return may(duties, Deed.DECIDE_REQUEST, **about) is None
+
+
+def _confirms(duties: Duties, known: MemberProposal) -> bool:
+    if duties.person_id == known.person_id:
+        return False
+    about = {"project": known.project, "requested_by": known.proposed_by}
+    return may(duties, Deed.CONFIRM_MEMBER, **about) is None
+
+
+def _behind(site: Site) -> tuple[Behind, ...]:
+    with site.store.reading() as tx:
+        entries = images.listing(tx, states=(ImageState.PUBLISHED, ImageState.DEPRECATED))
+        newest = {known.entry: known.number for known in revisions.listing(tx)}
+    return tuple(
+        Behind(entry, newest[entry.slug]) for entry in entries if newest.get(entry.slug, 0) > entry.revision
+    )

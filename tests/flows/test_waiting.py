@@ -1,0 +1,74 @@
+"""What waits for whom: each sees what they may act on, and nothing of their own making to decide on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hub_ext.adapters.store import images, revisions
+from hub_ext.flows import data, grants, people, requests
+from hub_ext.flows.duties import duties_of_username
+from hub_ext.flows.site import Site, open_site
+from hub_ext.flows.waiting import Waiting, waiting
+from hub_ext.model import Actor, ActorKind, DatasetClass, ImageRevision, Localised, SiteRole
+from hub_ext.model.requests import AccessRequest
+from hub_ext.settings import Settings
+from tests.support.scenario import STEWARD, Scenario, build
+
+WORDS = Localised("x", "x")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Scenario]:
+    (tmp_path / "state").mkdir()
+    site = open_site(Settings(tmp_path / "state", dataset_roots=(tmp_path / "data",)))
+    scenario = asyncio.run(build(site, tmp_path / "data", {"answer": f"sha256:{'0' * 64}"}))
+    for name, role in (("cora", SiteRole.CURATOR), ("stella", SiteRole.STEWARD)):
+        people.add_person(site, STEWARD, issuer="demo", subject=name, username=name, roles=(role,))
+    data.register_dataset(site, STEWARD, "echo", WORDS, WORDS, DatasetClass.CODED)
+    yield scenario
+    site.close()
+
+
+def of(site: Site, username: str) -> Waiting:
+    known = duties_of_username(site, username, frozenset(SiteRole), ())
+    assert known
+    return waiting(site, known.duties)
+
+
+def test_nothing_waits_at_first(made: Scenario) -> None:
+    assert [of(made.site, name) for name in ("ada", "cora", "stella")] == [Waiting()] * 3
+
+
+def test_a_request_waits_for_the_steward_and_is_shown_to_who_asked(made: Scenario) -> None:
+    ada = Actor(ActorKind.PERSON, made.ada.id)
+    asked = requests.ask_access(made.site, ada, "echo", "onco", "to compare")
+    assert isinstance(asked, AccessRequest)
+    assert [told.request.id for told in of(made.site, "stella").decisions] == [asked.id]
+    assert [told.request.id for told in of(made.site, "ada").own] == [asked.id]
+    assert of(made.site, "ada").decisions == of(made.site, "cora").decisions == ()
+    people.change_person(made.site, STEWARD, made.ada.id, roles=(SiteRole.STEWARD,))
+    assert of(made.site, "ada").decisions == (), "nobody decides on their own"
+
+
+def test_a_newer_revision_waits_for_the_curator(made: Scenario) -> None:
+    with made.site.store.transaction() as tx:
+        revisions.add(tx, ImageRevision("answer", 2, f"sha256:{'1' * 64}", made.site.now(), "tester"))
+    assert [(one.entry.slug, one.newest) for one in of(made.site, "cora").behind] == [("answer", 2)]
+    assert of(made.site, "stella").behind == ()
+    with made.site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        images.replace(tx, replace(entry, revision=2), expected_version=entry.version)
+    assert of(made.site, "cora").behind == ()
+
+
+def test_a_grant_that_ends_soon_waits_for_the_steward(made: Scenario) -> None:
+    soon = made.site.now() + timedelta(days=3)
+    given = grants.add_grant(made.site, STEWARD, "echo", "onco", valid_until=soon)
+    assert [one.grant.id for one in of(made.site, "stella").endings] == [given.grant.id]
+    assert of(made.site, "cora").endings == ()
