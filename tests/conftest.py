@@ -7,8 +7,10 @@ several runs on one machine do not meet; whatever carries its label is removed a
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -26,6 +28,9 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
+
+# A shell's background processes ignore interrupts, and a run that is interrupted has things to remove.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -119,11 +124,15 @@ def registry(
 
 
 @pytest.fixture(scope="session")
-def built_images(registry: RegistrySettings, docker: EngineFacts, layout: Layout) -> dict[str, BuiltImage]:
+def built_images(
+    registry: RegistrySettings, docker: EngineFacts, layout: Layout, kept_state: Path
+) -> dict[str, BuiltImage]:
     """The images of this checkout in the registry, built and pushed only where they changed."""
-    return images_setup.build_all(
-        CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
-    )
+    with (kept_state / "images.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a run beside this one has the same blobs
+        return images_setup.build_all(
+            CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
+        )
 
 
 @pytest_asyncio.fixture
