@@ -156,7 +156,8 @@ def verify(
     chain is walked in parts: `most` events `after` the head of the part before.
     """
     head = after
-    for row in islice(_walk(tx, head[0]), most):
+    # From the very beginning, rows that somebody numbered below the first event are seen too.
+    for row in islice(_walk(tx, head[0] or None), most):
         why = _fault(row, head)
         if not why and anchor is not None and row.sequence == anchor[0] and row.hash != anchor[1]:
             why = "its hash is not the one that was kept elsewhere: the chain was written anew"
@@ -169,10 +170,10 @@ def verify(
     return Verification(True, head[0], head=head)
 
 
-def _walk(tx: Tx, after: int) -> Iterator[Row[Any]]:
-    """All rows after that sequence in their order, a page at a time."""
+def _walk(tx: Tx, after: int | None) -> Iterator[Row[Any]]:
+    """All rows, or those after that sequence, in their order, a page at a time."""
     query: Select[Any] = select(audit).order_by(audit.c.sequence).limit(PAGE)
-    page = tx.connection.execute(query.where(audit.c.sequence > after)).all()
+    page = tx.connection.execute(query if after is None else query.where(audit.c.sequence > after)).all()
     while page:
         yield from page
         page = tx.connection.execute(query.where(audit.c.sequence > page[-1].sequence)).all()

@@ -121,6 +121,20 @@ def _rewrite(tx: Tx, rows: list[Row]) -> None:
         )
 
 
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_row_below_the_first_event_is_found(written: Store, number: int) -> None:
+    with written.transaction() as tx:
+        query = text("SELECT * FROM audit ORDER BY sequence")
+        rows = [dict(row._mapping) for row in tx.connection.execute(query)]
+        rows[-1]["sequence"] = number
+        attempt = tx.connection.begin_nested()
+        try:
+            _rewrite(tx, rows)
+            assert not audit.verify(tx).ok
+        finally:
+            attempt.rollback()
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @pytest.mark.parametrize("tampering", [flips, swaps, deletions, insertions])
