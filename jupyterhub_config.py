@@ -6,6 +6,7 @@ import sys
 from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
+from hub_ext.services.parent import HUB_VARIABLE
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
@@ -75,7 +76,7 @@ c.Authenticator.auth_refresh_strict = True
 
 if settings.sign_in == "oauth":
     # The settings file says the rest: c.CuratedOAuthenticator.issuer, client_id, authorize_url, token_url,
-    # userdata_url, username_claim, auth_state_groups_key. The secret has a file of its own.
+    # userdata_url, jwks_url, username_claim, auth_state_groups_key. The secret has a file of its own.
     c.JupyterHub.authenticator_class = "hub_ext.sign_in.oauth.CuratedOAuthenticator"
     c.CuratedOAuthenticator.client_secret = (settings.secrets_dir / "oauth-client-secret").read_text().strip()
     c.CuratedOAuthenticator.manage_groups = True
@@ -92,18 +93,19 @@ c.JupyterHub.jinja_environment_options = {"extensions": [TwoLanguages]}
 
 # --- services and what they may do -----------------------------------------------------------------
 
+# Managed services get LANG, PATH and JUPYTERHUB_* only.
+SERVICE_ENVIRONMENT = {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE], HUB_VARIABLE: str(os.getpid())}
 c.JupyterHub.services = [
     {
         "name": "culler",
         "command": [sys.executable, "-m", "hub_ext.services.culler"],
-        # Managed services get LANG, PATH and JUPYTERHUB_* only.
-        "environment": {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE]},
+        "environment": SERVICE_ENVIRONMENT,
     },
     {
         "name": "console",
         "command": [sys.executable, "-m", "hub_ext.services.console"],
         "url": f"http://127.0.0.1:{settings.console_port}",
-        "environment": {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE]},
+        "environment": SERVICE_ENVIRONMENT,
         "oauth_no_confirm": True,
         # Listed, never inherited: what a visitor may elsewhere stays out of the console's reach.
         "oauth_client_allowed_scopes": ["access:services!service=console", *ALL_SCOPES],

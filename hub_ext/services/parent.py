@@ -9,9 +9,12 @@ import signal
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
+HUB_VARIABLE = "HUB_EXT_HUB_PID"  # for the `environment` of a managed service
+
+
 def end_with_parent() -> None:
     """Has the kernel end this process when the Hub that started it is gone, also by kill -9."""
-    hub = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != hub:
+    # It may have gone before we asked.
+    if os.getppid() != int(os.environ[HUB_VARIABLE]):
         os.kill(os.getpid(), signal.SIGTERM)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hub_ext.adapters.store import launches
-from hub_ext.errors import HubExtError
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, StopReason
@@ -28,8 +27,8 @@ def denied_hook(site: Callable[[], Site]) -> Callable[..., Awaitable[None]]:
             try:
                 await asyncio.to_thread(_announce, site(), getattr(spawner, "launch_id", ""))
                 await handler.stop_single_user(user, name)
-            except HubExtError as error:
-                handler.log.error("A server of %s could not be ended yet: %s", user.name, error)
+            except Exception:  # whatever it is, the person's other servers end
+                handler.log.exception("A server of %s could not be ended yet", user.name)
 
     return end
 

@@ -37,12 +37,15 @@ def site(tmp_path: Path) -> Iterator[Site]:
 class Handler:
     """The Hub's handler of the request that brought the no."""
 
-    log = SimpleNamespace(error=print)
+    log = SimpleNamespace(exception=print)
 
     def __init__(self, site: Site) -> None:
         self.site, self.stopped = site, []
+        self.broken: str | None = None
 
     async def stop_single_user(self, user: Any, name: str) -> None:
+        if name == self.broken:
+            raise RuntimeError("the proxy is gone")
         with self.site.store.reading() as tx:
             self.stopped.append((name, launches.get(tx, user.spawners[name].launch_id).stop_reason))
 
@@ -68,6 +71,14 @@ async def test_servers_are_stopped_with_the_reason_written_first(site: Site) -> 
     assert event.actor.id == "sign-in"
 
 
+async def test_one_that_cannot_be_stopped_keeps_no_other(site: Site) -> None:
+    handler, marie = Handler(site), user()
+    handler.broken = ""
+    marie.spawners["second"] = SimpleNamespace(active=True, pending=None, launch_id="lau-2")
+    await denied_hook(lambda: site)(marie, handler)
+    assert [name for name, _ in handler.stopped] == ["second"]
+
+
 async def test_one_that_is_starting_is_left_for_the_next_time(site: Site) -> None:
     handler = Handler(site)
     await denied_hook(lambda: site)(user(pending="spawn"), handler)
@@ -78,7 +89,9 @@ async def test_one_that_is_starting_is_left_for_the_next_time(site: Site) -> Non
 async def test_only_a_clear_no_ends_them(
     site: Site, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, ended: int
 ) -> None:
-    door = CuratedOAuthenticator(issuer="https://id.example", username_claim="name")
+    door = CuratedOAuthenticator(
+        issuer="https://id.example", jwks_url="https://id.example/keys", username_claim="name"
+    )
     door.denied_hook = denied_hook(lambda: site)
 
     async def answer(*_: Any) -> tuple[Outcome, None]:
@@ -87,5 +100,5 @@ async def test_only_a_clear_no_ends_them(
     monkeypatch.setattr(door, "_ask_provider", answer)
     handler = Handler(site)
     assert await door.refresh_user(user(), handler) is (outcome is Outcome.UNKNOWN)
-    await asyncio.gather(*door._ending)
+    await asyncio.gather(*door._tasks)
     assert len(handler.stopped) == ended

@@ -16,6 +16,7 @@ import pytest
 from aiohttp import web
 
 from hub_ext.sign_in.oauth import CONFIRMED, CuratedOAuthenticator
+from hub_ext.sign_in.refresh import RECEIVED
 
 CLAIMS = {"sub": "s-1", "name": "marie", "groups": ["lab"]}
 EXPIRED = web.HTTPUnauthorized
@@ -46,7 +47,8 @@ class Provider:
 def _answer(status: int, body: Any) -> web.Response:
     if isinstance(body, str):
         return web.Response(status=status, text=body, content_type="text/html")
-    return web.json_response(body, status=status)
+    headers = {"WWW-Authenticate": body["WWW-Authenticate"]} if "WWW-Authenticate" in body else None
+    return web.json_response(body, status=status, headers=headers)
 
 
 @pytest.fixture
@@ -71,6 +73,7 @@ def door(provider: Provider) -> CuratedOAuthenticator:
 
     return CuratedOAuthenticator(
         issuer="https://id.example",
+        jwks_url=f"{provider.url}/keys",
         client_id="hub",
         client_secret="secret",
         userdata_url=f"{provider.url}/userinfo",
@@ -100,6 +103,9 @@ class Marie:
 
     async def get_auth_state(self) -> dict[str, Any] | None:
         return self.state
+
+    async def save_auth_state(self, state: dict[str, Any]) -> None:
+        self.state = state
 
 
 async def test_a_yes_is_noted_and_brings_the_groups(door: CuratedOAuthenticator, provider: Provider) -> None:
@@ -131,6 +137,57 @@ async def test_a_fresh_token_that_opens_nothing_is_a_no(
 ) -> None:
     provider.token = 200, {"access_token": "new", "token_type": "Bearer"}
     assert await door.refresh_user(Marie()) is False
+
+
+async def test_new_tokens_are_kept_whatever_comes_next(
+    door: CuratedOAuthenticator, provider: Provider
+) -> None:
+    """A refresh token may be good for one use, and userinfo may fail just after it was used."""
+    marie = Marie()
+    provider.token = 200, {"access_token": "new", "refresh_token": "r-2", "token_type": "Bearer"}
+    provider.userinfo["new"] = 503, "down for maintenance"
+    assert await door.refresh_user(marie) is True
+    assert door.identity("marie", marie.state) == ("https://id.example", "s-1")
+    provider.userinfo["new"] = 401, {"error": "invalid_token"}
+    provider.token = 200, {"access_token": "newer", "refresh_token": "r-3", "token_type": "Bearer"}
+    provider.userinfo["newer"] = 200, CLAIMS
+    assert (await door.refresh_user(marie))["auth_state"]["refresh_token"] == "r-3"
+    assert provider.asked[-2:] == ["token r-2", "userinfo newer"]
+
+
+@pytest.mark.parametrize(
+    ("told", "setting", "outcome"), [({"refresh_expires_in": 60}, 0, True), ({}, 60, True), ({}, 0, False)]
+)
+async def test_a_refresh_token_that_came_to_its_own_end_says_nothing(
+    door: CuratedOAuthenticator, provider: Provider, told: dict[str, int], setting: int, outcome: bool
+) -> None:
+    marie = Marie()
+    assert marie.state is not None
+    marie.state["token_response"] |= told
+    marie.state[RECEIVED] = time.time() - 61
+    door.refresh_token_seconds = setting
+    provider.token = 400, {"error": "invalid_grant"}
+    assert await door.refresh_user(marie) is outcome
+
+
+@pytest.mark.parametrize(
+    ("challenge", "outcome"), [({}, True), ({"WWW-Authenticate": 'Bearer error="invalid_token"'}, False)]
+)
+async def test_a_403_is_a_no_only_where_it_says_so(
+    door: CuratedOAuthenticator, provider: Provider, challenge: dict[str, str], outcome: bool
+) -> None:
+    """A firewall's page has that status too."""
+    provider.userinfo["new"] = 403, challenge
+    provider.token = 200, {"access_token": "new", "token_type": "Bearer"}
+    assert await door.refresh_user(Marie()) is outcome
+
+
+async def test_a_kept_id_token_confirms_nobody(door: CuratedOAuthenticator, provider: Provider) -> None:
+    """Where the claims are the ID token's, the provider itself is asked each time."""
+    door.userdata_url = ""
+    door.userdata_from_id_token = True
+    assert await door.refresh_user(Marie()) is True
+    assert provider.asked == ["token r-1"]
 
 
 async def test_another_subject_is_a_no(door: CuratedOAuthenticator, provider: Provider) -> None:
