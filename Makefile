@@ -1,12 +1,15 @@
 # The same few words everywhere. `make` alone says what they do.
 .DEFAULT_GOAL := help
-.PHONY: help run test images lint lock lock-image clean-state
+.PHONY: help run run-oidc test images lint lock lock-image clean-state
 
 help:  ## say what each word does
 	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
 
 run:  ## prepare this machine and run hub-ext in the foreground, all its state under .state/
 	@exec deploy/bootstrap run
+
+run-oidc:  ## the same behind an OpenID Connect provider of its own, state under .state/oidc/
+	@exec deploy/bootstrap run-oidc
 
 test:  ## prepare what the tests need, then check and test everything
 	@exec deploy/bootstrap test

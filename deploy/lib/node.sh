@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What npm brings: configurable-http-proxy, the console's htmx, and axe-core for its tests; Node.js to run it.
+# What npm brings: configurable-http-proxy, the console's htmx, the demo's provider and axe-core; Node.js to run it.
 
 OLDEST_NODE=22
 # Node.js by itself trusts none of the authorities that the machine's owner added.
@@ -8,7 +8,8 @@ NPM_ADVICE="Is npm's package source reachable? 'npm config list' shows it."
 
 ensure_node() {
     local folder=$STATE/node inputs stamp=node omitted=(--omit=dev)
-    [ "$ACTION" != test ] || stamp=node-test omitted=()
+    # The demo's provider, and what pages are checked with.
+    case $ACTION in test | run-oidc) stamp=node-test omitted=() ;; esac
     inputs=("$CHECKOUT/deploy/node/package-lock.json" "$CHECKOUT/deploy/requirements-node.txt" "$folder" "$(own_node)")
     fresh "$stamp" "${inputs[@]}" && [ -x "$folder/node" ] && return
     mkdir -p "$folder"

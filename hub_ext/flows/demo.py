@@ -155,19 +155,20 @@ async def load(
     progress: Progress = quiet,
     read_gids: tuple[int, ...] = (),
     probe: bool = True,
+    issuer: str = ISSUER,
 ) -> None:
     """Add what is missing. `images` are entries by slug; `data_dir` holds a folder for each dataset, whose
-    files are read with `read_gids`.
+    files are read with `read_gids`; `issuer` is the sign-in provider's whose subjects the usernames are.
 
     `say` is told each step. Raises InputError where a folder or an image will not do, and the errors of
     engine, registry and store.
     """
     say("people and projects")
-    await asyncio.to_thread(_people, site)
+    await asyncio.to_thread(_people, site, issuer)
     await asyncio.to_thread(_studies, site)
-    await asyncio.to_thread(_places, site)
+    await asyncio.to_thread(_places, site, issuer)
     for slug in SOURCES:
-        if await asyncio.to_thread(_source_missing, site, slug, read_gids):
+        if await asyncio.to_thread(_source_missing, site, slug, read_gids, issuer):
             say(f"the dataset {slug}")
             await dataset_versions.register_version(
                 site, ACTOR, slug, data_dir / slug, progress=progress, probe=probe
@@ -177,15 +178,15 @@ async def load(
         await _publish(site, slug, image, say)
 
 
-def _people(site: Site) -> None:
+def _people(site: Site, issuer: str) -> None:
     for somebody in PEOPLE:
         with site.store.reading() as tx:
-            known = persons.find_sign_in(tx, ISSUER, somebody.username)
+            known = persons.find_sign_in(tx, issuer, somebody.username)
         if known is None:
             people.add_person(
                 site,
                 ACTOR,
-                issuer=ISSUER,
+                issuer=issuer,
                 subject=somebody.username,
                 username=somebody.username,
                 display_name=somebody.display_name,
@@ -214,22 +215,22 @@ def _studies(site: Site) -> None:
             )
 
 
-def _places(site: Site) -> None:
+def _places(site: Site, issuer: str) -> None:
     for somebody in PEOPLE:
         for project, role in somebody.places:
             with site.store.reading() as tx:
-                person = persons.find_sign_in(tx, ISSUER, somebody.username)
+                person = persons.find_sign_in(tx, issuer, somebody.username)
                 known = person and memberships.listing(tx, person_id=person.id, project=project)
             if person and not known and not person.ended:
                 studies.add_member(site, ACTOR, project, person.id, role)
 
 
-def _source_missing(site: Site, slug: str, read_gids: tuple[int, ...]) -> bool:
+def _source_missing(site: Site, slug: str, read_gids: tuple[int, ...], issuer: str) -> bool:
     """Register the dataset where it never was; whether it never had a version."""
     source = SOURCES[slug]
     with site.store.reading() as tx:
         known, had = datasets.find(tx, slug), versions.listing(tx, dataset=slug)
-        steward = persons.find_sign_in(tx, ISSUER, "steward")
+        steward = persons.find_sign_in(tx, issuer, "steward")
     if known is None:
         data.register_dataset(
             site,

@@ -35,7 +35,7 @@ class CuratedOAuthenticator(GenericOAuthenticator):
     ).tag(config=True)
     jwks_url = Unicode(
         "",
-        help="Where the provider publishes its keys (`jwks_uri`); ID tokens are verified with them. Required.",
+        help="Where the provider publishes the keys of its ID tokens (`jwks_uri`). Required.",
     ).tag(config=True)
     subject_claim = Unicode(
         "sub", help="Claim that names a person for ever; never a username or an e-mail address."
@@ -96,15 +96,12 @@ class CuratedOAuthenticator(GenericOAuthenticator):
             raise web.HTTPError(403 if isinstance(error, IdTokenRefused) else 503, NOT_NOW) from error
 
     async def get_token_info(self, handler: Any, params: dict[str, str]) -> dict[str, Any]:
-        """The tokens, once their ID token is verified; a first sign-in must have one.
-
-        Raises IdTokenRefused.
-        """
+        """The tokens; those of a sign-in with an ID token that is verified. Raises IdTokenRefused."""
         tokens: dict[str, Any] = await super().get_token_info(handler, params)
-        if token := tokens.get("id_token"):
-            await verified(token, self._keys, issuer=self.issuer, client_id=self.client_id)
-        elif params.get("grant_type") == "authorization_code":
-            raise IdTokenRefused("The provider gave no ID token.", advice='Ask for the scope "openid".')
+        if params.get("grant_type") == "authorization_code":
+            if not tokens.get("id_token"):
+                raise IdTokenRefused("The provider gave no ID token.", advice='Ask for the scope "openid".')
+            await self._verify(tokens)
         return tokens
 
     async def token_to_user(self, token_info: dict[str, Any]) -> dict[str, Any]:
@@ -171,15 +168,24 @@ class CuratedOAuthenticator(GenericOAuthenticator):
             )
         except Exception as error:
             return of_token(error), None
-        if not tokens.get("refresh_token"):
-            tokens["refresh_token"] = refresh_token
         # The old one may be used up: what comes next may fail, and so may the Hub.
+        tokens["refresh_token"] = tokens.get("refresh_token") or refresh_token
+        kept = {name: value for name, value in tokens.items() if name != "id_token"}
         claims = state.get(self.user_auth_state_key)
-        await user.save_auth_state(state | self.build_auth_state_dict(tokens, claims))
+        await user.save_auth_state(state | self.build_auth_state_dict(kept, claims))
+        try:
+            await self._verify(tokens)
+        except Exception as error:
+            return self._said_nothing(error)
         try:
             return Outcome.CONFIRMED, await self._token_to_auth_model(tokens)
         except Exception as error:
             return of_userinfo(error), None
+
+    async def _verify(self, tokens: dict[str, Any]) -> None:
+        """Nothing where the ID token, if there is one, is the provider's. Raises IdTokenRefused."""
+        if token := tokens.get("id_token"):
+            await verified(token, self._keys, issuer=self.issuer, client_id=self.client_id)
 
     def build_auth_state_dict(self, token_info: dict[str, Any], user_info: Any) -> dict[str, Any]:
         """What is kept, with the moment when the tokens came."""

@@ -106,10 +106,12 @@ class Scenario:
             return list(audit.listing(tx, verb=verb))
 
 
-async def build(site: Site, roots: Path, digests: Mapping[str, str], *, alias: str = "local") -> Scenario:
-    """Everything of a scenario in an empty store; its files below `roots`."""
+async def build(
+    site: Site, roots: Path, digests: Mapping[str, str], *, alias: str = "local", issuer: str = "demo"
+) -> Scenario:
+    """Everything of a scenario in an empty store; its files below `roots`. Subjects are the usernames."""
     later = site.now() + timedelta(days=365)
-    made = await asyncio.to_thread(_people_and_projects, site, later)
+    made = await asyncio.to_thread(_people_and_projects, site, later, issuer)
     for slug, kind, apart in (
         ("mri", DatasetClass.CODED, ()),
         ("table", DatasetClass.OPEN, ()),
@@ -131,12 +133,12 @@ async def build(site: Site, roots: Path, digests: Mapping[str, str], *, alias: s
     return made
 
 
-def _people_and_projects(site: Site, later: datetime) -> Scenario:
+def _people_and_projects(site: Site, later: datetime, issuer: str) -> Scenario:
     with site.store.transaction() as tx:
         if nodes.find(tx, site.settings.node) is None:
             nodes.add(tx, Node(site.settings.node, site.settings.engine_url, site.now()))
     ada, bob, carol = (
-        people.add_person(site, STEWARD, issuer="demo", subject=name, username=name)
+        people.add_person(site, STEWARD, issuer=issuer, subject=name, username=name)
         for name in ("ada", "bob", "carol")
     )
     for slug in ("onco", "cardio", "neuro", "derma"):

@@ -71,7 +71,7 @@ def read(path: Path) -> Choices | None:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         if "console_port" not in held:  # chosen by a version without a console
-            held["console_port"] = _free_ports(held["proxy_api_port"], 1)[0]
+            held["console_port"] = free_ports(held["proxy_api_port"], 1)[0]
             write_file(path, json.dumps(held, indent=2) + "\n")
         chosen = Choices(**{field.name: held[field.name] for field in fields(Choices)})
         IPv4Network(chosen.subnet)
@@ -94,7 +94,7 @@ def choose(path: Path, taken: Iterable[str] = ()) -> Choices:
     number = int.from_bytes(seed[:8], "big")
     used = [IPv4Network(net) for net in (*taken, *_routed_subnets())]
     subnet = _free_subnet(number, used)
-    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *_free_ports(number, 4))
+    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *free_ports(number, 4))
     write_file(path, json.dumps(asdict(chosen), indent=2) + "\n")
     return chosen
 
@@ -123,7 +123,11 @@ def _routed_subnets() -> Iterator[IPv4Network]:
                 yield net
 
 
-def _free_ports(number: int, count: int) -> list[int]:
+def free_ports(number: int, count: int) -> list[int]:
+    """Ports that nobody listens on now, the same ones for the same number where they are free.
+
+    Raises SettingsError.
+    """
     found: list[int] = []
     for step in range(len(PORTS)):
         port = PORTS[(number // 1024 * 7 + step) % len(PORTS)]

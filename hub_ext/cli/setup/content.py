@@ -8,7 +8,7 @@ import secrets
 
 from hub_ext.adapters import demo_accounts
 from hub_ext.adapters.engine import Engine
-from hub_ext.cli.setup import images, instance, lock
+from hub_ext.cli.setup import images, instance, lock, oidc
 from hub_ext.cli.setup.demo_data import READ_GID, ensure_demo_data
 from hub_ext.cli.setup.images import LATEST, BuiltImage
 from hub_ext.cli.setup.instance import Prepared
@@ -61,10 +61,11 @@ def ensure_demo(ready: Prepared, built: Built, say: Say) -> dict[str, str]:
     say("Opening the store")
     site = open_site(ready.settings)
     try:
-        if ready.settings.sign_in != "demo":
+        issuer = oidc.issuer(ready.layout) or (demo.ISSUER if ready.settings.sign_in == "demo" else "")
+        if not issuer:
             return {}
         passwords = _passwords(ready)
-        asyncio.run(_load(site, ready, built, say))
+        asyncio.run(_load(site, ready, built, say, issuer))
         return passwords
     finally:
         site.close()
@@ -79,7 +80,7 @@ async def _pull(ready: Prepared, image: BuiltImage) -> None:
         engine.close()
 
 
-async def _load(site: Site, ready: Prepared, built: Built, say: Say) -> None:
+async def _load(site: Site, ready: Prepared, built: Built, say: Say, issuer: str) -> None:
     maker = built[_DATA_MAKER]
     where, digest = repository(ready, maker), maker.reference.digest
     for image in (built[_SEED], maker):
@@ -95,6 +96,7 @@ async def _load(site: Site, ready: Prepared, built: Built, say: Say) -> None:
         ready.layout.data,
         say=lambda what: say(f"Loading the demo: {what}"),
         read_gids=(READ_GID,),
+        issuer=issuer,
     )
 
 

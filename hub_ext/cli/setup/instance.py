@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub_ext.adapters.engine import Engine, ensure_firewall
-from hub_ext.cli.setup import choices, daemon, engine, lock, registry, settings_file
+from hub_ext.cli.setup import choices, daemon, engine, lock, oidc, registry, settings_file
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.layout import Layout, kept_secret
@@ -111,6 +111,7 @@ def write_settings(
     """
     if seed_image is None:
         seed_image = _former_seed(layout)
+    oidc.write_settings(layout, url)
     known = registry.prepare(layout, chosen.registry_address)
     traits: dict[str, Any] = settings_file.values(
         layout, chosen, engine_url=docker.url, registries=[known], bind_url=url, seed_image=seed_image

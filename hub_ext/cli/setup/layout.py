@@ -34,6 +34,11 @@ class Layout:
         return self.state / "hub_ext_local.py"
 
     @property
+    def provider_settings_file(self) -> Path:
+        """The settings of a sign-in through the demo's own provider; there where the instance has one."""
+        return self.state / "hub_ext_provider.py"
+
+    @property
     def choices_file(self) -> Path:
         """What was chosen once: instance name, subnet, ports."""
         return self.state / "choices.json"
@@ -97,6 +102,11 @@ class Layout:
     def demo_passwords(self) -> Path:
         """The demo accounts' passwords, kept so that each start can show them."""
         return self.secrets / "demo-passwords.json"
+
+    @property
+    def provider_file(self) -> Path:
+        """What the demo's own provider reads: its client's secret and its accounts with their passwords."""
+        return self.secrets / "oidc-provider.json"
 
     @property
     def logs(self) -> Path:

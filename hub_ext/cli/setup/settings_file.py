@@ -12,11 +12,11 @@ from hub_ext.settings import RegistrySettings
 
 _HEAD = """\
 # Written by `hub-ext setup`: changes made here are lost. Put your own settings into
-# {local}, which is read after this file.
+# {path}, which is read after this file.
 c = get_config()  # noqa: F821
 """
-_TAIL = """\
-load_subconfig({local!r}, path="/")  # noqa: F821
+_LOADED = """\
+load_subconfig({path!r}, path="/")  # noqa: F821
 """
 
 
@@ -57,7 +57,9 @@ def write(layout: Layout, traits: Mapping[str, Any]) -> Path:
     """Write the settings file where it says something else; its path."""
     local = str(layout.local_settings_file)
     lines = [f"c.HubExt.{name} = {value!r}\n" for name, value in traits.items()]
-    text = "".join([_HEAD.format(local=local), *lines, _TAIL.format(local=local)])
+    if layout.provider_settings_file.exists():
+        lines.append(_LOADED.format(path=str(layout.provider_settings_file)))
+    text = "".join([_HEAD.format(path=local), *lines, _LOADED.format(path=local)])
     path = layout.settings_file
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_file(path, text)
