@@ -72,6 +72,7 @@ class Verb(StrEnum):
     IMAGE_RETIRED = "image.retired"
     IMAGE_ROLLED_BACK = "image.rolled-back"
     IMAGE_REFUSED = "image.refused"
+    IMAGE_CHECKED = "image.checked"
     GPU_FOUND = "gpu.found"
     GPU_LOST = "gpu.lost"
     VOLUME_CREATED = "volume.created"

@@ -13,6 +13,8 @@ import time
 def main() -> None:
     behaviour = os.environ.get("STUB", "answer")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if sys.argv[1:] == ["/opt/hub-ext/smoke"]:
+        smoke()
     if behaviour == "die":
         print("the stub says why: nothing works", flush=True)
         sys.exit(3)
@@ -35,6 +37,21 @@ def main() -> None:
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-JupyterHub-Version: 6.1.1\r\n"
                 b"Connection: close\r\n\r\n{}"
             )
+
+
+def smoke() -> None:
+    """What a check runs: says what is open to it, then goes on as the behaviour says."""
+    for place in ("/opt/trace", "/home/jovyan/trace", "/project/trace", "/tmp/trace"):
+        try:
+            with open(place, "w"):
+                print(place, "can be written", flush=True)
+        except OSError as error:
+            print(place, error.strerror, flush=True)
+    print("user", os.getuid(), os.getgid(), flush=True)
+    with open("/proc/self/status") as status:
+        print(*(line.strip() for line in status if line.startswith(("CapEff", "NoNewPrivs"))), flush=True)
+    if os.environ.get("STUB", "answer") == "answer":
+        sys.exit(0)
 
 
 main()

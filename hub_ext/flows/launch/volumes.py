@@ -32,7 +32,7 @@ async def ensure(site: Site, plan: LaunchPlan) -> dict[VolumeKind, Volume]:
                     cause="volume-gone",
                 )
             continue
-        await _ensure_seed(site)
+        await ensure_seed(site)
         await site.engine.ensure_volume(volume.name)
         if volume.kind is VolumeKind.HOME:
             await site.engine.seed_volume(volume.name, uid=plan.uid, gid=plan.gid, mode=HOME_MODE)
@@ -42,7 +42,7 @@ async def ensure(site: Site, plan: LaunchPlan) -> dict[VolumeKind, Volume]:
     return {volume.kind: volume for volume in known}
 
 
-async def _ensure_seed(site: Site) -> None:
+async def ensure_seed(site: Site) -> None:
     """The image that volumes are seeded from, on the engine. At once where it is there."""
     repository, _, digest = site.settings.seed_image.partition("@")
     if not digest:

@@ -44,6 +44,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 from hub_ext.model.launches import StopNote
 from hub_ext.model.letters import Letter, LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
@@ -112,6 +113,9 @@ PROPOSAL = MemberProposal(
     *("pro-1", "onco", "per-2", MemberRole.LEAD, "per-1", NOW, ProposalState.CONFIRMED, LATER, "onco-group"),
     *(LATER, "per-1", "no reason", "mem-1"),
 )
+CHECK = ImageCheck(
+    *("chk-1", "python", 1, DIGEST, NOW, "per-1", LATER, CheckOutcome.OUT_OF_MEMORY, 137, "one\ntwo é\n")
+)
 LETTER = Letter(
     "let-1", LetterKind.GRANT_ENDS, "per-2", "grants/gra-1?end=20260602", NOW, LATER, 3, LATER, LATER, "550"
 )
@@ -140,6 +144,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),
+    (store.image_checks, CHECK, ("chk-1",)),
     (store.letters, LETTER, ("let-1",)),
     (store.proposals, PROPOSAL, ("pro-1",)),
     (store.requests, REQUEST, ("req-1",)),
