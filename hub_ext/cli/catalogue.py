@@ -7,6 +7,7 @@ from collections.abc import Callable
 from traitlets import Bool, Int, List, Unicode
 
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
+from hub_ext.cli.catalogue_check import Check
 from hub_ext.cli.catalogue_options import About
 from hub_ext.cli.catalogue_words import (
     entry_pairs,
@@ -197,15 +198,15 @@ class Show(Command):
         )
 
 
-class Check(Command):
-    """Review the image that the entry's tag names now. Nothing is written."""
+class Review(Command):
+    """Review the image that the entry's tag names now, by the registry's word. Nothing is written."""
 
-    examples = "hub-ext catalogue check python"
+    examples = "hub-ext catalogue review python"
     arguments = (ENTRY,)
 
     async def run(self) -> int:
         """Show digest and findings; status 1 where something is blocking."""
-        review = await flows.check(self.site, self.argument("entry"))
+        review = await flows.review(self.site, self.argument("entry"))
         blocking = any(finding.blocking for finding in review.findings)
         verdict = "It cannot be published." if blocking else "It can be published."
         self.done(
@@ -340,7 +341,8 @@ class Catalogue(Noun):
         ("add", Add, "add an image as a draft"),
         ("list", ListAll, "all entries"),
         ("show", Show, "one entry and its revisions"),
-        ("check", Check, "review what the tag names now; writes nothing"),
+        ("review", Review, "what the registry says of the tag now; writes nothing"),
+        ("check", Check, "start a revision as a notebook server would be, and run its smoke test"),
         ("change", Change, "titles, projects, ceilings, start page, tag"),
         ("refresh", Refresh, "look at the tag; a moved one makes a new revision"),
         ("publish", Publish, "launch a revision from now on"),

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from hub_ext.model import Finding, ImageState, Localised
 from hub_ext.model import FindingCode as Code
+from hub_ext.model.image_checks import CheckOutcome
 
 STATES: dict[ImageState, Localised] = {
     ImageState.DRAFT: Localised("draft", "brouillon"),
     ImageState.PUBLISHED: Localised("published", "publiée"),
     ImageState.DEPRECATED: Localised("deprecated", "déconseillée"),
     ImageState.RETIRED: Localised("retired", "retirée"),
+}
+OUTCOMES: dict[CheckOutcome, Localised] = {
+    CheckOutcome.RUNNING: Localised("Under way", "En cours"),
+    CheckOutcome.PASSED: Localised("Passed", "Réussi"),
+    CheckOutcome.FAILED: Localised("Failed", "Échoué"),
+    CheckOutcome.OUT_OF_MEMORY: Localised(
+        "Failed: it took more memory than it may", "Échoué : mémoire épuisée"
+    ),
+    CheckOutcome.TIMED_OUT: Localised("Failed: it did not end in time", "Échoué : pas terminé à temps"),
+    CheckOutcome.ERROR: Localised(
+        "Not known: the engine or the registry failed", "Inconnu : le moteur ou le registre a échoué"
+    ),
+    CheckOutcome.INTERRUPTED: Localised("Interrupted", "Interrompu"),
 }
 SENTENCES: dict[Code, Localised] = {
     Code.PLATFORM: Localised(

@@ -73,7 +73,7 @@ def show(site: Site, slug: str) -> Shown:
         return Shown(images.get(tx, slug), tuple(reversed(revisions.listing(tx, slug))))
 
 
-async def check(site: Site, slug: str) -> Review:
+async def review(site: Site, slug: str) -> Review:
     """The review of what the entry's tag names now; nothing is written."""
     entry = (await asyncio.to_thread(show, site, slug)).entry
     return await review_image(site, entry, entry.tag)

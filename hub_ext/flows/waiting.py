@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub_ext.adapters.store import images, revisions
+from hub_ext.adapters.store import image_checks, images, revisions
 from hub_ext.flows import grant_ends, proposals, requests
 from hub_ext.flows.grant_ends import Ending
 from hub_ext.flows.requests import Told
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageEntry, ImageState
 from hub_ext.model.duties import Deed
+from hub_ext.model.image_checks import ImageCheck
 from hub_ext.model.proposals import MemberProposal
 from hub_ext.policy.duties import Duties, may
 
@@ -32,6 +33,7 @@ class Waiting:
     confirmations: tuple[MemberProposal, ...] = ()
     endings: tuple[Ending, ...] = ()
     behind: tuple[Behind, ...] = ()
+    failed: tuple[ImageCheck, ...] = ()
 
 
 def waiting(site: Site, duties: Duties) -> Waiting:
@@ -47,6 +49,7 @@ def waiting(site: Site, duties: Duties) -> Waiting:
             if may(duties, Deed.WRITE_GRANT, dataset=ending.grant.dataset) is None
         ),
         behind=_behind(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
+        failed=_failed(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
     )
 
 
@@ -69,3 +72,10 @@ def _behind(site: Site) -> tuple[Behind, ...]:
     return tuple(
         Behind(entry, newest[entry.slug]) for entry in entries if newest.get(entry.slug, 0) > entry.revision
     )
+
+
+def _failed(site: Site) -> tuple[ImageCheck, ...]:
+    with site.store.reading() as tx:
+        last = image_checks.newest(tx)
+        used = {entry.slug for entry in images.listing(tx) if entry.state is not ImageState.RETIRED}
+    return tuple(check for check in last if check.outcome.against_image and check.entry in used)

@@ -14,7 +14,8 @@ HUB_VARIABLE = "HUB_EXT_HUB_PID"  # for the `environment` of a managed service
 
 def end_with_parent() -> None:
     """Has the kernel end this process when the Hub that started it is gone, also by kill -9."""
+    hub = int(os.environ.get(HUB_VARIABLE) or os.getppid())
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    # It may have gone before we asked.
-    if os.getppid() != int(os.environ[HUB_VARIABLE]):
+    # It may have gone before we asked, seconds ago even: Python takes its time to start.
+    if os.getppid() != hub:
         os.kill(os.getpid(), signal.SIGTERM)

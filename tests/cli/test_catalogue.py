@@ -178,7 +178,7 @@ def test_a_bad_image_is_refused_with_every_reason(typed: Terminal, push: Callabl
     assert typed(*ADD) == 0
     assert "! The image declares volumes (/x)" in typed.out
     assert "- The image's health check is turned off." in typed.out
-    assert typed("check", "python") == 1
+    assert typed("review", "python") == 1
     assert "It cannot be published." in typed.out
     assert typed("publish", "python") == 1
     assert typed.out == ""
@@ -189,7 +189,7 @@ def test_a_bad_image_is_refused_with_every_reason(typed: Terminal, push: Callabl
     refused = json.loads(typed.out)
     assert [known["code"] for known in refused["refused"]] == ["volumes", "contract-missing"]
     push(b"mended")
-    assert typed("check", "python") == 0
+    assert typed("review", "python") == 0
     assert "It can be published." in typed.out
 
 

@@ -16,7 +16,7 @@ from hub_ext.settings import RegistrySettings
 from tests.e2e.test_console_pages import sign_in
 from tests.support import stub_image
 from tests.support.console import PREFIX, ApiClient, ConsoleVisitor, enter, hidden, program
-from tests.support.hub import RunningHub, Visitor
+from tests.support.hub import RunningHub, Visitor, wait_for
 
 SAID = {
     "registry": "local",
@@ -289,3 +289,31 @@ def test_preview_as_somebody(cora: ConsoleVisitor) -> None:
     assert "onco study" in page
     assert "neuro study" not in page
     assert "There is no person" in cora.page("images/preview?person=nobody").text
+
+
+def test_a_check_shows_its_log_while_it_runs(hub: RunningHub, page: Page) -> None:
+    """From the button to "passed"; the page asks again by itself, and stops asking at the end."""
+    sign_in(page, hub, "cora")
+    page.goto(f"{hub.url}{PREFIX}images/answer")
+    page.get_by_role("button", name="Check revision", exact=False).first.click()
+    expect(page.get_by_role("status")).to_contain_text("Passed", timeout=30_000)
+    expect(page.get_by_role("region", name="Log")).to_contain_text("/opt/trace Read-only file system")
+    assert page.locator("#check[hx-get]").count() == 0
+    page.goto(f"{hub.url}{PREFIX}images/answer")
+    expect(page.get_by_role("listitem").filter(has_text="Passed").first).to_be_visible()
+
+
+def test_a_failed_check_is_told_at_home_and_before_publishing(hub: RunningHub) -> None:
+    cora = enter(hub, "cora")
+    client = program(cora)
+    begun = client.call("POST", "images/die/checks", {})
+    assert begun.status_code == 202, begun.text
+    where = begun.headers["Location"].partition("/api/v1/")[2]
+    wait_for(lambda: client.call("GET", where).json()["outcome"] == "failed", 30)
+    assert "nothing works" in client.call("GET", where).json()["log"]
+    assert client.call("GET", "images/die/checks").json()["items"][0]["status"] == 3
+    assert "Images whose last check failed" in cora.page("").text
+    assert client.call("GET", f"images/answer/checks/{where.rpartition('/')[2]}").status_code == 404
+    audra = program(enter(hub, "audra"))
+    assert audra.call("POST", "images/die/checks", {}).status_code == 403
+    assert audra.call("GET", where).status_code == 200

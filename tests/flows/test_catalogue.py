@@ -254,7 +254,7 @@ async def test_check_writes_nothing(site: Site, actor: Actor, push: Push, record
     push(b"check")
     await added(site, actor)
     digest = push(b"checked", Volumes={"/x": {}})
-    review = await catalogue.check(site, "python")
+    review = await catalogue.review(site, "python")
     assert review.digest == digest
     assert [finding.code for finding in review.findings] == [FindingCode.VOLUMES]
     assert len(record()) == 1

@@ -24,6 +24,7 @@ from hub_ext.flows.site import Site, open_site
 from hub_ext.policy.gpus import works
 from hub_ext.services import culler as service
 from hub_ext.services.culler import CuratedIdleCuller
+from hub_ext.services.parent import HUB_VARIABLE
 from hub_ext.settings import Settings
 from tests.support.hub import wait_for
 from tests.support.sick_engine import SickEngine, hanging
@@ -230,6 +231,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
     config = tmp_path / "config.py"
     config.write_text(f"c.HubExt.state_dir = {str(tmp_path)!r}\nc.HubExt.gpu_source = 'none'\n")
     return {**os.environ, "HUB_EXT_CONFIG": str(config), "JUPYTERHUB_API_TOKEN": "none"}
+
+
+def test_one_whose_hub_has_gone_before_it_began_ends(environment: dict[str, str]) -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    ended = subprocess.run(
+        WORDS, env=environment | {HUB_VARIABLE: str(gone.pid)}, capture_output=True, timeout=30
+    )
+    assert ended.returncode == -signal.SIGTERM
 
 
 def test_it_ends_with_the_hub_that_is_killed(environment: dict[str, str]) -> None:

@@ -43,6 +43,7 @@ async def serve() -> None:
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
         server.stop()
+        await console.checking.end()
     finally:
         site.close()
 

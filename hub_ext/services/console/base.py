@@ -15,6 +15,7 @@ from tornado import web
 from hub_ext.expression.languages import LANGUAGE_COOKIE, language_of
 from hub_ext.flows.chain import ChainWatch
 from hub_ext.flows.site import Site
+from hub_ext.services.console.checking import Checking
 from hub_ext.services.console.live import LiveWatch
 from hub_ext.services.console.visitor import Visitor, visitor_of
 from hub_ext.services.console.words import Translate, translator
@@ -45,6 +46,7 @@ class Console:
     prefix: str
     chain: ChainWatch = field(default_factory=ChainWatch)
     live: LiveWatch = field(default_factory=LiveWatch)
+    checking: Checking = field(default_factory=Checking)
 
 
 class ConsoleHandler(HubOAuthenticated, web.RequestHandler):

@@ -6,6 +6,7 @@ from hub_ext.services.console.api import (
     audit,
     datasets,
     grants,
+    image_checks,
     images,
     me,
     people,
@@ -19,6 +20,7 @@ from hub_ext.services.console.operations import Operation
 OPERATIONS: tuple[Operation, ...] = (
     *me.OPERATIONS,
     *images.OPERATIONS,
+    *image_checks.OPERATIONS,
     *registries.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,

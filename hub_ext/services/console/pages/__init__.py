@@ -12,6 +12,7 @@ from hub_ext.services.console.pages import (
     grants,
     home,
     image_browse,
+    image_checks,
     image_edit,
     images,
     language,
@@ -27,6 +28,7 @@ Routes = tuple[tuple[str, type[RequestHandler]], ...]
 ROUTES: Routes = (
     *home.ROUTES,
     *image_browse.ROUTES,
+    *image_checks.ROUTES,
     *image_edit.ROUTES,
     *images.ROUTES,
     *dataset_edit.ROUTES,

@@ -7,16 +7,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hub_ext.errors import InputError
-from hub_ext.expression.catalogue import STATES, finding_text
+from hub_ext.expression.catalogue import OUTCOMES, STATES, finding_text
 from hub_ext.flows import catalogue as flows
-from hub_ext.flows import catalogue_search, people
+from hub_ext.flows import catalogue_search, image_check, people
 from hub_ext.flows.usage import usage
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageState, Rejection
 from hub_ext.model.duties import Deed
+from hub_ext.model.image_checks import ImageCheck
 from hub_ext.services.console.forms import Filled, FormModel, Line, filled
 from hub_ext.services.console.page import PageHandler
 
 PAGE = 50
+CHECKS_SHOWN = 10
 
 
 class Move(FormModel):
@@ -89,6 +91,7 @@ class ImagePage(PageHandler):
         shown = await self.in_thread(flows.show, self.site, slug)
         others = await self.in_thread(flows.listing, self.site)
         used = await self.in_thread(usage, self.site, slug)
+        checks = await self.in_thread(image_check.listing, self.site, slug, CHECKS_SHOWN)
         named = {revision.created_by for revision in shown.revisions}
         named |= {launch.person_id for launch in used.running}
         names = await self.in_thread(people.names, self.site, named)
@@ -109,6 +112,9 @@ class ImagePage(PageHandler):
             findings=self.worded(findings),
             looked=looked,
             reviewed=self._reviewed,
+            checks=checks,
+            doubted=_doubted(checks),
+            outcomes=OUTCOMES,
         )
 
     def worded(self, findings: tuple[Finding, ...]) -> list[tuple[bool, str]]:
@@ -249,6 +255,12 @@ class RefreshAction(_Action):
                 "The tag has moved: revision {number} is new. Publish it when it is right.", number=number
             )
         return self._("The tag is at revision {number}, as known.", number=number)
+
+
+def _doubted(checks: tuple[ImageCheck, ...]) -> frozenset[int]:
+    """Revisions whose last check failed; the newest checks come first."""
+    last = {check.number: check.outcome for check in reversed(checks)}
+    return frozenset(number for number, outcome in last.items() if outcome.against_image)
 
 
 def _state(text: str) -> ImageState | None:

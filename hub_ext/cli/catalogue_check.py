@@ -1,0 +1,52 @@
+"""`hub-ext catalogue check`: an image really started."""
+
+from __future__ import annotations
+
+import sys
+
+from traitlets import Int
+
+from hub_ext.cli.app import Argument, Command
+from hub_ext.expression.catalogue import OUTCOMES
+from hub_ext.flows import image_check as flow
+from hub_ext.model.image_checks import CheckOutcome
+
+
+class Check(Command):
+    """Start a revision as a notebook server would be, without data, and run its own smoke test.
+
+    What it prints is shown as it comes, on standard error. Status 0 where it passed, 1 where it did not.
+    """
+
+    examples = """
+        hub-ext catalogue check python
+        hub-ext catalogue check python --revision 3
+    """
+    arguments = (Argument("entry", "Slug of the entry."),)
+    revision = Int(None, allow_none=True, help="Its number; by default the newest.").tag(
+        option=True, metavar="N"
+    )
+
+    async def run(self) -> int:
+        """Check it, to its end."""
+        shown = ""
+
+        def tell(log: str) -> None:
+            nonlocal shown
+            # A log longer than what is kept begins anew in the middle.
+            sys.stderr.write(log.removeprefix(shown))
+            sys.stderr.flush()
+            shown = log
+
+        begun = flow.begin(self.site, self.actor, self.argument("entry"), self.revision)
+        ended = await flow.run(self.site, self.actor, begun, tell)
+        if ended.outcome is CheckOutcome.ERROR:
+            sys.stderr.write(f"{ended.log}\n")
+        passed = ended.outcome is CheckOutcome.PASSED
+        words = OUTCOMES[ended.outcome].en
+        status = f" (exit status {ended.status})" if ended.outcome is CheckOutcome.FAILED else ""
+        self.done(
+            {"check": ended.id, "revision": ended.number, "outcome": ended.outcome, "status": ended.status},
+            f"Revision {ended.number} of {ended.entry}: {words[0].lower()}{words[1:]}{status}.",
+        )
+        return 0 if passed else 1
