@@ -8,6 +8,7 @@ from traitlets import Bool, Int, List, Unicode
 
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
 from hub_ext.cli.catalogue_check import Check
+from hub_ext.cli.catalogue_file import Export, Import
 from hub_ext.cli.catalogue_options import About
 from hub_ext.cli.catalogue_words import (
     entry_pairs,
@@ -349,6 +350,8 @@ class Catalogue(Noun):
         ("rollback", Rollback, "launch an earlier published revision again"),
         ("deprecate", Deprecate, "still launches; says what follows it"),
         ("retire", Retire, "launches no more"),
+        ("export", Export, "the catalogue as one YAML file"),
+        ("import", Import, "make the catalogue what such a file says"),
     )
     examples = """
         hub-ext catalogue refresh --all

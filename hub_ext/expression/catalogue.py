@@ -130,6 +130,42 @@ SENTENCES: dict[Code, Localised] = {
         "{successor} leads back to {entry}. Name an entry that does not.",
         "{successor} ramène à {entry}. Nommez une entrée qui n’y ramène pas.",
     ),
+    Code.IMAGE_MOVED: Localised(
+        "{entry} lies at {now}, and so do its revisions; the file says {stated}. Give the image at the other "
+        "place a slug of its own.",
+        "{entry} se trouve à {now}, et ses révisions aussi ; le fichier dit {stated}. Donnez à l’image de "
+        "l’autre endroit son propre identifiant.",
+    ),
+    Code.DIGEST_OTHER: Localised(
+        "Revision {revision} of {entry} is {now}; the file says {stated}. Give that digest a new number.",
+        "La révision {revision} de {entry} est {now} ; le fichier dit {stated}. Donnez un nouveau numéro à "
+        "l’autre empreinte.",
+    ),
+    Code.DIGEST_GONE: Localised(
+        "The registry does not hold {digest}, revision {revision} of {entry}. Push it again, or name a "
+        "revision that is there.",
+        "Le registre n’a pas {digest}, révision {revision} de {entry}. Envoyez-la de nouveau, ou nommez une "
+        "révision présente.",
+    ),
+    Code.STATE_NO_DRAFT: Localised(
+        "{entry} is not a draft any more, and cannot become one. Retire it instead.",
+        "{entry} n’est plus un brouillon et ne peut pas le redevenir. Retirez-la plutôt.",
+    ),
+    Code.REVISION_RETIRED: Localised(
+        "{entry} is retired and launched revision {current} last; the file says {revision}. Publish it to "
+        "launch another one.",
+        "{entry} est retirée et sa dernière révision démarrée est {current} ; le fichier dit {revision}. "
+        "Publiez-la pour en démarrer une autre.",
+    ),
+    Code.PROJECT_UNKNOWN: Localised(
+        "There is no project {project}, which {entry} names. Add it first, or leave it out.",
+        "Il n’y a pas de projet {project}, que nomme {entry}. Ajoutez-le d’abord, ou ne le nommez pas.",
+    ),
+    Code.REGISTRY_UNKNOWN: Localised(
+        "There is no registry {registry}, which {entry} names. Add it to the settings, or name another.",
+        "Il n’y a pas de registre {registry}, que nomme {entry}. Ajoutez-le aux réglages, ou nommez-en un "
+        "autre.",
+    ),
 }
 
 

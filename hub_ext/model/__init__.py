@@ -7,6 +7,7 @@ Enum values and field names marked "stored" below are written to the store or ha
 chain: add new ones, never rename or reuse one.
 """
 
+from hub_ext.model.catalogue_plan import EntryPlan, FieldChange, ImportPlan, ImportStep, Stated
 from hub_ext.model.data import (
     Dataset,
     DatasetClass,
@@ -66,8 +67,10 @@ __all__ = [
     "DatasetFacts",
     "DatasetVersion",
     "DiskFacts",
+    "EntryPlan",
     "Exposure",
     "Facts",
+    "FieldChange",
     "Finding",
     "FindingCode",
     "Gpu",
@@ -77,6 +80,8 @@ __all__ = [
     "ImageReference",
     "ImageRevision",
     "ImageState",
+    "ImportPlan",
+    "ImportStep",
     "Launch",
     "LaunchPlan",
     "LaunchRequest",
@@ -97,6 +102,7 @@ __all__ = [
     "SLUG",
     "SiteRole",
     "Size",
+    "Stated",
     "StopReason",
     "TermsAcceptance",
     "TermsVersion",

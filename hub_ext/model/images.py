@@ -103,6 +103,13 @@ class FindingCode(StrEnum):
     SUCCESSOR_ITSELF = "successor-itself"
     SUCCESSOR_NOT_PUBLISHED = "successor-not-published"
     SUCCESSOR_CIRCLE = "successor-circle"
+    IMAGE_MOVED = "image-moved"
+    DIGEST_OTHER = "digest-other"
+    DIGEST_GONE = "digest-gone"
+    STATE_NO_DRAFT = "state-no-draft"
+    REVISION_RETIRED = "revision-retired"
+    PROJECT_UNKNOWN = "project-unknown"
+    REGISTRY_UNKNOWN = "registry-unknown"
 
 
 @dataclass(frozen=True, slots=True)

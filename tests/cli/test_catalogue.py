@@ -257,3 +257,44 @@ def test_a_registry_that_fails_is_one_sentence_with_the_setting(
     assert sentence in typed.err
     assert "c.HubExt.registries['main']" in typed.err or "chmod 600" in typed.err
     assert len(typed.err.strip().splitlines()) == 3  # progress, the fact, the advice
+
+
+def test_the_catalogue_goes_to_a_file_and_back(
+    typed: Terminal, config: Path, push: Callable[..., str], tmp_path: Path
+) -> None:
+    push(b"file")
+    assert typed(*ADD, "--max-mem", "8G", "--project", "onco") == 0
+    assert typed("publish", "python") == 0
+    assert typed("export") == 0
+    text = typed.out
+    assert "memory: 8 GiB" in text
+    file = tmp_path / "catalogue.yaml"
+    assert typed("export", "--output", str(file)) == 0
+    assert file.read_text() == text
+    assert typed.json("export")["images"]["python"]["title"]["fr"] == "Python pour la santé"
+    assert typed("import", str(file)) == 0
+    assert typed.out == "Nothing changes.\n"
+
+    file.write_text(text.replace("Python for health", "'Python: yes'").replace("8 GiB", "9 GiB"))
+    assert typed("import", str(file), "--dry-run") == 0
+    assert "python: ceilings: memory 8 GiB → memory 9 GiB\n" in typed.out
+    plan = typed.out.split()[-1].strip(".")
+    assert last_event(config).verb is Verb.IMAGE_PUBLISHED
+    assert typed("change", "python", "--start-url", "/tree") == 0
+    assert typed("import", str(file), "--expected", plan) == 1
+    assert "changed by somebody else" in typed.err
+    assert typed("import", str(file)) == 0
+    assert typed.out.endswith("Imported.\n")
+    assert last_event(config).verb is Verb.IMAGE_CHANGED
+    assert typed("export") == 0
+    assert typed.out == file.read_text()
+
+    file.write_text(text.replace("- onco", "- nobody"))
+    for more in ((), ("--dry-run",)):
+        assert typed("import", str(file), *more) == 1
+        assert "python: There is no project nobody" in typed.err
+    file.write_text(text.replace("tag:", "tug:"))
+    assert typed("import", str(file)) == 1
+    assert "Line 9: python knows no 'tug'" in typed.err
+    assert typed("import", str(tmp_path / "absent")) == 1
+    assert "No such file" in typed.err
