@@ -81,13 +81,18 @@ def _stated(slug: str, node: Node) -> Stated:
 def _mapping(node: Node, known: Collection[str] | None, where: str) -> dict[str, Node]:
     if not isinstance(node.value, dict):
         # "images:" with nothing below it says that there are none.
-        if known is None and node.plain and node.value in ("", "null", "~"):
+        if known is None and (_null(node) or node.value == ""):
             return {}
         raise at(node.line, f"{where} must be names with values", "")
     for name, value in node.value.items():
         if known is not None and name not in known:
             raise at(value.line, f"{where} knows no {name[:80]!r}", f"Known: {', '.join(known)}.")
-    return node.value
+    # What is null is left out.
+    return {name: value for name, value in node.value.items() if known is None or not _null(value)}
+
+
+def _null(node: Node) -> bool:
+    return node.plain and node.value in ("null", "~")
 
 
 def _needed(held: dict[str, Node], name: str, above: Node, where: str) -> Node:
@@ -103,11 +108,8 @@ def _text(node: Node) -> str:
 
 
 def _optional(held: dict[str, Node], name: str) -> str:
-    """The text; "" where it is left out or null."""
-    if name not in held:
-        return ""
-    node = held[name]
-    return "" if node.plain and node.value in ("null", "~") else _text(node)
+    """The text; "" where it is left out."""
+    return _text(held[name]) if name in held else ""
 
 
 def _both(node: Node, slug: str) -> Localised:

@@ -67,7 +67,9 @@ def wish(content: bytes, *, retire_missing: bool = False) -> Wish:
         except InputError as error:
             where = f"Line {one.line}: {one.entry.slug}"
             raise InputError(f"{where}: {error.message}", advice=error.advice) from error
-    return Wish(tuple(stated), f"sha256:{sha256(content).hexdigest()}", retire_missing)
+    # A form sends other ends of lines than the file has; the record names the file as git has it.
+    digest = sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+    return Wish(tuple(stated), f"sha256:{digest}", retire_missing)
 
 
 async def preview(site: Site, wanted: Wish) -> ImportPlan:

@@ -54,7 +54,7 @@ def stated(draw: st.DrawFn) -> Stated:
         version=0,
         projects=tuple(draw(st.lists(SLUGS, max_size=3, unique=True))),
         ceilings=draw(CEILINGS),
-        start_url=draw(NAMES.filter(lambda text: text not in ("null", "~"))),
+        start_url=draw(NAMES),
         needs_gpu=draw(st.booleans()),
         successor=draw(st.none() | SLUGS) if ended else None,
     )
@@ -111,6 +111,8 @@ def test_a_file_as_people_write_it() -> None:
     assert (one.entry.title, one.entry.tag) == (Localised("yes", "oui : python"), "1")
     assert (one.entry.start_url, one.line, one.revisions) == ("/lab", 4, ())
     assert read(b"hub_ext_catalogue: 1\nimages:\n") == ()
+    nulls = read((GOOD + "    successor: null\n    ceilings: {gpus: ~}\n").encode())[0].entry
+    assert (nulls.successor, nulls.ceilings) == (None, Ceilings())
 
 
 @pytest.mark.parametrize(

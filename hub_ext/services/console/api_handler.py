@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from tornado import web
 
 from hub_ext.errors import Conflict, HubExtError
+from hub_ext.expression.catalogue_file import MOST_BYTES as MOST_YAML_BYTES
 from hub_ext.expression.duties import denial_words
 from hub_ext.services.console.base import Console, ConsoleHandler
 from hub_ext.services.console.operations import Answer, Call, Forbidden, Operation, Problem
@@ -60,7 +61,10 @@ class ApiHandler(ConsoleHandler):
 
     def _call(self, operation: Operation, path: dict[str, str]) -> Call:
         query = operation.query and _parsed(operation.query, self._query(operation.query), "query")
-        body = operation.body and _parsed(operation.body, self._body(), "body")
+        if operation.yaml and operation.body:
+            body: Any = self._yaml()
+        else:
+            body = operation.body and _parsed(operation.body, self._body(), "body")
         version = self._version() if operation.conditional else None
         return Call(self.known, self.site, path, query, body, version, self.language, self.console)
 
@@ -74,6 +78,17 @@ class ApiHandler(ConsoleHandler):
             many = name in model.model_fields and "tuple" in str(model.model_fields[name].annotation)
             held[name] = texts if many else texts[-1]
         return held
+
+    def _yaml(self) -> bytes:
+        """The body as YAML; JSON as the same written in YAML, which knows most of it and not all."""
+        if not self.request.headers.get("Content-Type", "").startswith("application/json"):
+            return self.request.body
+        if len(self.request.body) > MOST_YAML_BYTES:
+            raise Problem(413, "The body is too large", advice=f"Send {MOST_YAML_BYTES} bytes at most.")
+        try:
+            return json.dumps(json.loads(self.request.body), ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise Problem(400, "The body is not JSON", str(error)) from error
 
     def _body(self) -> Any:
         if len(self.request.body) > MOST_BYTES:
@@ -101,6 +116,10 @@ class ApiHandler(ConsoleHandler):
             self.set_header("ETag", f'"{answer.version}"')
         if answer.location:
             self.set_header("Location", self.path_to(f"api/v1/{answer.location}"))
+        if answer.yaml is not None:
+            self.set_header("Content-Type", "application/yaml; charset=utf-8")
+            self.finish(answer.yaml)
+            return
         if answer.body is None:
             self.finish()
             return

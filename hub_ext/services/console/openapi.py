@@ -74,7 +74,7 @@ def _described(each: Operation, references: Any) -> dict[str, Any]:
         told["x-deed"] = each.deed.value
     if each.body:
         schema = references[(each.body, "validation")]
-        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        told["requestBody"] = {"required": True, "content": _content(each, schema)}
     return told
 
 
@@ -114,8 +114,13 @@ def _answer(each: Operation, references: Any) -> dict[str, Any]:
     told: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
     if each.answer:
         schema = references[(each.answer, "serialization")]
-        told["content"] = {"application/json": {"schema": schema}}
+        told["content"] = _content(each, schema)
     return told
+
+
+def _content(each: Operation, schema: Any) -> dict[str, Any]:
+    told = {"application/json": {"schema": schema}}
+    return told | {"application/yaml": {"schema": schema}} if each.yaml else told
 
 
 def _problem(references: Any) -> dict[str, Any]:

@@ -69,11 +69,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer with more than a body. `version` becomes its ETag; `location` is below the API's root."""
+    """An answer with more than a body. `version` becomes its ETag; `location` is below the API's root.
+
+    `yaml` is sent in place of a body.
+    """
 
     body: BaseModel | None = None
     version: int | None = None
     location: str = ""
+    yaml: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,8 @@ class Operation:
     """One method of one path. `run` is a function of a Call; one that is not a coroutine runs in a thread.
 
     `deed` is asked first; `about` names the path's parameters that are its dataset or project. `conditional`
-    calls change something that has versions: they need If-Match.
+    calls change something that has versions: they need If-Match. `yaml` calls take and give YAML too: `run`
+    gets the body's bytes, and reads them itself.
     """
 
     method: str
@@ -95,6 +100,7 @@ class Operation:
     answer: type[BaseModel] | None = None
     status: int = 200
     conditional: bool = False
+    yaml: bool = False
 
 
 class Problem(Exception):

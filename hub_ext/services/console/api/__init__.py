@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub_ext.services.console.api import (
     audit,
+    catalogue,
     datasets,
     grants,
     image_checks,
@@ -21,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *me.OPERATIONS,
     *images.OPERATIONS,
     *image_checks.OPERATIONS,
+    *catalogue.OPERATIONS,
     *registries.OPERATIONS,
     *datasets.OPERATIONS,
     *grants.OPERATIONS,
