@@ -8,6 +8,7 @@ from traitlets import Bool, Int, List, Unicode
 
 from hub_ext.cli.app import Argument, Command, Noun, UsageError
 from hub_ext.cli.catalogue_check import Check
+from hub_ext.cli.catalogue_diff import Diff
 from hub_ext.cli.catalogue_file import Export, Import
 from hub_ext.cli.catalogue_options import About
 from hub_ext.cli.catalogue_words import (
@@ -344,6 +345,7 @@ class Catalogue(Noun):
         ("show", Show, "one entry and its revisions"),
         ("review", Review, "what the registry says of the tag now; writes nothing"),
         ("check", Check, "start a revision as a notebook server would be, and run its smoke test"),
+        ("diff", Diff, "packages and variables that two revisions differ in"),
         ("change", Change, "titles, projects, ceilings, start page, tag"),
         ("refresh", Refresh, "look at the tag; a moved one makes a new revision"),
         ("publish", Publish, "launch a revision from now on"),

@@ -25,6 +25,12 @@ OUTCOMES: dict[CheckOutcome, Localised] = {
     ),
     CheckOutcome.INTERRUPTED: Localised("Interrupted", "Interrompu"),
 }
+PACKAGES: dict[str, Localised] = {
+    "python": Localised("Python packages", "Paquets Python"),
+    "r": Localised("R packages", "Paquets R"),
+    "server": Localised("Packages of the notebook server", "Paquets du serveur de notebooks"),
+    "env": Localised("Environment", "Environnement"),
+}
 SENTENCES: dict[Code, Localised] = {
     Code.PLATFORM: Localised(
         "The image is for {image}, and this node runs {node}. Build it for {node}.",

@@ -41,6 +41,11 @@ class ImageFacts:
     healthcheck: bool
 
 
+def looks_secret(name: str) -> bool:
+    """Whether a variable of that name probably holds a password or a key."""
+    return _SECRET.search(name.upper()) is not None
+
+
 def review(
     image: ImageFacts, *, platform: str, emptied: Collection[str] = (), most_bytes: int = MOST_BYTES
 ) -> tuple[Finding, ...]:
@@ -80,7 +85,7 @@ def _remarks(image: ImageFacts, emptied: Collection[str]) -> Iterable[Finding]:
         yield _remark(FindingCode.ENV_EMPTIED, names=_names(names))
     if names := [name for name in image.env if _OURS.match(name)]:
         yield _remark(FindingCode.ENV_OVERRIDDEN, names=_names(names))
-    if names := [name for name in image.env if _SECRET.search(name.upper()) and image.env[name]]:
+    if names := [name for name in image.env if looks_secret(name) and image.env[name]]:
         yield _remark(FindingCode.ENV_SECRET, names=_names(names))
 
 

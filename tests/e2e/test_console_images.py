@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -84,13 +85,19 @@ def test_a_curators_day(
     cora: ConsoleVisitor,
     ada: Visitor,
 ) -> None:
-    def push() -> str:
+    def push(**packages: str) -> str:
         url = hub.site.settings.engine_url
+        listed = json.dumps({"hub_ext_packages": 1, "python": packages})
         return stub_image.change(
-            registry, url, stubs["answer"], "stub/day:1", docker_config=layout.docker_config
+            *(registry, url, stubs["answer"], "stub/day:1"),
+            docker_config=layout.docker_config,
+            files={"opt/hub-ext/packages.json": listed},
         )
 
-    first = push()
+    first = push(pandas="2.3", numpy="2.0")
+    picked = cora.page("images/contents?registry=local&path=stub/day&tag=1").text
+    assert re.search(r"pandas</bdi> <span class=.hx-code.>2\.3<", picked)
+    assert "STUB=" in picked
     page = cora.send("images/new", {**SAID, "path": "stub/day", "slug": "day"}, of="images/new")
     assert "Kept as a draft" in page.text
     assert first in page.text
@@ -105,9 +112,18 @@ def test_a_curators_day(
     assert "New servers start revision 1." in act("publish", revision=1)
     assert started(hub, ada) == 1
 
-    second = push()
+    second = push(pandas="3.0", polars="1.0")
     assert "revision 2 is new" in act("refresh")
     assert started(hub, ada) == 1, "a moved tag changes nothing until somebody publishes it"
+    told = program(cora).call("GET", "images/day/difference?before=1&after=2").json()["packages"]
+    assert [(one["name"], one["before"], one["after"]) for one in told] == [
+        ("numpy", "2.0", None),
+        ("pandas", "2.3", "3.0"),
+        ("polars", None, "1.0"),
+    ]
+    differences = cora.page("images/day/revisions/2").text
+    assert "pandas" in differences
+    assert "removed" in differences
     page_text = act("publish", revision=2)
     assert second in page_text
     assert started(hub, ada) == 2

@@ -8,7 +8,11 @@ from importlib.metadata import version
 
 import pytest
 
+from hub_ext.adapters.registry import RegistryClient
+from hub_ext.adapters.registry.contents import LAST_LAYERS, LAYER_BYTES, packages_in
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import CHECKOUT
+from hub_ext.settings import RegistrySettings
 from tests.images.server import USER, Server, docker, hardened
 
 SLUGS = ("base", "python", "r")
@@ -162,3 +166,23 @@ def test_every_recipe_has_its_texts_lock_and_smoke_test() -> None:
         folder = CHECKOUT / "images" / slug
         assert (folder / "image.toml").exists()
         assert (folder / "smoke").stat().st_mode & 0o100
+
+
+@pytest.mark.parametrize(
+    ("slug", "kind", "known"),
+    [("base", "server", "jupyterlab"), ("python", "python", "pandas"), ("r", "r", "survival")],
+)
+async def test_the_registry_tells_what_is_in_it(
+    registry: RegistrySettings, built_images: dict[str, BuiltImage], slug: str, kind: str, known: str
+) -> None:
+    """From the last small layers alone: the console does not pull an image to tell its packages."""
+    reference = built_images[slug].reference
+    async with RegistryClient(registry) as client:
+        manifest = await client.manifest(reference.path, reference.digest)
+        small = [layer for layer in manifest.layers[-LAST_LAYERS:] if layer.size <= LAYER_BYTES]
+        found = [
+            packages_in(await client.layer(reference.path, manifest, layer)) for layer in reversed(small)
+        ]
+    packages = next(one for one in found if one is not None)
+    assert packages[kind][known]
+    assert packages["server"]["jupyterhub"] == version("jupyterhub")

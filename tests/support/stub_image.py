@@ -84,6 +84,14 @@ def _layer() -> bytes:
     return packed.getvalue()
 
 
+def _tar(files: Mapping[str, str]) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in files.items():
+            _add(tar, name, content.encode(), 0o644)
+    return packed.getvalue()
+
+
 def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
     entry = tarfile.TarInfo(name.lstrip("/"))
     entry.size, entry.mode = len(content), mode
@@ -91,13 +99,21 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
 
 
 def change(
-    registry: RegistrySettings, engine_url: str, digest: str, name: str, *, docker_config: Path
+    registry: RegistrySettings,
+    engine_url: str,
+    digest: str,
+    name: str,
+    *,
+    docker_config: Path,
+    files: Mapping[str, str] = {},
 ) -> str:
-    """Pushes the answering image as `name` ("PATH:TAG") with a layer of its own; its digest."""
+    """Pushes the answering image as `name` ("PATH:TAG") with a layer of its own, of `files`; its digest."""
     source, target = f"{registry.address}/stub/answer@{digest}", f"{registry.address}/{name}"
     _docker(engine_url, ["pull", "-q", source], docker_config)
     made = _docker(engine_url, ["create", source, "x"], docker_config).decode().strip()
     try:
+        if files:
+            _docker(engine_url, ["cp", "-", f"{made}:/"], docker_config, said=_tar(files))
         change = ["commit", "--change", f"ENV MADE_FROM={made}", made, target]
         _docker(engine_url, change, docker_config)
     finally:

@@ -14,6 +14,7 @@ from hub_ext.adapters.registry.manifests import (
     INDEXES,
     MANIFESTS,
     ImageConfig,
+    Layer,
     Manifest,
     Platform,
     choose,
@@ -161,6 +162,15 @@ class RegistryClient:
         if digest_of(answer.body) != manifest.config_digest:
             raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
         return parse_config(answer.body, what)
+
+    async def layer(self, path: str, manifest: Manifest, layer: Layer) -> bytes:
+        """The compressed bytes of a small layer (4 MiB at most), checked against their digest."""
+        what = f"A layer of {self._name(path)}@{manifest.digest}"
+        url = self._url(f"/v2/{checked_path(path)}/blobs/{layer.digest}")
+        answer = await self._get(url, _scope(path), what)
+        if digest_of(answer.body) != layer.digest:
+            raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
+        return answer.body
 
     async def tag(self, path: str, digest: str, tag: str) -> None:
         """Let a tag name the manifest of that digest, whatever it named before."""

@@ -66,17 +66,18 @@ def listing(call: Call) -> Listed[Registry]:
 
 async def repositories(call: Call) -> Repositories:
     """The paths in one registry."""
-    found = await browse.repositories(call.site, _alias(call))
+    found = await browse.repositories(call.site, alias_of(call))
     return Repositories(items=found.items, seen=found.seen, why=found.why)
 
 
 async def tags(call: Call) -> Tags:
     """The tags of one repository."""
-    found = await browse.tags(call.site, _alias(call), call.query.path)
+    found = await browse.tags(call.site, alias_of(call), call.query.path)
     return Tags(items=tuple(_tag(tag) for tag in found.items), seen=found.seen, why=found.why)
 
 
-def _alias(call: Call) -> str:
+def alias_of(call: Call) -> str:
+    """The registry of the path. Ends the call with 404 where the settings name none."""
     alias = call.path["alias"]
     if call.site.settings.registry(alias) is None:
         raise Problem(404, "There is no such registry")
