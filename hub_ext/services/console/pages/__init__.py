@@ -7,6 +7,7 @@ from tornado.web import RequestHandler
 from hub_ext.services.console.pages import (
     audit,
     audit_access,
+    catalogue,
     dataset_edit,
     datasets,
     grants,
@@ -33,6 +34,7 @@ ROUTES: Routes = (
     *image_contents.ROUTES,
     *image_edit.ROUTES,
     *images.ROUTES,
+    *catalogue.ROUTES,
     *dataset_edit.ROUTES,
     *datasets.ROUTES,
     *grants.ROUTES,
