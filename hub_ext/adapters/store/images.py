@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace as changed
 
+from hub_ext.adapters.store import image_search
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import images
 from hub_ext.errors import Stale
@@ -36,14 +37,18 @@ def listing(
     return tuple(entry for entry in entries if not entry.projects or project in entry.projects)
 
 
-def following(tx: Tx, after: str, limit: int) -> tuple[ImageEntry, ...]:
-    """The next `limit` entries by slug, of those that come after that slug."""
-    return _rows.all(tx, _rows.select().where(images.c.slug > after).order_by(images.c.slug).limit(limit))
+def found(
+    tx: Tx, *, text: str = "", state: ImageState | None = None, project: str = "", after: str, limit: int
+) -> tuple[ImageEntry, ...]:
+    """The next `limit` entries after that slug of which all that is set holds; see `image_search`."""
+    slugs = image_search.slugs(tx, text=text, state=state, project=project, after=after, limit=limit)
+    return _rows.all(tx, _rows.select().where(images.c.slug.in_(slugs)).order_by(images.c.slug))
 
 
 def add(tx: Tx, entry: ImageEntry) -> None:
     """Raises Conflict where the slug is taken."""
     _rows.add(tx, entry)
+    image_search.keep(tx, entry)
 
 
 def replace(tx: Tx, entry: ImageEntry, *, expected_version: int) -> ImageEntry:
@@ -57,4 +62,5 @@ def replace(tx: Tx, entry: ImageEntry, *, expected_version: int) -> ImageEntry:
             f"The image {entry.slug!r} was changed by somebody else meanwhile.",
             advice="Look at it again, then repeat your change.",
         )
+    image_search.keep(tx, stored)
     return stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal, NoReturn
 
 from pydantic import Field
@@ -116,7 +117,7 @@ def export(call: Call) -> Answer:
 async def import_document(call: Call) -> Imported:
     """All or nothing."""
     query: ImportQuery = call.query
-    wanted = flows.wish(call.body, retire_missing=query.retire_missing)
+    wanted = await asyncio.to_thread(flows.wish, call.body, retire_missing=query.retire_missing)
     if query.dry_run:
         plan = await flows.preview(call.site, wanted)
         if plan.refused:

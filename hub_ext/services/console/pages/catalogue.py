@@ -63,7 +63,9 @@ class _Import(CataloguePage):
     async def post(self) -> None:
         """Does it, or says what is in the way."""
         try:
-            wanted = flows.wish(self._content(), retire_missing=self._field("retire_missing") == b"true")
+            wanted = await self.in_thread(
+                flows.wish, self._content(), retire_missing=self._field("retire_missing") == b"true"
+            )
             await self.act(wanted)
         except InputError as error:
             self.set_status(400)
