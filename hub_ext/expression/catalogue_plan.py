@@ -75,7 +75,7 @@ def value_text(field: str, value: Any, language: str = "en") -> str:
     """A field's value for a reader."""
     match value:
         case Localised():
-            return f"{value.en!r} / {value.fr!r}"
+            return f"“{value.en}” / « {value.fr} »"
         case Ceilings():
             held = ceilings_written(value)
             return ", ".join(f"{name} {limit}" for name, limit in held.items()) or _NONE.text(language)
