@@ -12,6 +12,7 @@ from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 
 from hub_ext.config import load_settings
+from hub_ext.flows.doctor import kept
 from hub_ext.flows.site import open_site
 from hub_ext.services.console.app import application, kept_cookie_secret
 from hub_ext.services.console.base import Console
@@ -38,11 +39,15 @@ async def serve() -> None:
         server = HTTPServer(application(console, secret), max_body_size=MOST_BYTES, xheaders=True)
         await _listen(server, settings.console_port)
         log.info("The console listens on %s:%s", ADDRESS, settings.console_port)
+        examining = asyncio.create_task(
+            kept.keep_examining(site, lambda error: log.error("The host could not be examined: %s", error))
+        )
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
         server.stop()
+        examining.cancel()
         await console.checking.end()
     finally:
         site.close()

@@ -16,11 +16,13 @@ from hub_ext.services.console.api import (
     registries,
     requests,
     sessions,
+    waiting,
 )
 from hub_ext.services.console.operations import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
     *me.OPERATIONS,
+    *waiting.OPERATIONS,
     *images.OPERATIONS,
     *image_checks.OPERATIONS,
     *catalogue.OPERATIONS,

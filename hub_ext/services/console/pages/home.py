@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hub_ext.flows import people
+from hub_ext.flows.doctor import kept
 from hub_ext.flows.waiting import waiting
+from hub_ext.model.duties import Deed
 from hub_ext.services.console.page import PageHandler
 
 
@@ -16,7 +18,10 @@ class HomePage(PageHandler):
         named = {told.request.person_id for told in found.decisions}
         named |= {known.person_id for known in found.confirmations}
         names = await self.in_thread(people.names, self.site, named)
-        self.show("home.html", waiting=found, names=names)
+        host = None
+        if self.known.may(Deed.STOP_SESSION) is None:
+            host = await self.in_thread(kept.last, self.site)
+        self.show("home.html", waiting=found, names=names, host=host)
 
 
 ROUTES = ((r"", HomePage),)
