@@ -118,6 +118,11 @@ class Settings:
         return self.secrets_dir / "proxy-token"
 
     @property
+    def demo_provider_file(self) -> Path:
+        """The accounts of the demo's own sign-in provider; there only where an instance has one."""
+        return self.secrets_dir / "oidc-provider.json"
+
+    @property
     def demo_accounts_file(self) -> Path:
         """The demo sign-in's accounts, mode 600."""
         return self.state_dir / "demo_accounts.json"

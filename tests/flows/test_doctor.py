@@ -136,6 +136,13 @@ async def test_demo_sign_in_is_a_failure_and_another_is_not(site: Site):
     )
 
 
+async def test_the_demos_own_provider_is_a_failure(site: Site):
+    oauth = with_settings(site, sign_in="oauth")
+    oauth.settings.secrets_dir.mkdir(parents=True, exist_ok=True)
+    oauth.settings.demo_provider_file.write_text("{}")
+    assert only(await record.check_sign_in(oauth), "sign-in").health is Health.FAIL
+
+
 @pytest.mark.parametrize(
     ("reserve", "health"), [(1, Health.OK), (2**62, Health.FAIL)], ids=["room", "below the reserve"]
 )

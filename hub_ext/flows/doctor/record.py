@@ -77,7 +77,15 @@ async def check_sign_in(site: Site) -> tuple[Finding, ...]:
             fail(
                 "sign-in",
                 "the embedded demo accounts are on; they are not for production",
-                'Set c.HubExt.sign_in = "oauth" and c.CuratedOAuthenticator (README, "Sign-in").',
+                'Set c.HubExt.sign_in = "oauth" and c.CuratedOAuthenticator (docs/sign-in.md).',
+            ),
+        )
+    if site.settings.demo_provider_file.exists():
+        return (
+            fail(
+                "sign-in",
+                "the demo's own provider keeps its passwords as they are; it is not for production",
+                "Name your institution's provider in c.CuratedOAuthenticator (docs/sign-in.md).",
             ),
         )
     return (ok("sign-in", site.settings.sign_in),)
