@@ -33,6 +33,7 @@ RUN_SECONDS = 300
 # After these nobody is at it any more: pull and run have their own ends before.
 GONE_SECONDS = 3600
 LOOK_SECONDS = 0.5
+UNFORESEEN = "hub-ext itself failed; the log of its process says how."
 LOG_LINES, LOG_CHARACTERS = 1000, 64 * 1024
 
 Tell = Callable[[str], None]
@@ -62,18 +63,32 @@ def begin(site: Site, actor: Actor, slug: str, number: int | None = None) -> Ima
 
 
 async def run(site: Site, actor: Actor, check: ImageCheck, tell: Tell = lambda log: None) -> ImageCheck:
-    """The check, ended and written down. `tell` is given the whole log whenever it has grown."""
+    """The check, ended and written down. `tell` is given the whole log whenever it has grown.
+
+    An error that nobody foresaw, and cancellation, are raised once the check's end is written down.
+    """
     try:
         entry = await asyncio.to_thread(_entry, site, check.entry)
         outcome, status, log = await _tried(site, entry, check, tell)
     except HubExtError as error:
         outcome, status, log = CheckOutcome.ERROR, -1, str(error)
-    except asyncio.CancelledError:
-        await asyncio.shield(asyncio.to_thread(_end, site, actor, _interrupted(site, check)))
+    except BaseException as error:
+        interrupted = isinstance(error, asyncio.CancelledError)
+        outcome = CheckOutcome.INTERRUPTED if interrupted else CheckOutcome.ERROR
+        ended = replace(check, ended=site.now(), outcome=outcome, log=UNFORESEEN if not interrupted else "")
+        await asyncio.shield(asyncio.to_thread(_end, site, actor, ended))
         raise
     ended = replace(check, ended=site.now(), outcome=outcome, status=status, log=bounded(log))
     await asyncio.to_thread(_end, site, actor, ended)
     return ended
+
+
+def call_off(site: Site, actor: Actor, check: ImageCheck) -> None:
+    """Writes down that nobody will run it any more; one that has ended stays as it is."""
+    with site.store.reading() as tx:
+        running = image_checks.get(tx, check.id).outcome is CheckOutcome.RUNNING
+    if running:
+        _end(site, actor, _interrupted(site, check))
 
 
 def find(site: Site, slug: str, check_id: str) -> ImageCheck:

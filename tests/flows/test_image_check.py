@@ -13,6 +13,7 @@ from hub_ext.errors import Conflict, NotFound
 from hub_ext.flows import image_check as flow
 from hub_ext.model import Ceilings, Verb
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.services.console import checking
 from tests.support.scenario import STEWARD, Scenario
 
 
@@ -87,6 +88,43 @@ async def test_one_that_is_called_off_leaves_nothing(scenario: Scenario) -> None
         await task
     assert await left(scenario, check) == []
     assert flow.find(scenario.site, "hang", check.id).outcome is CheckOutcome.INTERRUPTED
+
+
+@pytest.mark.parametrize("turns", [0, 5])
+async def test_one_that_waits_in_line_is_called_off_too(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr(checking, "AT_ONCE", 0)
+    line = checking.Checking()
+    check = flow.begin(scenario.site, STEWARD, "answer")
+    line.start(scenario.site, STEWARD, check)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert flow.find(scenario.site, "answer", check.id).outcome is CheckOutcome.RUNNING, "positive control"
+    await line.end()
+    assert flow.find(scenario.site, "answer", check.id).outcome is CheckOutcome.INTERRUPTED
+    assert scenario.events_of(Verb.IMAGE_CHECKED)[-1].facts["outcome"] == "interrupted"
+    flow.begin(scenario.site, STEWARD, "answer")
+
+
+async def test_an_error_that_nobody_foresaw_ends_it_too(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(site: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(flow, "ensure_seed", broken)
+    check = flow.begin(scenario.site, STEWARD, "answer")
+    with pytest.raises(RuntimeError):
+        await flow.run(scenario.site, STEWARD, check)
+    ended = flow.find(scenario.site, "answer", check.id)
+    assert (ended.outcome, ended.log) == (CheckOutcome.ERROR, flow.UNFORESEEN)
+
+
+async def test_what_has_ended_is_not_called_off(scenario: Scenario) -> None:
+    check, _ = await tried(scenario, "answer")
+    flow.call_off(scenario.site, STEWARD, check)
+    assert flow.find(scenario.site, "answer", check.id) == check
 
 
 async def test_a_registry_without_the_digest_says_nothing_of_the_image(scenario: Scenario) -> None:

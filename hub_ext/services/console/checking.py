@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
 
 from hub_ext.flows import image_check as flow
 from hub_ext.flows.site import Site
@@ -10,6 +13,7 @@ from hub_ext.model import Actor
 from hub_ext.model.image_checks import ImageCheck
 
 AT_ONCE = 2
+log = logging.getLogger(__name__)
 
 
 class Checking:
@@ -17,24 +21,33 @@ class Checking:
 
     def __init__(self) -> None:
         self._logs: dict[str, str] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Callable[[], None]] = {}
         self._free = asyncio.Semaphore(AT_ONCE)
 
     def start(self, site: Site, actor: Actor, check: ImageCheck) -> None:
         """Runs it beside what else goes on."""
         task = asyncio.create_task(self._run(site, actor, check))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = partial(flow.call_off, site, actor, check)
+        task.add_done_callback(self._done)
 
     def log(self, check: ImageCheck) -> str:
         """What it printed so far."""
         return self._logs.get(check.id, check.log)
 
     async def end(self) -> None:
-        """Calls off what runs; each writes down that it was interrupted, and takes its container away."""
-        for task in self._tasks:
+        """Calls off what runs and what waits in line; each writes that down, and takes its container away."""
+        called_off = dict(self._tasks)
+        for task in called_off:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*called_off, return_exceptions=True)
+        # One that never had its turn had no chance to write it down itself.
+        for call_off in called_off.values():
+            await asyncio.to_thread(call_off)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        if not task.cancelled() and (error := task.exception()):
+            log.error("A check of an image failed unforeseen.", exc_info=error)
 
     async def _run(self, site: Site, actor: Actor, check: ImageCheck) -> None:
         try:
