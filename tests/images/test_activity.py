@@ -43,7 +43,9 @@ def test_a_silent_cell_is_activity_until_it_ends(request: pytest.FixtureRequest,
     kernel = running.kernel()
     running.cell(kernel, "1")  # what the server asks a new kernel makes it busy for a moment
     running.send(kernel, SILENT[slug])
-    busy = _until(lambda: (told := _reported(running, kernel)).get("state") == "busy" and told)
+    _until(lambda: _reported(running, kernel).get("state") == "busy")
+    time.sleep(2)  # a kernel says that it is busy, and then what it was given
+    busy = _reported(running, kernel)
     since, before = datetime.fromisoformat(busy["busy_since"]), running.last_activity()
     time.sleep(4)
     later = _reported(running, kernel)
