@@ -76,6 +76,7 @@ NOUNS: tuple[Word, ...] = (
     ("request", "hub_ext.cli.request.Request", "who asks for which dataset, and the answer"),
     ("outbox", "hub_ext.cli.outbox.Outbox", "letters that are still to be sent"),
     ("gpu", "hub_ext.cli.gpu.Gpu", "GPUs and who holds them"),
+    ("hours", "hub_ext.cli.hours.Hours", "GPU-, CPU- and memory-hours by project, person and month"),
     ("audit", "hub_ext.cli.audit.Audit", "the record: list, export, verify"),
 )
 

@@ -10,12 +10,13 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TextIO
 
 from hub_ext.adapters.store import Tx, audit, audit_search
 from hub_ext.adapters.store.audit import Verification
 from hub_ext.adapters.store.facts import canonical
 from hub_ext.errors import InputError, NotFound
+from hub_ext.expression.spreadsheet import cell
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, AuditEvent, Verb
 
@@ -146,11 +147,6 @@ def _write_csv(events: Iterator[AuditEvent], out: TextIO) -> int:
     count = 0
     for event in events:
         row = {**audit.content(event), "facts": canonical(event.facts), "hash": event.hash}
-        writer.writerow(_cell(row[name]) for name in CSV_COLUMNS)
+        writer.writerow(cell(row[name]) for name in CSV_COLUMNS)
         count += 1
     return count
-
-
-def _cell(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value

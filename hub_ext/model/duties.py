@@ -22,6 +22,7 @@ class Deed(StrEnum):
     READ_SESSIONS = "sessions.read"
     STOP_SESSION = "sessions.stop"
     WRITE_GPU = "gpus.write"
+    READ_ACCOUNTS = "accounts.read"
     QUARANTINE_VOLUME = "volumes.quarantine"
     READ_AUDIT = "audit.read"
     LOOK_UP_PERSON = "persons.look-up"
@@ -33,7 +34,10 @@ class Deed(StrEnum):
 
 
 READING = frozenset(
-    {Deed.READ_IMAGES, Deed.READ_DATA, Deed.READ_SESSIONS, Deed.READ_AUDIT, Deed.LOOK_UP_PERSON}
+    {
+        *(Deed.READ_IMAGES, Deed.READ_DATA, Deed.READ_SESSIONS, Deed.READ_ACCOUNTS),
+        *(Deed.READ_AUDIT, Deed.LOOK_UP_PERSON),
+    }
 )
 
 

@@ -33,6 +33,7 @@ BY_ROLE: dict[Deed, frozenset[SiteRole]] = {
     Deed.READ_SESSIONS: frozenset({OPERATOR, AUDITOR}),
     Deed.STOP_SESSION: frozenset({OPERATOR}),
     Deed.WRITE_GPU: frozenset({OPERATOR}),
+    Deed.READ_ACCOUNTS: frozenset({OPERATOR, AUDITOR}),
     Deed.QUARANTINE_VOLUME: frozenset({OPERATOR}),
     Deed.READ_AUDIT: frozenset({AUDITOR}),
     Deed.LOOK_UP_PERSON: frozenset({AUDITOR}),
@@ -43,6 +44,7 @@ OF_DATASET = frozenset({Deed.WRITE_DATASET, Deed.WRITE_GRANT, Deed.DECIDE_REQUES
 BY_PLACE: dict[Deed, frozenset[MemberRole]] = {
     Deed.PROPOSE_MEMBER: frozenset({MemberRole.LEAD, MemberRole.DATA_MANAGER}),
     Deed.CONFIRM_MEMBER: frozenset({MemberRole.DATA_MANAGER}),
+    Deed.READ_ACCOUNTS: frozenset({MemberRole.LEAD, MemberRole.DATA_MANAGER}),
 }
 # What looking after a dataset or a project allows to see.
 BY_CARE = frozenset({Deed.READ_DATA})

@@ -140,12 +140,20 @@ def test_every_deed_has_its_roles() -> None:
                 Deed.READ_SESSIONS,
                 Deed.STOP_SESSION,
                 Deed.WRITE_GPU,
+                Deed.READ_ACCOUNTS,
                 Deed.QUARANTINE_VOLUME,
             },
         ),
         (
             SiteRole.AUDITOR,
-            {Deed.READ_IMAGES, Deed.READ_DATA, Deed.READ_SESSIONS, Deed.READ_AUDIT, Deed.LOOK_UP_PERSON},
+            {
+                Deed.READ_IMAGES,
+                Deed.READ_DATA,
+                Deed.READ_SESSIONS,
+                Deed.READ_ACCOUNTS,
+                Deed.READ_AUDIT,
+                Deed.LOOK_UP_PERSON,
+            },
         ),
     ],
 )

@@ -44,10 +44,18 @@ def _size(context: Context, value: int) -> str:
     return words.size_text(value, context["language"])
 
 
+@pass_context
+def _hours(context: Context, value: float) -> str:
+    """Hours with one decimal, whole from a hundred on."""
+    text = f"{value:.0f}" if value >= 100 or not value else f"{value:.1f}"
+    return text.replace(".", ",") if context["language"] == "fr" else text
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "text": _text,
     "day": _day,
     "last_day": _last_day,
     "moment": _moment,
     "size": _size,
+    "hours": _hours,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub_ext.services.console.api import (
+    accounting,
     audit,
     catalogue,
     datasets,
@@ -34,5 +35,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *projects.OPERATIONS,
     *requests.OPERATIONS,
     *sessions.OPERATIONS,
+    *accounting.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tornado.web import RequestHandler
 
 from hub_ext.services.console.pages import (
+    accounting,
     audit,
     audit_access,
     catalogue,
@@ -44,6 +45,7 @@ ROUTES: Routes = (
     *projects.ROUTES,
     *requests.ROUTES,
     *sessions.ROUTES,
+    *accounting.ROUTES,
     *audit.ROUTES,
     *audit_access.ROUTES,
 )

@@ -1,0 +1,47 @@
+"""How long launches held what: of each only the columns that accounts are made of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, select
+
+from hub_ext.adapters.store.rows import Tx
+from hub_ext.adapters.store.tables import gpus, launches, leases
+from hub_ext.model.accounting import HeldGpu, HeldServer
+
+
+def servers(
+    tx: Tx, since: datetime, until: datetime, *, project: str | None = None
+) -> tuple[HeldServer, ...]:
+    """Containers that ran at some time from `since` to `until`."""
+    begun = launches.c.started
+    columns = (launches.c.person_id, launches.c.project, begun, launches.c.ended)
+    query = select(*columns, launches.c.cpus, launches.c.mem_bytes).where(
+        *_within(begun, launches.c.ended, since, until), *_of(project)
+    )
+    return tuple(HeldServer(*row) for row in tx.connection.execute(query))
+
+
+def gpu_leases(
+    tx: Tx, since: datetime, until: datetime, *, project: str | None = None
+) -> tuple[HeldGpu, ...]:
+    """Leases that were held at some time from `since` to `until`, as parts of their devices."""
+    query = (
+        select(launches.c.person_id, launches.c.project, leases.c.since, leases.c.ended, gpus.c.shares)
+        .join_from(leases, launches, launches.c.id == leases.c.launch_id)
+        .join(gpus, gpus.c.id == leases.c.gpu_id)
+        .where(*_within(leases.c.since, leases.c.ended, since, until), *_of(project))
+    )
+    return tuple(HeldGpu(*row[:4], part=1 / max(row[4], 1)) for row in tx.connection.execute(query))
+
+
+def _within(
+    begun: Column[Any], ended: Column[Any], since: datetime, until: datetime
+) -> tuple[ColumnElement[bool], ...]:
+    return begun.is_not(None), begun < until, (ended.is_(None)) | (ended > since)
+
+
+def _of(project: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if project is None else (launches.c.project == project,)
