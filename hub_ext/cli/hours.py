@@ -9,7 +9,7 @@ from traitlets import Bool, Enum, Int, Unicode
 
 from hub_ext.cli.app import Command
 from hub_ext.flows import accounting
-from hub_ext.flows.people import ids_named
+from hub_ext.flows.look_up import person_ever_named
 from hub_ext.model.accounting import Account
 from hub_ext.policy.accounting import totals
 
@@ -50,8 +50,9 @@ class Hours(Command):
         """Read, add up, show."""
         found = accounting.asked(self.site, self.month, self.months, project=self.project)
         if self.person:
-            (person_id,) = ids_named(self.site, [self.person])
-            found = replace(found, rows=tuple(row for row in found.rows if row.person_id == person_id))
+            with self.site.store.reading() as tx:
+                wanted = person_ever_named(tx, self.person).id
+            found = replace(found, rows=tuple(row for row in found.rows if row.person_id == wanted))
         if self.csv:
             accounting.write_csv(found, sys.stdout)
             return
