@@ -16,6 +16,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from hub_ext.errors import SettingsError
 from hub_ext.model import Ceilings, Localised, SiteRole, Size
+from hub_ext.model.gpu_limits import GpuLimits, LimitKind
 from hub_ext.settings import (
     DEFAULT_SIZES,
     GIB,
@@ -100,6 +101,11 @@ class HubExt(Configurable):
     gpu_source = Unicode("auto", help="auto, nvml, cdi or none.").tag(config=True)
     cdi_dirs = List(Unicode(), ["/etc/cdi", "/var/run/cdi"], help="Where CDI specs lie.").tag(config=True)
     gpu_shares = Int(1, help="Launches that may share one GPU; sharing isolates nothing.").tag(config=True)
+    gpu_limits = Dict(
+        help='{"person": {"held": 1, "lease_hours": 24, "month_hours": 200}, "project": {…}}: GPUs at once, '
+        "hours of one lease, GPU-hours a month; each may be left out. `hub-ext gpu limit` sets others for "
+        "one person or project."
+    ).tag(config=True)
     home_bytes = Int(10 * GIB, help="Allowance of a home, bytes.").tag(config=True)
     project_bytes = Int(50 * GIB, help="Allowance of a project folder, bytes.").tag(config=True)
     disk_reserve_bytes = Int(2 * GIB, help="Below this free room no server starts, bytes.").tag(config=True)
@@ -174,6 +180,7 @@ class HubExt(Configurable):
             mail=_mail(self.mail) if self.mail else None,
             node_modules=Path(self.node_modules) if self.node_modules else None,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
+            **_gpu_limits(self.gpu_limits),
             **{name: getattr(self, name) for name in _UNCHANGED},
         )
 
@@ -191,6 +198,18 @@ def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:
         auth_file=Path(auth_file) if auth_file else None,
         token_hosts=tuple(known.get("token_hosts", ())),
     )
+
+
+def _gpu_limits(setting: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        if any(value < 0 for held in setting.values() for value in held.values()):
+            raise ValueError
+        return {f"{LimitKind(kind)}_gpu_limits": GpuLimits(**held) for kind, held in setting.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SettingsError(
+            "c.HubExt.gpu_limits cannot be used.",
+            advice="Name person and project, each with held, lease_hours and month_hours, 0 or more.",
+        ) from error
 
 
 def _mail(known: dict[str, str]) -> MailSettings:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub_ext.model import Ceilings, Localised, SiteRole, Size
+from hub_ext.model.gpu_limits import GpuLimits, LimitKind
 
 MIB = 1024**2
 GIB = 1024**3
@@ -75,6 +76,8 @@ class Settings:
     gpu_source: str = "auto"  # auto | nvml | cdi | none
     cdi_dirs: tuple[Path, ...] = (Path("/etc/cdi"), Path("/var/run/cdi"))
     gpu_shares: int = 1
+    person_gpu_limits: GpuLimits = GpuLimits()
+    project_gpu_limits: GpuLimits = GpuLimits()
     home_bytes: int = 10 * GIB
     project_bytes: int = 50 * GIB
     disk_reserve_bytes: int = 2 * GIB
@@ -101,6 +104,10 @@ class Settings:
     console_port: int = 8002  # on 127.0.0.1, for the proxy only
     mail: MailSettings | None = None  # None: nobody is written to
     node_modules: Path | None = None  # npm's folder, from which the console serves htmx
+
+    def gpu_limits(self, kind: LimitKind) -> GpuLimits:
+        """What holds for everybody of that kind."""
+        return self.person_gpu_limits if kind is LimitKind.PERSON else self.project_gpu_limits
 
     @property
     def store(self) -> str:

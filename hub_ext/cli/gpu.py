@@ -95,5 +95,7 @@ class Gpu(Noun):
     verbs = (
         ("list", List, "every share, and who holds it"),
         ("refresh", Refresh, "look at the machine again"),
+        ("limit", "hub_ext.cli.gpu_limits.Limit", "set limits for one person or project"),
+        ("limits", "hub_ext.cli.gpu_limits.Limits", "who has limits of their own, and where they stand"),
     )
     examples = "hub-ext gpu list"

@@ -47,6 +47,16 @@ ENDINGS: dict[StopReason, Sentences] = {
             "La page de démarrage dit lequel, et que faire.",
         ),
     ),
+    StopReason.LEASE_ENDED: (
+        Localised(
+            "It was stopped because the time for which it had its GPU was over.",
+            "Il a été arrêté parce que le temps pour lequel il avait son GPU était écoulé.",
+        ),
+        Localised(
+            "Start again, with a GPU when your limits allow one, or without.",
+            "Redémarrez, avec un GPU quand vos limites en permettent un, ou sans.",
+        ),
+    ),
     StopReason.OUT_OF_MEMORY: (
         Localised("It ran out of memory.", "Il a manqué de mémoire."),
         Localised(

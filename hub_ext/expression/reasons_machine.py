@@ -44,6 +44,26 @@ OF_MACHINE: dict[Code, Sentences] = {
             "Demandez moins de GPU pour démarrer maintenant, ou réessayez plus tard.{when_free}",
         ),
     ),
+    Code.GPUS_HELD: (
+        Localised(
+            "GPUs asked for: {asked}; held already by {holder}: {held}; allowed at the same time: {ceiling}.",
+            "GPU demandés : {asked} ; déjà détenus par {holder} : {held} ; permis en même temps : {ceiling}.",
+        ),
+        Localised(
+            "Start without a GPU, or stop a server that holds one.",
+            "Démarrez sans GPU, ou arrêtez un serveur qui en détient un.",
+        ),
+    ),
+    Code.GPU_HOURS_USED: (
+        Localised(
+            "GPU-hours used this month by {holder}: {used} of {ceiling}.",
+            "Heures de GPU utilisées ce mois-ci par {holder} : {used} sur {ceiling}.",
+        ),
+        Localised(
+            "Start without a GPU, wait for the next month, or ask the operators for more hours.",
+            "Démarrez sans GPU, attendez le mois prochain, ou demandez plus d’heures à l’exploitation.",
+        ),
+    ),
     Code.ALREADY_RUNNING: (
         Localised(
             'Your server "{subject}" runs already, or is still stopping.',

@@ -37,6 +37,7 @@ PHRASES = {
     "site": Localised("this site", "ce site"),
     "project": Localised("the project", "le projet"),
     "image": Localised("the environment", "l’environnement"),
+    "you": Localised("you", "vous"),
     "not-an-object": Localised("it is not an object", "ce n’est pas un objet"),
     "unknown-key": Localised("there is no such choice", "ce choix n’existe pas"),
     "too-many-keys": Localised("there are too many choices", "il y a trop de choix"),
@@ -47,7 +48,7 @@ PHRASES = {
     "twice": Localised("one is there twice", "un nom y est deux fois"),
     "not-a-small-number": Localised("it is not a small whole number", "ce n’est pas un petit nombre entier"),
 }
-_PHRASED = ("state", "set_by", "problem")
+_PHRASED = ("state", "set_by", "problem", "holder")
 
 
 @dataclass(frozen=True, slots=True)

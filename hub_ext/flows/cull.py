@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import Tx, audit, launches
+from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
@@ -22,6 +22,8 @@ from hub_ext.policy.launch import coverage
 CULLER = Actor(ActorKind.SERVICE, "culler")
 # Servers report once a minute: after this long, what they said is no longer known.
 REPORT_HOLDS = timedelta(minutes=5)
+# Ends that somebody set: however many come at once, each is meant.
+FORESEEN = frozenset({StopReason.RIGHT_ENDED, StopReason.LEASE_ENDED})
 # Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
 BRAKE_HOLDS = timedelta(hours=1)
 
@@ -83,8 +85,17 @@ async def judge(
                 if launch.id in by_launch and launch.state is not LaunchState.ADMITTED
             ]
             shown = cpus.look(running, site.now())
+            until = _lease_ends(tx, site)
             return tuple(
-                Judged(launch, idle.decide(_facts(tx, site, launch, by_launch[launch.id], reports, shown)))
+                Judged(
+                    launch,
+                    idle.decide(
+                        replace(
+                            _facts(tx, site, launch, by_launch[launch.id], reports, shown),
+                            lease_until=until.get(launch.id),
+                        )
+                    ),
+                )
                 for launch in running
             )
 
@@ -95,12 +106,12 @@ async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[st
     """Ids of launches to be stopped now, each with its reason written down.
 
     Where a sweep would stop too many servers for idleness at once, none of those is stopped for an hour, and
-    that is on the record: a clock that jumped looks the same. Ends of rights are never braked.
+    that is on the record: a clock that jumped looks the same. Ends of rights and leases are never braked.
     """
     culls = {known.launch.id: known.verdict.reason for known in judged if isinstance(known.verdict, Cull)}
     if not culls:
         return frozenset()
-    for_rights = {launch for launch, reason in culls.items() if reason is StopReason.RIGHT_ENDED}
+    for_rights = {launch for launch, reason in culls.items() if reason in FORESEEN}
     for_idleness = set(culls) - for_rights
     settings = site.settings
     too_many = idle.brake(
@@ -129,6 +140,15 @@ def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
     facts = {"would_stop": would_stop, "running": running}
     audit.append(tx, time=now, actor=CULLER, verb=Verb.CULL_BRAKED, subject=node, facts=facts)
     return True
+
+
+def _lease_ends(tx: Tx, site: Site) -> dict[str, datetime]:
+    """When the first lease of each launch must end, where one must."""
+    found: dict[str, datetime] = {}
+    for lease in leases.active(tx, node=site.settings.node):
+        if lease.until is not None:
+            found[lease.launch_id] = min(lease.until, found.get(lease.launch_id, lease.until))
+    return found
 
 
 def _facts(

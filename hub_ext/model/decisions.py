@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from hub_ext.model.data import Dataset, DatasetVersion, Grant, TermsVersion
+from hub_ext.model.gpu_limits import GpuStanding
 from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision
 from hub_ext.model.launches import Launch
 from hub_ext.model.machines import Gpu, Lease, Volume
@@ -75,7 +76,8 @@ class Facts:
     `groups` are the person's sign-in groups; None means unknown.
     `exposed` are all datasets in the history of the volumes that would be mounted, and of launches under way.
     `active_launches` are all active launches of this person.
-    `gpus` and `leases` are all GPUs of the node and all active leases on it.
+    `gpus` and `leases` are all GPUs of the node and all active leases on it; `gpu_standings` what person and
+    project may hold of them, and hold.
     """
 
     now: datetime
@@ -95,6 +97,7 @@ class Facts:
     sizes: tuple[Size, ...]
     site_ceilings: Ceilings
     disk: DiskFacts
+    gpu_standings: tuple[GpuStanding, ...] = ()
     groups: frozenset[str] | None = None
     node: str = "local"
 
@@ -147,6 +150,8 @@ class ReasonCode(StrEnum):
     MEM_ABOVE_CEILING = "mem-above-ceiling"
     GPUS_ABOVE_CEILING = "gpus-above-ceiling"
     GPUS_NONE_FREE = "gpus-none-free"
+    GPUS_HELD = "gpus-held"
+    GPU_HOURS_USED = "gpu-hours-used"
     ALREADY_RUNNING = "already-running"
     DISK_RESERVE = "disk-reserve"
     DISK_UNKNOWN = "disk-unknown"
@@ -189,7 +194,8 @@ class LaunchPlan:
     """What `decide` allows, complete enough to create the container from, and nothing about how.
 
     `home` and `project_folder` are None where the volume is yet to be made by the flow.
-    `expires_at` is the earliest end of any right that the launch rests on.
+    `expires_at` is the earliest end of any right that the launch rests on; `lease_until` is when its GPUs go
+    back by the limits of who holds them, and with them the server ends.
     """
 
     launch_id: str
@@ -212,3 +218,4 @@ class LaunchPlan:
     gpus: tuple[Gpu, ...]
     shares: tuple[int, ...]
     expires_at: datetime | None
+    lease_until: datetime | None = None

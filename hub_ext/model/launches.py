@@ -30,6 +30,7 @@ class StopReason(StrEnum):
     IDLE = "idle"
     BUSY_CEILING = "busy-ceiling"
     RIGHT_ENDED = "right-ended"
+    LEASE_ENDED = "lease-ended"
     OUT_OF_MEMORY = "out-of-memory"
     ENDED_BY_ITSELF = "ended-by-itself"
     START_FAILED = "start-failed"

@@ -75,6 +75,7 @@ class Verb(StrEnum):
     IMAGE_CHECKED = "image.checked"
     GPU_FOUND = "gpu.found"
     GPU_LOST = "gpu.lost"
+    GPU_LIMITED = "gpu.limited"
     VOLUME_CREATED = "volume.created"
     VOLUME_QUARANTINED = "volume.quarantined"
     VOLUME_RELEASED = "volume.released"

@@ -35,12 +35,16 @@ from hub_ext.model import (
     TermsVersion,
     Volume,
 )
+from hub_ext.model.gpu_limits import GpuStanding
 from hub_ext.policy import never_with, rights, rules
 
 
 @dataclass(frozen=True, slots=True)
 class FormProject:
-    """What is known of one project for one person: as `Facts`, with every dataset ever granted to it."""
+    """What is known of one project for one person: as `Facts`, with every dataset ever granted to it.
+
+    `gpu_standing` is the project's own.
+    """
 
     project: Project
     approvals: tuple[Approval, ...]
@@ -48,6 +52,7 @@ class FormProject:
     home: Volume | None = None
     project_folder: Volume | None = None
     exposed: tuple[Dataset, ...] = ()
+    gpu_standing: GpuStanding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class FormFacts:
     """Everything that `choices` may look at, read in one transaction at `now`; as in `Facts`.
 
     `projects` are those in which the person has or had a membership. `images` are entries with the
-    revision that they launch.
+    revision that they launch. `gpu_standing` is the person's.
     """
 
     now: datetime
@@ -69,6 +74,7 @@ class FormFacts:
     sizes: tuple[Size, ...]
     site_ceilings: Ceilings
     disk: DiskFacts
+    gpu_standing: GpuStanding | None = None
     groups: frozenset[str] | None = None
     node: str = "local"
 
@@ -237,6 +243,7 @@ def _request(form: FormFacts, server_name: str, project: str = "") -> LaunchRequ
 
 
 def _facts(form: FormFacts, known: FormProject | None = None) -> Facts:
+    of_project = known.gpu_standing if known else None
     return Facts(
         now=form.now,
         person=form.person,
@@ -255,6 +262,7 @@ def _facts(form: FormFacts, known: FormProject | None = None) -> Facts:
         sizes=form.sizes,
         site_ceilings=form.site_ceilings,
         disk=form.disk,
+        gpu_standings=tuple(one for one in (form.gpu_standing, of_project) if one is not None),
         groups=form.groups,
         node=form.node,
     )

@@ -50,7 +50,7 @@ class IdleFacts:
     """What is known of one running server at `now`.
 
     `kernels` None: no report, or too old a one. `cpu` None: it cannot be read here. `rights` are the reasons
-    for which the launch may not go on; `expires_at` is when they end.
+    for which the launch may not go on; `expires_at` is when they end, `lease_until` when its GPUs go back.
     """
 
     now: datetime
@@ -62,6 +62,7 @@ class IdleFacts:
     busy_ceiling_seconds: int
     expires_at: datetime | None = None
     rights: tuple[Reason, ...] = ()
+    lease_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,11 @@ Verdict = Keep | Warn | Cull
 
 
 def decide(facts: IdleFacts) -> Verdict:
-    """Rights first, then the ceiling of what is busy, then idleness."""
+    """Rights first, then the time of leases, then the ceiling of what is busy, then idleness."""
     if facts.rights or (facts.expires_at is not None and facts.expires_at <= facts.now):
         return Cull(StopReason.RIGHT_ENDED)
+    if facts.lease_until is not None and facts.lease_until <= facts.now:
+        return Cull(StopReason.LEASE_ENDED)
     return _busy(facts) if _is_busy(facts) else _idle(facts)
 
 

@@ -26,8 +26,8 @@ from hub_ext.model import (
     ReasonCode,
     Refusal,
 )
+from hub_ext.policy import gpu_limits, limits, rights, rules
 from hub_ext.policy import gpus as gpu_shares
-from hub_ext.policy import limits, rights, rules
 
 
 def decide(request: LaunchRequest, facts: Facts) -> LaunchPlan | Refusal:
@@ -74,6 +74,7 @@ def _plan(request: LaunchRequest, facts: Facts) -> LaunchPlan | None:
         gpus=tuple(gpu for gpu, _ in chosen),
         shares=tuple(share for _, share in chosen),
         expires_at=rights.earliest((*ends, *(right.until for _, right in data))),
+        lease_until=gpu_limits.lease_end(facts.gpu_standings, request.gpus, facts.now),
     )
 
 

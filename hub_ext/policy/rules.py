@@ -22,8 +22,8 @@ from hub_ext.model import (
     ReasonCode,
     Size,
 )
+from hub_ext.policy import gpu_limits, limits, never_with, rights
 from hub_ext.policy import gpus as gpu_shares
-from hub_ext.policy import limits, never_with, rights
 from hub_ext.policy.catalogue import may_launch
 
 Rule = Callable[[LaunchRequest, Facts], tuple[Reason, ...]]
@@ -144,12 +144,13 @@ def size(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 
 def gpus(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
-    """As many GPUs as asked for are allowed, enough for the image, and free."""
+    """As many GPUs as asked for are allowed, to person and project too, enough for the image, and free."""
     if request.gpus < 0:
         return (Reason(ReasonCode.OPTIONS_INVALID, "gpus", (("problem", "not-a-small-number"),)),)
     reasons = limits.gpu_reasons(request.gpus, ceilings(facts))
     if facts.image is not None and facts.image.needs_gpu and request.gpus == 0:
         reasons += (Reason(ReasonCode.IMAGE_NEEDS_GPU, facts.image.slug),)
+    reasons += gpu_limits.reasons(facts.gpu_standings, request.gpus)
     return reasons + gpu_shares.reasons(facts.gpus, facts.leases, request.gpus)
 
 

@@ -11,6 +11,7 @@ from hypothesis import event, given
 
 from hub_ext.model import Ceilings, Facts, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
 from hub_ext.model import ReasonCode as Code
+from hub_ext.model.gpu_limits import LimitKind
 from hub_ext.policy.choices import Choices, FormFacts, FormProject, choices
 from hub_ext.policy.launch import decide
 
@@ -21,16 +22,19 @@ def form_of(facts: Facts, **changed: Any) -> FormFacts:
     """The same world, as the form reads it."""
     assert facts.project is not None
     assert facts.image is not None
+    standings = {standing.kind: standing for standing in facts.gpu_standings}
     project = FormProject(
-        facts.project, facts.approvals, facts.datasets, facts.home, facts.project_folder, facts.exposed
+        *(facts.project, facts.approvals, facts.datasets, facts.home, facts.project_folder, facts.exposed),
+        gpu_standing=standings.get(LimitKind.PROJECT),
     )
     values: dict[str, Any] = {
         "projects": (project,),
         "images": ((facts.image, facts.revision),),
+        "gpu_standing": standings.get(LimitKind.PERSON),
         **{
             name: getattr(facts, name)
             for name in FormFacts.__dataclass_fields__
-            if name not in ("projects", "images")
+            if name not in ("projects", "images", "gpu_standing")
         },
         **changed,
     }

@@ -26,6 +26,7 @@ from hub_ext.model import (
     VersionState,
 )
 from hub_ext.model import ReasonCode as Code
+from hub_ext.model.gpu_limits import GpuLimits, GpuStanding, LimitKind
 from hub_ext.policy.launch import decide
 
 from .worlds import (
@@ -361,6 +362,16 @@ ALONE: list[tuple[str, Change, Reason]] = [
         "no GPU well",
         known(gpus=(gpu(0, health=GpuHealth.LOST), gpu(1, ended=on(-1)))),
         Reason(Code.GPUS_NONE_FREE, "", (("asked", 1), ("free", 0), ("working", 0))),
+    ),
+    (
+        "more GPUs than this person may hold",
+        known(gpu_standings=(GpuStanding(LimitKind.PERSON, GpuLimits(held=2), held=2),)),
+        Reason(Code.GPUS_HELD, "", (("holder", "you"), ("asked", 1), ("held", 2), ("ceiling", 2))),
+    ),
+    (
+        "a month of GPU-hours used up by the project",
+        known(gpu_standings=(GpuStanding(LimitKind.PROJECT, GpuLimits(month_hours=10.0), 0, 9.96),)),
+        Reason(Code.GPU_HOURS_USED, "", (("holder", "project"), ("used", 10.0), ("ceiling", 10.0))),
     ),
     ("a server that runs", known(active_launches=(launch(),)), Reason(Code.ALREADY_RUNNING, "")),
     (

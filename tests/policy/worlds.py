@@ -42,6 +42,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.gpu_limits import GpuLimits, GpuStanding, LimitKind
 
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -162,6 +163,11 @@ FACTS = Facts(
     site_ceilings=Ceilings(cpus=6.0, mem_bytes=32 * GIB, gpus=2, idle_seconds=7200),
     disk=DiskFacts(50 * GIB, 2 * GIB),
     groups=frozenset({"doctors"}),
+)
+# Enough for one more; the project has little left of the month.
+STANDINGS = (
+    GpuStanding(LimitKind.PERSON, GpuLimits(held=1)),
+    GpuStanding(LimitKind.PROJECT, GpuLimits(2, 24.0, 100.0), held=1, month_hours=99.6),
 )
 # What the request gets of these facts; the expression is tested by a variant of it.
 WHOLE_PLAN = LaunchPlan(
@@ -304,6 +310,7 @@ def worlds(draw: st.DrawFn) -> tuple[LaunchRequest, Facts]:
         exposed=tuple(dataset(slug) for slug in draw(st.sets(st.sampled_from(SLUGS), max_size=1))),
         gpus=tuple(gpu(number, shares=shares, health=health) for number, health in enumerate(healths)),
         leases=tuple(lease(0, share) for share in range(draw(st.integers(0, shares)))),
+        gpu_standings=pick("gpus", [()], [(), STANDINGS, (replace(STANDINGS[0], held=1),)]),
         groups=pick("members", [frozenset({"doctors"})], [frozenset(), None]),
         disk=DiskFacts(pick("disk", [50 * GIB], [50 * GIB, GIB, None]), 2 * GIB),
     )

@@ -15,6 +15,7 @@ from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
 from hub_ext.model import Ceilings, Localised
+from hub_ext.model.gpu_limits import GpuLimits
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -85,6 +86,7 @@ def _mapping(value: Mapping[str, Any]) -> dict[str, Any]:
 
 LOCALISED: Json[Localised] = Json(asdict, lambda stored: Localised(**stored))
 CEILINGS: Json[Ceilings] = Json(asdict, lambda stored: Ceilings(**stored))
+GPU_LIMITS: Json[GpuLimits] = Json(asdict, lambda stored: GpuLimits(**stored))
 MAPPING: Json[Mapping[str, Any]] = Json(_mapping, _mapping)
 STRINGS = tuple_of(str)
 INTEGERS = tuple_of(int)

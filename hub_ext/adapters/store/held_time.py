@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, select
+from sqlalchemy import Column, ColumnElement, func, select
 
 from hub_ext.adapters.store.rows import Tx
 from hub_ext.adapters.store.tables import gpus, launches, leases
@@ -19,22 +19,33 @@ def servers(
     begun = launches.c.started
     columns = (launches.c.person_id, launches.c.project, begun, launches.c.ended)
     query = select(*columns, launches.c.cpus, launches.c.mem_bytes).where(
-        *_within(begun, launches.c.ended, since, until), *_of(project)
+        *_within(begun, launches.c.ended, since, until), *_of(None, project)
     )
     return tuple(HeldServer(*row) for row in tx.connection.execute(query))
 
 
 def gpu_leases(
-    tx: Tx, since: datetime, until: datetime, *, project: str | None = None
+    tx: Tx, since: datetime, until: datetime, *, person_id: str | None = None, project: str | None = None
 ) -> tuple[HeldGpu, ...]:
     """Leases that were held at some time from `since` to `until`, as parts of their devices."""
     query = (
         select(launches.c.person_id, launches.c.project, leases.c.since, leases.c.ended, gpus.c.shares)
         .join_from(leases, launches, launches.c.id == leases.c.launch_id)
         .join(gpus, gpus.c.id == leases.c.gpu_id)
-        .where(*_within(leases.c.since, leases.c.ended, since, until), *_of(project))
+        .where(*_within(leases.c.since, leases.c.ended, since, until), *_of(person_id, project))
     )
     return tuple(HeldGpu(*row[:4], part=1 / max(row[4], 1)) for row in tx.connection.execute(query))
+
+
+def gpus_held(tx: Tx, *, person_id: str | None = None, project: str | None = None) -> int:
+    """How many leases of theirs are active."""
+    query = (
+        select(func.count())
+        .select_from(leases)
+        .join(launches, launches.c.id == leases.c.launch_id)
+        .where(leases.c.ended.is_(None), *_of(person_id, project))
+    )
+    return int(tx.connection.execute(query).scalar_one())
 
 
 def _within(
@@ -43,5 +54,6 @@ def _within(
     return begun.is_not(None), begun < until, (ended.is_(None)) | (ended > since)
 
 
-def _of(project: str | None) -> tuple[ColumnElement[bool], ...]:
-    return () if project is None else (launches.c.project == project,)
+def _of(person_id: str | None, project: str | None) -> tuple[ColumnElement[bool], ...]:
+    wanted = ((launches.c.person_id, person_id), (launches.c.project, project))
+    return tuple(column == value for column, value in wanted if value is not None)

@@ -22,9 +22,9 @@ metadata = MetaData(
 )
 
 
-def key(name: str, *arguments: Any) -> Column[Any]:
+def key(name: str, *arguments: Any, kind: Any = Text) -> Column[Any]:
     """The primary key, or a part of it."""
-    return Column(name, Text, *arguments, primary_key=True)
+    return Column(name, kind, *arguments, primary_key=True)
 
 
 def text(name: str, *arguments: Any) -> Column[Any]:

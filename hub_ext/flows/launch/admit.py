@@ -181,7 +181,7 @@ def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Fac
         ),
     )
     for gpu, share in zip(plan.gpus, plan.shares, strict=True):
-        lease = Lease(new_id("lea"), gpu.id, share, plan.launch_id, since=now, until=plan.expires_at)
+        lease = Lease(new_id("lea"), gpu.id, share, plan.launch_id, since=now, until=plan.lease_until)
         leases.add(tx, lease)
     facts = {
         "person": plan.person_id,
@@ -196,6 +196,7 @@ def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Fac
         "cpus": plan.cpus,
         "mem_bytes": plan.mem_bytes,
         "expires_at": plan.expires_at,
+        "lease_until": plan.lease_until,
     }
     audit.append(tx, time=now, actor=actor, verb=Verb.LAUNCH_ADMITTED, subject=plan.launch_id, facts=facts)
 

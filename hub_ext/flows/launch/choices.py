@@ -16,11 +16,13 @@ from hub_ext.adapters.store import (
     revisions,
     volumes,
 )
+from hub_ext.flows.gpu_limits import standing
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.facts import Looked
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageState, Project
+from hub_ext.model.gpu_limits import LimitKind
 from hub_ext.policy import choices as policy
 from hub_ext.policy.catalogue import may_launch
 from hub_ext.policy.choices import Choices, FormFacts, FormProject
@@ -67,6 +69,7 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
         sizes=site.settings.sizes,
         site_ceilings=site.settings.ceilings,
         disk=looked.disk,
+        gpu_standing=standing(tx, site, LimitKind.PERSON, person_id),
         groups=groups,
         node=node,
     )
@@ -89,4 +92,5 @@ def _project(tx: Tx, site: Site, person_id: str, project: Project, looked: Looke
         home=home,
         project_folder=folder,
         exposed=launch_facts.exposed(tx, home, folder),
+        gpu_standing=standing(tx, site, LimitKind.PROJECT, project.slug),
     )

@@ -31,6 +31,7 @@ from hub_ext.adapters.store import (
     volumes,
 )
 from hub_ext.flows import disk
+from hub_ext.flows.gpu_limits import standing
 from hub_ext.flows.launch.threads import in_folders, in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -44,6 +45,7 @@ from hub_ext.model import (
     VersionState,
     Volume,
 )
+from hub_ext.model.gpu_limits import GpuStanding, LimitKind
 from hub_ext.policy import rights
 from hub_ext.policy.launch import LiveFacts
 
@@ -118,9 +120,15 @@ def read(
         sizes=site.settings.sizes,
         site_ceilings=site.settings.ceilings,
         disk=looked.disk,
+        gpu_standings=_standings(tx, site, request) if request.gpus > 0 else (),
         groups=groups,
         node=node,
     )
+
+
+def _standings(tx: Tx, site: Site, request: LaunchRequest) -> tuple[GpuStanding, ...]:
+    holders = ((LimitKind.PERSON, request.person_id), (LimitKind.PROJECT, request.project))
+    return tuple(standing(tx, site, kind, whose) for kind, whose in holders)
 
 
 def exposed(tx: Tx, *mounted: Volume | None) -> tuple[Dataset, ...]:

@@ -44,6 +44,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.gpu_limits import GpuLimits, LimitKind, OwnGpuLimits
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 from hub_ext.model.launches import StopNote
 from hub_ext.model.letters import Letter, LetterKind
@@ -121,6 +122,7 @@ LETTER = Letter(
 )
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
+GPU_LIMITS = OwnGpuLimits(LimitKind.PROJECT, "onco", GpuLimits(2, 12.5, 300.0), NOW, "per-1")
 STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
 
 # Each with its module and its key.
@@ -140,6 +142,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.gpus, GPU, ("gpu-1",)),
     (store.launches, LAUNCH, ("lau-1",)),
     (store.leases, LEASE, ("lea-1",)),
+    (store.gpu_limits, GPU_LIMITS, (LimitKind.PROJECT, "onco")),
     (store.stop_notes, STOP_NOTE, ("lau-1",)),
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
