@@ -20,24 +20,40 @@ HubExtError                 every failure that we raise; carries advice
 └── LaunchFailed            a server did not come up, or ended by itself
 """
 
+from __future__ import annotations
+
+from hub_ext.phrase import Phrase, Value
+
 
 class HubExtError(Exception):
     """A failure with a sentence for its reader and the next step.
 
-    `advice` is for whoever can mend it. Neither text names a secret. `cause`, where set, is a short code
-    from which a page words the failure for a researcher, who must not see hosts and paths.
+    Both are templates with named values, `NotFound("There is no event {number}.", number=number)`, which
+    faces word in their reader's language; `str()` is the English. A template without values is a sentence
+    as it stands. `advice` is for whoever can mend it. Neither text names a secret. `cause`, where set, is a
+    short code from which a page words the failure for a researcher, who must not see hosts and paths.
     """
 
-    advice = ""
     cause = ""
 
-    def __init__(self, message: str, *, advice: str = "", cause: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        if advice:
-            self.advice = advice
+    def __init__(
+        self, template: str, /, *, advice: str | Phrase = "", cause: str = "", **values: Value
+    ) -> None:
+        self.fact = Phrase(template, **values)
+        self.next_step = advice if isinstance(advice, Phrase) else Phrase(advice, **values)
+        super().__init__(self.message)
         if cause:
             self.cause = cause
+
+    @property
+    def message(self) -> str:
+        """The fact, in English."""
+        return str(self.fact)
+
+    @property
+    def advice(self) -> str:
+        """The next step, in English; "" where there is none."""
+        return str(self.next_step)
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".strip()
@@ -110,8 +126,8 @@ class NetworkError(HubExtError):
 class MailError(HubExtError):
     """A letter was not taken. `lasting`: another try would not help."""
 
-    def __init__(self, message: str, *, lasting: bool = False, cause: str = "") -> None:
-        super().__init__(message, cause=cause)
+    def __init__(self, template: str, /, *, lasting: bool = False, cause: str = "", **values: Value) -> None:
+        super().__init__(template, advice="", cause=cause, **values)
         self.lasting = lasting
 
 

@@ -30,7 +30,11 @@ def write(path: Path, passwords: Mapping[str, str]) -> None:
     """
     for username, password in passwords.items():
         if not 1 <= len(password.encode()) <= MOST_BYTES:
-            raise InputError(f"The password of {username!r} must have 1 to {MOST_BYTES} bytes.")
+            raise InputError(
+                "The password of {username!r} must have 1 to {most} bytes.",
+                username=username,
+                most=MOST_BYTES,
+            )
     hashes = {
         username: bcrypt.hashpw(password.encode(), bcrypt.gensalt(ROUNDS)).decode()
         for username, password in passwords.items()
@@ -68,12 +72,16 @@ def _hashes(path: Path) -> dict[str, str]:
     try:
         if path.stat().st_mode & 0o077:
             raise SettingsError(
-                f"{path} can be read by others.", advice=f"Run: chmod 600 {path}, and change its passwords."
+                "{path} can be read by others.",
+                advice="Run: chmod 600 {path}, and change its passwords.",
+                path=str(path),
             )
         accounts = dict(json.loads(path.read_text(encoding="utf-8"))["accounts"].items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SettingsError(
-            f"{path} holds no demo accounts ({type(error).__name__}).",
+            "{path} holds no demo accounts ({kind}).",
             advice="`make run` writes it; for production set c.HubExt.sign_in = 'oauth'.",
+            path=str(path),
+            kind=type(error).__name__,
         ) from error
     return accounts

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub_ext.errors import InputError
+from hub_ext.phrase import Phrase
 
 MANIFEST_VERSION = 1
 CHUNK_BYTES = 4 * 1024**2
@@ -89,21 +90,28 @@ def resolve(folder: Path, roots: Sequence[Path]) -> Path:
         found = folder.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(
-            f"There is no folder {str(folder)!r}, or it cannot be reached.",
-            advice=f"Mount it or copy the files below one of: {', '.join(map(str, roots))}.",
+            "There is no folder {folder!r}, or it cannot be reached.",
+            advice="Mount it or copy the files below one of: {roots}.",
+            folder=str(folder),
+            roots=tuple(map(str, roots)),
         ) from error
     if not found.is_dir():
-        raise InputError(f"{str(folder)!r} is a file.", advice="Put it into a folder of its own.")
+        raise InputError(
+            "{folder!r} is a file.", advice="Put it into a folder of its own.", folder=str(folder)
+        )
     resolved = [root.resolve() for root in roots]
     if found in resolved:
         raise InputError(
-            f"{str(found)!r} is the root of all datasets.",
+            "{found!r} is the root of all datasets.",
             advice="Give each version a folder of its own below.",
+            found=str(found),
         )
     if not any(inside(found, root) for root in resolved):
         raise InputError(
-            f"{str(found)!r} does not lie below a configured root.",
-            advice=f"Move it below one of: {', '.join(map(str, roots))}; or add to c.HubExt.dataset_roots.",
+            "{found!r} does not lie below a configured root.",
+            advice="Move it below one of: {roots}; or add to c.HubExt.dataset_roots.",
+            found=str(found),
+            roots=tuple(map(str, roots)),
         )
     return found
 
@@ -159,13 +167,15 @@ def _survey(folder: Path) -> list[_Found]:
             special.append(f"{path} ({SPECIAL.get(stat.S_IFMT(mode), 'not a file')})")
     if special:
         raise InputError(
-            f"The folder holds special files: {_some(special)}.",
+            "The folder holds special files: {special}.",
             advice="A read-only mount does not stop writes into them. Remove them.",
+            special=_some(special),
         )
     if leaving:
         raise InputError(
-            f"The folder holds symlinks that leave it or are absolute: {_some(leaving)}.",
+            "The folder holds symlinks that leave it or are absolute: {leaving}.",
             advice="Replace each by the file, or by a relative link within the folder.",
+            leaving=_some(leaving),
         )
     if not found:
         raise InputError("The folder holds no file.", advice="Mount it or copy the files first.")
@@ -247,11 +257,15 @@ def compare(folder: Path, store: Path, digest: str, *, progress: Progress = quie
         kept = manifest_path(store, digest).read_bytes()
     except OSError as error:
         raise InputError(
-            f"The manifest {digest} cannot be read.", advice="Restore it from a backup of the state folder."
+            "The manifest {digest} cannot be read.",
+            advice="Restore it from a backup of the state folder.",
+            digest=digest,
         ) from error
     if f"sha256:{hashlib.sha256(kept).hexdigest()}" != digest:
         raise InputError(
-            f"The kept manifest {digest} was edited.", advice="Restore it from a backup of the state folder."
+            "The kept manifest {digest} was edited.",
+            advice="Restore it from a backup of the state folder.",
+            digest=digest,
         )
     found = _survey(folder)
     then = _by_path(kept.splitlines(keepends=True))
@@ -305,16 +319,22 @@ def _chunks(path: Path, size: int) -> Iterator[bytes]:
         raise _unreadable(str(path), error) from error
     steady = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     if not (stat.S_ISREG(before.st_mode) and steady and after.st_size == size):
-        raise InputError(f"{str(path)!r} changed while it was read.", advice="Wait until copying has ended.")
+        raise InputError(
+            "{path!r} changed while it was read.", advice="Wait until copying has ended.", path=str(path)
+        )
 
 
 def _unreadable(path: str, error: OSError) -> InputError:
     return InputError(
-        f"{path!r} cannot be read: {error.strerror or error}.",
+        "{path!r} cannot be read: {why}.",
         advice="Run this as a user who may read every file of the dataset.",
+        path=path,
+        why=error.strerror or str(error),
     )
 
 
-def _some(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(sorted(paths)[:SHOWN]) + more
+def _some(paths: Sequence[str]) -> tuple[str, ...] | Phrase:
+    shown, more = tuple(sorted(paths)[:SHOWN]), len(paths) - SHOWN
+    if more > 0:
+        return Phrase("{paths} and {more} more", paths=shown, more=more)
+    return shown

@@ -56,8 +56,9 @@ def inventory(settings: Settings) -> tuple[Gpu, ...]:
         except pynvml.NVMLError as error:
             if settings.gpu_source == "nvml" or error.value not in _NO_DRIVER:
                 raise EngineError(
-                    f"The NVIDIA driver does not tell its GPUs: {error}.",
+                    "The NVIDIA driver does not tell its GPUs: {why}.",
                     advice="See what `nvidia-smi` says, or set c.HubExt.gpu_source.",
+                    why=str(error),
                 ) from error
     return _from_cdi(settings, devices)
 

@@ -92,9 +92,9 @@ def certificate_end(address: str, ca_file: Path | None, *, seconds: float = 5) -
         ):
             shown = tls.getpeercert(binary_form=True)
     except (OSError, ValueError) as error:
-        raise HostError(f"No trusted TLS at {address}: {error}.") from error
+        raise HostError("No trusted TLS at {address}: {why}.", address=address, why=str(error)) from error
     if shown is None:
-        raise HostError(f"{address} showed no certificate.")
+        raise HostError("{address} showed no certificate.", address=address)
     return x509.load_der_x509_certificate(shown).not_valid_after_utc.astimezone(UTC)
 
 
@@ -122,4 +122,4 @@ def hub_admins(database: Path) -> tuple[str, ...]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        raise HostError(f"The Hub's database cannot be read: {error}.") from error
+        raise HostError("The Hub's database cannot be read: {why}.", why=str(error)) from error

@@ -81,9 +81,11 @@ class HubApi:
         try:
             async with self._held().delete(url) as response:
                 if response.status not in (202, 204, 400, 404):
-                    raise HubApiError(f"The Hub answered {response.status} to the stop of a server.")
+                    raise HubApiError(
+                        "The Hub answered {status} to the stop of a server.", status=response.status
+                    )
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise HubApiError(f"The Hub did not answer: {type(error).__name__}.") from error
+            raise HubApiError("The Hub did not answer: {kind}.", kind=type(error).__name__) from error
 
     async def _ready(self) -> AsyncIterator[HubServer]:
         url: str | None = f"{self._url}/users?state=ready&limit={PAGE}"
@@ -105,14 +107,17 @@ class HubApi:
             async with self._held().get(url) as response:
                 if response.status in (401, 403):
                     raise HubApiError(
-                        f"The Hub refused our token (HTTP {response.status}).",
+                        "The Hub refused our token (HTTP {status}).",
                         advice="Check the scopes of this service in jupyterhub_config.py.",
+                        status=response.status,
                     )
                 if response.status != 200:
-                    raise HubApiError(f"The Hub answered {response.status} to a question of ours.")
+                    raise HubApiError(
+                        "The Hub answered {status} to a question of ours.", status=response.status
+                    )
                 return await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise HubApiError(f"The Hub did not answer: {type(error).__name__}.") from error
+            raise HubApiError("The Hub did not answer: {kind}.", kind=type(error).__name__) from error
 
 
 def _server(model: Mapping[str, Any]) -> HubServer:

@@ -46,8 +46,9 @@ def _connected(settings: MailSettings, seconds: float) -> smtplib.SMTP:
     parts = urlsplit(settings.server)
     if parts.scheme not in PORTS or not parts.hostname:
         raise SettingsError(
-            f"c.HubExt.mail has the server {settings.server!r}.",
+            "c.HubExt.mail has the server {server!r}.",
             advice="Use smtps://HOST:465, or smtp://HOST:587, which turns to TLS before anything is said.",
+            server=settings.server,
         )
     host, port = parts.hostname, parts.port or PORTS[parts.scheme]
     trust = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
@@ -69,6 +70,8 @@ def _password(path: Path | None) -> str:
     with path.open() as file:
         if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
             raise SettingsError(
-                f"Others may read {str(path)!r}, which holds a password.", advice=f"chmod 600 {path}"
+                "Others may read {path!r}, which holds a password.",
+                advice="chmod 600 {path}",
+                path=str(path),
             )
         return file.read().strip()

@@ -11,11 +11,15 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar
 
+from hub_ext.phrase import Phrase
+
 T = TypeVar("T")
 
 
 def plain(value: Any) -> Any:
     """The value as JSON types: dataclasses as objects, times as ISO text in UTC, enums as their values."""
+    if isinstance(value, Phrase):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Enum):

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 
 from hub_ext.errors import InputError
+from hub_ext.phrase import Phrase
 
 SIZES = {"TiB": 1024**4, "GiB": 1024**3, "MiB": 1024**2, "KiB": 1024, "B": 1}
 TIMES = {"h": 3600, "min": 60, "s": 1}
@@ -27,7 +28,7 @@ def size_written(mem_bytes: int) -> str:
 
 def size_read(text: str) -> int:
     """Bytes of "8 GiB", "512M" or "1.5 TiB" (powers of 1024). Raises InputError."""
-    return _read(text, _SIZE_UNITS, "size", '"8 GiB" or "512 MiB"')
+    return _read(text, _SIZE_UNITS, Phrase("a size"), Phrase('"8 GiB" or "512 MiB"'))
 
 
 def time_written(seconds: int) -> str:
@@ -38,17 +39,25 @@ def time_written(seconds: int) -> str:
 
 def time_read(text: str) -> int:
     """Seconds of "30 min", "8 h" or "90 s". Raises InputError."""
-    return _read(text, TIMES, "time", '"30 min" or "8 h"')
+    return _read(text, TIMES, Phrase("a time"), Phrase('"30 min" or "8 h"'))
 
 
-def _read(text: str, units: dict[str, int], what: str, example: str) -> int:
+def _read(text: str, units: dict[str, int], what: Phrase, example: Phrase) -> int:
     typed = _TYPED.fullmatch(text.strip())
     factor = units.get(typed[2].lower()) if typed else None
     if typed is None or factor is None:
-        raise InputError(f"{text[:40]!r} is not a {what} with its unit.", advice=f"Write {example}.")
+        raise InputError(
+            "{text!r} is not {what} with its unit.",
+            advice="Write {example}.",
+            text=text[:40],
+            what=what,
+            example=example,
+        )
     value = Decimal(typed[1]) * factor
     if value != int(value):
-        raise InputError(f"{text[:40]!r} is not a whole number of the smallest unit.", advice="Round it.")
+        raise InputError(
+            "{text!r} is not a whole number of the smallest unit.", advice="Round it.", text=text[:40]
+        )
     return int(value)
 
 

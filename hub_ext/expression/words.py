@@ -53,13 +53,13 @@ _PHRASED = ("state", "set_by", "problem", "holder")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A fact, and what its reader can do about it."""
+    """A fact, and what its reader can do about it; "" where nothing."""
 
     fact: str
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.fact} {self.advice}"
+        return f"{self.fact} {self.advice}".strip()
 
 
 def sentence(reason: Reason, language: str, time_zone: tzinfo = UTC) -> Words:
@@ -107,7 +107,13 @@ def size_text(size: float, language: str) -> str:
     unit, divisor = ("G", 1024**3) if size >= 1024**3 else ("M", 1024**2)
     suffix = "io" if language == "fr" else "iB"
     # Cut, not rounded: 1.99 GiB free must not read as the 2 GiB that are asked for.
-    return f"{_number(int(size / divisor * 10) / 10, language)} {unit}{suffix}"
+    return f"{number_text(int(size / divisor * 10) / 10, language)} {unit}{suffix}"
+
+
+def number_text(value: float, language: str) -> str:
+    """A number such as "1.5"; in French "1,5"."""
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.replace(".", ",") if language == "fr" else text
 
 
 def _all(reasons: Iterable[Reason], language: str, time_zone: tzinfo) -> tuple[Words, ...]:
@@ -163,7 +169,7 @@ def _value(
         return phrase.text(language) if phrase else _clean(value)
     if name.endswith("_bytes") or (code is ReasonCode.MEM_ABOVE_CEILING and name in ("asked", "ceiling")):
         return size_text(value, language)
-    return _number(value, language)
+    return number_text(value, language)
 
 
 def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:
@@ -171,11 +177,6 @@ def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:
     if language == "fr":
         return f" Le premier sera libre au plus tard le {at}."
     return f" The first one is free by {at} at the latest."
-
-
-def _number(value: float, language: str) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return text.replace(".", ",") if language == "fr" else text
 
 
 def _clean(text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from hub_ext.errors import InputError
+from hub_ext.phrase import Phrase, Value
 
 MOST_DEPTH = 8
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -42,13 +43,14 @@ def tree(text: str) -> Node:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML"
-        raise at(mark.line + 1 if mark else 1, f"This cannot be read: {why}", "") from error
+        raise at(mark.line + 1 if mark else 1, "This cannot be read: {why}", "", why=why) from error
     return made
 
 
-def at(line: int, what: str, advice: str) -> InputError:
-    """The complaint about a line."""
-    return InputError(f"Line {line}: {what}.", advice=advice)
+def at(line: int, template: str, advice: str, /, **values: Value) -> InputError:
+    """The complaint about a line: both texts are templates, as `errors` has them."""
+    what = Phrase(template, **values)
+    return InputError("Line {line}: {what}.", advice=Phrase(advice, **values), line=line, what=what)
 
 
 def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
@@ -72,7 +74,7 @@ def _node(event: Any, events: Iterator[Any], depth: int) -> Node:
         if not isinstance(key.value, str):
             raise at(key.line, "A name must be a text", "")
         if key.value in held:
-            raise at(key.line, f"{key.value[:80]!r} stands twice", "Keep one.")
+            raise at(key.line, "{name!r} stands twice", "Keep one.", name=key.value[:80])
         held[key.value] = _node(next(events), events, depth + 1)
     return Node(held, line)
 

@@ -11,6 +11,7 @@ from hub_ext.expression.docker import DENIED_ENV
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site
 from hub_ext.model import Ceilings, Finding, ImageEntry, Localised
+from hub_ext.phrase import Phrase
 from hub_ext.policy import catalogue as policy
 
 INTERFACES = ("jupyterlab",)
@@ -106,17 +107,22 @@ def checked(entry: ImageEntry) -> ImageEntry:
         )
     if entry.interface not in INTERFACES:
         raise InputError(
-            f"There is no interface {entry.interface!r}.", advice=f"Use one of: {', '.join(INTERFACES)}."
+            "There is no interface {interface!r}.",
+            advice="Use one of: {interfaces}.",
+            interface=entry.interface,
+            interfaces=tuple(INTERFACES),
         )
-    start_url = checks.line(entry.start_url, "start URL", required=True, most=200)
+    start_url = checks.line(entry.start_url, Phrase("start URL"), required=True, most=200)
     if not start_url.startswith("/") or start_url.startswith("//") or "\\" in start_url:
         raise InputError(
-            f"The start URL {start_url!r} does not lie on the server.", advice='Begin it with one "/".'
+            "The start URL {start_url!r} does not lie on the server.",
+            advice='Begin it with one "/".',
+            start_url=start_url,
         )
     return replace(
         entry,
-        title=checks.localised(entry.title, "title", required=True),
-        description=checks.localised(entry.description, "description"),
+        title=checks.localised(entry.title, Phrase("title"), required=True),
+        description=checks.localised(entry.description, Phrase("description")),
         projects=tuple(dict.fromkeys(entry.projects)),
         start_url=start_url,
     )
@@ -127,7 +133,8 @@ def only_registry(site: Site) -> str:
     known = [registry.alias for registry in site.settings.registries]
     if len(known) != 1:
         raise InputError(
-            f"Which registry is it? Known: {', '.join(known) or 'none'}.",
+            "Which registry is it? Known: {known}.",
             advice="Name it, or add it to c.HubExt.registries.",
+            known=tuple(known) or Phrase("none"),
         )
     return known[0]

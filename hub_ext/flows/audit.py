@@ -45,9 +45,12 @@ def verbs_named(text: str) -> tuple[Verb, ...]:
     """The verb "grant.added", or all of the noun "grant". Raises InputError."""
     found = tuple(verb for verb in Verb if text in (verb.value, verb.value.partition(".")[0]))
     if not found:
-        nouns = ", ".join(dict.fromkeys(verb.value.partition(".")[0] for verb in Verb))
+        nouns = tuple(dict.fromkeys(verb.value.partition(".")[0] for verb in Verb))
         raise InputError(
-            f"{text!r} is no verb of the record.", advice=f"Type grant.added, or one of: {nouns}."
+            "{text!r} is no verb of the record.",
+            advice="Type grant.added, or one of: {nouns}.",
+            text=text,
+            nouns=nouns,
         )
     return found
 
@@ -74,7 +77,7 @@ def one(site: Site, sequence: int) -> AuditEvent:
     with site.store.reading() as tx:
         held = audit.listing(tx, after_sequence=sequence - 1, limit=1)
     if not held or held[0].sequence != sequence:
-        raise NotFound(f"There is no event {sequence} in the record.")
+        raise NotFound("There is no event {sequence} in the record.", sequence=sequence)
     return held[0]
 
 
@@ -85,7 +88,9 @@ def export(site: Site, actor: Actor, selection: Selection, out: TextIO, form: st
     is on the record before the first line leaves; it is not part of itself.
     """
     if form not in FORMATS:
-        raise InputError(f"There is no format {form!r}.", advice=f"Formats: {', '.join(FORMATS)}.")
+        raise InputError(
+            "There is no format {form!r}.", advice="Formats: {formats}.", form=form, formats=tuple(FORMATS)
+        )
     with site.store.transaction() as tx:
         through, _ = audit.head(tx)
         facts = {"format": form, "through": through, "selection": selection}

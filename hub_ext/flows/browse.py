@@ -45,11 +45,11 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Browsed(Generic[T]):
-    """What was found, the moment of it, and why it is no newer: "" where it is of now."""
+    """What was found, the moment of it, and why it is no newer; None where it is of now."""
 
     items: tuple[T, ...]
     seen: datetime
-    why: str = ""
+    failure: RegistryError | None = None
 
 
 async def repositories(site: Site, alias: str) -> Browsed[str]:
@@ -61,8 +61,8 @@ async def repositories(site: Site, alias: str) -> Browsed[str]:
     async def ask(registry: RegistryClient) -> dict[str, Any]:
         return {"items": list(await registry.repositories())}
 
-    value, seen, why = await _in_time(site, alias, f"repositories:{alias}", ask)
-    return Browsed(tuple(value["items"]), seen, why)
+    value, seen, failure = await _in_time(site, alias, f"repositories:{alias}", ask)
+    return Browsed(tuple(value["items"]), seen, failure)
 
 
 async def tags(site: Site, alias: str, path: str) -> Browsed[Tag]:
@@ -75,31 +75,34 @@ async def tags(site: Site, alias: str, path: str) -> Browsed[Tag]:
         names = sorted(await registry.tags(path), reverse=True)
         return {"items": names, "images": await _described(registry, path, names[:MOST_DESCRIBED])}
 
-    value, seen, why = await _in_time(site, alias, f"tags:{alias}/{path}", ask)
+    value, seen, failure = await _in_time(site, alias, f"tags:{alias}/{path}", ask)
     images = {name: Described(**held) for name, held in value["images"].items()}
-    return Browsed(tuple(Tag(name, images.get(name)) for name in value["items"]), seen, why)
+    return Browsed(tuple(Tag(name, images.get(name)) for name in value["items"]), seen, failure)
 
 
 async def _in_time(
     site: Site, alias: str, key: str, ask: Callable[[RegistryClient], Awaitable[dict[str, Any]]]
-) -> tuple[dict[str, Any], datetime, str]:
+) -> tuple[dict[str, Any], datetime, RegistryError | None]:
     """The answer, remembered; or the remembered one with the reason why it is no newer."""
     try:
         async with asyncio.timeout(WITHIN_SECONDS), site.registry(alias) as registry:
             value = await ask(registry)
     except TimeoutError:
         failure: RegistryError = RegistryUnreachable(
-            f"The registry {alias} did not answer within {WITHIN_SECONDS} s.", advice="Try again later."
+            "The registry {alias} did not answer within {seconds} s.",
+            advice="Try again later.",
+            alias=alias,
+            seconds=WITHIN_SECONDS,
         )
     except RegistryError as error:
         failure = error
     else:
         await asyncio.to_thread(_remember, site, key, value)
-        return value, site.now(), ""
+        return value, site.now(), None
     held = await asyncio.to_thread(_recall, site, key)
     if held is None:
         raise failure
-    return dict(held.value), held.seen, str(failure)
+    return dict(held.value), held.seen, failure
 
 
 async def _described(registry: RegistryClient, path: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:

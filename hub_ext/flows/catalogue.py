@@ -35,6 +35,7 @@ from hub_ext.model import (
     Rejection,
     Verb,
 )
+from hub_ext.phrase import Phrase
 from hub_ext.policy import catalogue as policy
 
 
@@ -99,7 +100,7 @@ async def add(
     `alias` "" takes the only registry. Raises InputError, Conflict for a known slug, the RegistryError tree.
     """
     entry = ImageEntry(
-        slug=checks.slug(slug, "catalogue entry"),
+        slug=checks.slug(slug, Phrase("catalogue entry")),
         title=title,
         description=description or Localised("", ""),
         alias=alias or only_registry(site),
@@ -253,7 +254,7 @@ def deprecate(
             replace(before, state=ImageState.DEPRECATED, successor=successor),
             expected_version=before.version,
         )
-        facts = {"successor": successor, "why": checks.line(why, "reason")} | _was(before)
+        facts = {"successor": successor, "why": checks.line(why, Phrase("reason"))} | _was(before)
         site.record(tx, actor, Verb.IMAGE_DEPRECATED, slug, facts)
     return entry
 
@@ -271,7 +272,7 @@ def retire(
             replace(before, state=ImageState.RETIRED, ended=site.now()),
             expected_version=before.version,
         )
-        facts = {"why": checks.line(why, "reason", required=True)} | _was(before)
+        facts = {"why": checks.line(why, Phrase("reason"), required=True)} | _was(before)
         site.record(tx, actor, Verb.IMAGE_RETIRED, slug, facts)
     return entry
 
@@ -337,15 +338,22 @@ def _refused(
 def _projects_exist(tx: Tx, entry: ImageEntry) -> None:
     for project in entry.projects:
         if projects.find(tx, project) is None:
-            raise InputError(f"There is no project {project!r}.", advice="`hub-ext project list` shows them.")
+            raise InputError(
+                "There is no project {project!r}.",
+                advice="`hub-ext project list` shows them.",
+                project=project,
+            )
 
 
 def _taken(slug: str) -> Conflict:
-    return Conflict(f"There is an entry {slug!r} already.", advice="Change that one, or choose another slug.")
+    return Conflict(
+        "There is an entry {slug!r} already.", advice="Change that one, or choose another slug.", slug=slug
+    )
 
 
 def _stale(slug: str) -> Stale:
     return Stale(
-        f"The image {slug!r} was changed by somebody else meanwhile.",
+        "The image {slug!r} was changed by somebody else meanwhile.",
         advice="Look at it again, then repeat your change.",
+        slug=slug,
     )

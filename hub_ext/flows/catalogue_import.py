@@ -65,8 +65,13 @@ def wish(content: bytes, *, retire_missing: bool = False) -> Wish:
         try:
             stated.append(replace(one, entry=checked(one.entry)))
         except InputError as error:
-            where = f"Line {one.line}: {one.entry.slug}"
-            raise InputError(f"{where}: {error.message}", advice=error.advice) from error
+            raise InputError(
+                "Line {line}: {slug}: {why}",
+                advice=error.next_step,
+                line=one.line,
+                slug=one.entry.slug,
+                why=error.fact,
+            ) from error
     # A form sends other ends of lines than the file has; the record names the file as git has it.
     digest = sha256(content.replace(b"\r\n", b"\n")).hexdigest()
     return Wish(tuple(stated), f"sha256:{digest}", retire_missing)

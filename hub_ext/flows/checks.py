@@ -10,67 +10,82 @@ from typing import Any, TypeVar
 from hub_ext.errors import InputError, Stale
 from hub_ext.model import SLUG, Actor, Localised
 from hub_ext.model.text import visible
+from hub_ext.phrase import Phrase
 
 MOST_CHARACTERS = 2000
 
 T = TypeVar("T")
 
 
-def slug(text: str, what: str) -> str:
+def slug(text: str, what: Phrase) -> str:
     """The text where it is a slug. `what` is the noun in the complaint."""
     if not SLUG.fullmatch(text):
         raise InputError(
-            f"{text!r} cannot be the slug of a {what}.",
+            "{text!r} cannot be the slug of a {what}.",
             advice="Use 1 to 40 of a-z, 0-9 and -, with a letter or digit at both ends.",
+            text=text,
+            what=what,
         )
     return text
 
 
-def line(text: str, what: str, *, required: bool = False, most: int = MOST_CHARACTERS) -> str:
+def line(text: str, what: Phrase, *, required: bool = False, most: int = MOST_CHARACTERS) -> str:
     """The text without surrounding space, where it is one printable line."""
     text = text.strip()
     if required and not text:
-        raise InputError(f"The {what} is empty.", advice="Give one.")
+        raise InputError("The {what} is empty.", advice="Give one.", what=what)
     if len(text) > most:
-        raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
+        raise InputError(
+            "The {what} has {count} characters.",
+            advice="Use {most} at most.",
+            what=what,
+            count=len(text),
+            most=most,
+        )
     if not visible(text):
-        raise InputError(f"The {what} holds a line break or a control character.", advice="Leave it out.")
+        raise InputError(
+            "The {what} holds a line break or a control character.", advice="Leave it out.", what=what
+        )
     return text
 
 
-def paragraphs(text: str, what: str, *, most: int) -> str:
+def paragraphs(text: str, what: Phrase, *, most: int) -> str:
     """The text of at least one line, with line feeds only, and nothing that cannot be seen."""
     lines = [one.rstrip() for one in text.replace("\t", "    ").splitlines()]
     text = "\n".join(lines).strip("\n")
     if not text.strip():
-        raise InputError(f"The {what} is empty.", advice="Give one.")
+        raise InputError("The {what} is empty.", advice="Give one.", what=what)
     if len(text) > most:
-        raise InputError(f"The {what} has {len(text)} characters.", advice=f"Use {most} at most.")
+        raise InputError(
+            "The {what} has {count} characters.",
+            advice="Use {most} at most.",
+            what=what,
+            count=len(text),
+            most=most,
+        )
     if not all(visible(one) for one in lines):
-        raise InputError(f"The {what} holds a control character.", advice="Leave it out.")
+        raise InputError("The {what} holds a control character.", advice="Leave it out.", what=what)
     return text
 
 
-def localised(text: Localised, what: str, *, required: bool = False) -> Localised:
+def localised(text: Localised, what: Phrase, *, required: bool = False) -> Localised:
     """Both languages, each one printable line."""
     return Localised(
-        line(text.en, f"English {what}", required=required),
-        line(text.fr, f"French {what}", required=required),
+        line(text.en, Phrase("English {what}", what=what), required=required),
+        line(text.fr, Phrase("French {what}", what=what), required=required),
     )
 
 
-def period(start: datetime, end: datetime | None, what: str) -> None:
+def period(start: datetime, end: datetime | None, what: Phrase) -> None:
     """Nothing where the end, if any, comes after the start."""
     if end is not None and end <= start:
         raise InputError(
-            f"The {what} would end ({day(end)}) before it begins ({day(start)}).",
+            "The {what} would end ({end}) before it begins ({start}).",
             advice="Give a later end or an earlier beginning.",
+            what=what,
+            end=end,
+            start=start,
         )
-
-
-def day(moment: datetime) -> str:
-    """An instant for a sentence, in UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def approver(actor: Actor) -> str:

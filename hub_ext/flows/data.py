@@ -18,6 +18,7 @@ from hub_ext.model import (
     ReasonCode,
     Verb,
 )
+from hub_ext.phrase import Phrase
 from hub_ext.policy import never_with
 
 MOST_ID = 2**31 - 1
@@ -43,7 +44,9 @@ def dataset_named(tx: Tx, slug: str) -> Dataset:
     """The dataset with that slug, ended or not. Raises InputError."""
     dataset = datasets.find(tx, slug)
     if dataset is None:
-        raise InputError(f"There is no dataset {slug!r}.", advice="`hub-ext dataset list` shows them all.")
+        raise InputError(
+            "There is no dataset {slug!r}.", advice="`hub-ext dataset list` shows them all.", slug=slug
+        )
     return dataset
 
 
@@ -52,8 +55,10 @@ def living_dataset(tx: Tx, slug: str) -> Dataset:
     dataset = dataset_named(tx, slug)
     if dataset.ended:
         raise InputError(
-            f"The dataset {slug!r} was ended on {checks.day(dataset.ended)}.",
+            "The dataset {slug!r} was ended on {ended}.",
             advice="An ended dataset never comes back; register a new one.",
+            slug=slug,
+            ended=dataset.ended,
         )
     return dataset
 
@@ -77,7 +82,7 @@ def register_dataset(
     Raises InputError where the slug is taken, also by an ended dataset, or something does not fit.
     """
     dataset = Dataset(
-        slug=checks.slug(slug, "dataset"),
+        slug=checks.slug(slug, Phrase("dataset")),
         title=title,
         description=description,
         data_class=data_class,
@@ -91,8 +96,9 @@ def register_dataset(
     with site.store.transaction() as tx:
         if datasets.find(tx, slug):
             raise InputError(
-                f"There is a dataset {slug!r} already.",
+                "There is a dataset {slug!r} already.",
                 advice="`hub-ext dataset version` adds files to it; slugs are never reused.",
+                slug=slug,
             )
         dataset = _checked(tx, dataset)
         datasets.add(tx, dataset)
@@ -128,7 +134,7 @@ def end_dataset(site: Site, actor: Actor, slug: str, why: str) -> Dataset:
     with site.store.transaction() as tx:
         dataset = replace(living_dataset(tx, slug), ended=site.now())
         datasets.replace(tx, dataset)
-        facts = {"why": checks.line(why, "reason", required=True)}
+        facts = {"why": checks.line(why, Phrase("reason"), required=True)}
         site.record(tx, actor, Verb.DATASET_ENDED, slug, facts)
     return dataset
 
@@ -137,19 +143,24 @@ def _checked(tx: Tx, dataset: Dataset) -> Dataset:
     classes = {known.value for known in DatasetClass}
     if dataset.slug in classes:
         raise InputError(
-            f"{dataset.slug!r} is the name of a class, so never_with could not tell them apart.",
+            "{slug!r} is the name of a class, so never_with could not tell them apart.",
             advice="Choose another slug.",
+            slug=dataset.slug,
         )
     # A mistyped name would protect nothing, so every name must be known.
     for name in (*dataset.never_with, *dataset.decodes):
         if name == dataset.slug or (datasets.find(tx, name) is None and name not in classes):
             raise InputError(
-                f"{name!r} is neither another dataset nor a class.",
-                advice=f"Classes: {', '.join(sorted(classes))}. Register the other dataset first.",
+                "{name!r} is neither another dataset nor a class.",
+                advice="Classes: {classes}. Register the other dataset first.",
+                name=name,
+                classes=tuple(sorted(classes)),
             )
     if named := classes.intersection(dataset.decodes):
         raise InputError(
-            f"A key decodes datasets, not classes: {', '.join(sorted(named))}.", advice="Name the datasets."
+            "A key decodes datasets, not classes: {named}.",
+            advice="Name the datasets.",
+            named=tuple(sorted(named)),
         )
     if (dataset.data_class is DatasetClass.KEY) != bool(dataset.decodes):
         raise InputError(
@@ -161,13 +172,15 @@ def _checked(tx: Tx, dataset: Dataset) -> Dataset:
             raise InputError("A steward was ended.", advice="Name one who is still here.")
     if wrong := [gid for gid in dataset.read_gids if not 0 < gid <= MOST_ID]:
         raise InputError(
-            f"{wrong[0]} is not a group that may read.", advice="Give group numbers from 1 up; never root's."
+            "{wrong} is not a group that may read.",
+            advice="Give group numbers from 1 up; never root's.",
+            wrong=wrong[0],
         )
     return replace(
         dataset,
-        title=checks.localised(dataset.title, "title", required=True),
-        description=checks.localised(dataset.description, "description"),
-        contact=checks.line(dataset.contact, "contact", most=255),
+        title=checks.localised(dataset.title, Phrase("title"), required=True),
+        description=checks.localised(dataset.description, Phrase("description")),
+        contact=checks.line(dataset.contact, Phrase("contact"), most=255),
         stewards=tuple(dict.fromkeys(dataset.stewards)),
         never_with=tuple(sorted(set(dataset.never_with))),
         decodes=tuple(sorted(set(dataset.decodes))),
@@ -197,7 +210,11 @@ def key_apart(site: Site, tx: Tx, dataset: Dataset, project: str) -> None:
         if never_with.apart(dataset, other) is ReasonCode.KEY_WITH_DECODED:
             key, coded = (dataset.slug, slug) if slug in dataset.decodes else (slug, dataset.slug)
             raise InputError(
-                f"{key!r} is the key of {coded!r}, and the project {project!r} holds or held "
-                f"{slug!r}: whoever has both can name the persons.",
+                "{key!r} is the key of {coded!r}, and the project {project!r} holds or held {slug!r}: "
+                "whoever has both can name the persons.",
                 advice="Grant the key to a project of its own.",
+                key=key,
+                coded=coded,
+                project=project,
+                slug=slug,
             )

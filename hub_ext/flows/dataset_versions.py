@@ -14,6 +14,7 @@ from hub_ext.flows import checks
 from hub_ext.flows.data import dataset_named, living_dataset
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, DatasetVersion, Verb, VersionState
+from hub_ext.phrase import Phrase
 
 READER_UID = 65000  # an ordinary user: owner of nothing
 READER_GID = 65000
@@ -44,8 +45,10 @@ def version_numbered(tx: Tx, dataset: str, number: int | None) -> DatasetVersion
         if number == version.number or (number is None and version.state is VersionState.CURRENT):
             return version
     raise InputError(
-        f"{dataset!r} has no version {number}." if number else f"{dataset!r} has no current version.",
-        advice=f"`hub-ext dataset show {dataset}` lists its versions.",
+        "{dataset!r} has no version {number}." if number else "{dataset!r} has no current version.",
+        advice="`hub-ext dataset show {dataset}` lists its versions.",
+        dataset=dataset,
+        number=number,
     )
 
 
@@ -68,7 +71,9 @@ async def register_version(
     found = await asyncio.to_thread(files.resolve, folder, site.settings.dataset_roots)
     if _holds_our_state(site, found):
         raise InputError(
-            f"{str(found)!r} and our own state folder lie in one another.", advice="Choose another folder."
+            "{found!r} and our own state folder lie in one another.",
+            advice="Choose another folder.",
+            found=str(found),
         )
     with site.store.reading() as tx:
         _folder_free(tx, slug, found)
@@ -109,14 +114,18 @@ def _folder_free(tx: Tx, slug: str, folder: Path) -> None:
             continue
         if version.dataset == slug and theirs == folder:
             raise InputError(
-                f"The folder is version {version.number} of {slug!r} already, and versions never change.",
+                "The folder is version {number} of {slug!r} already, and versions never change.",
                 advice="Put the new files into a new folder; or withdraw that version first.",
+                number=version.number,
+                slug=slug,
             )
         if files.inside(folder, theirs) or files.inside(theirs, folder):
             raise InputError(
-                f"The folder shares files with version {version.number} of {version.dataset!r}: "
-                "a grant of one would give the other.",
+                "The folder shares files with version {number} of {dataset!r}: a grant of one would give "
+                "the other.",
                 advice="Give each version of each dataset a folder of its own.",
+                number=version.number,
+                dataset=version.dataset,
             )
 
 
@@ -126,12 +135,14 @@ def withdraw_version(site: Site, actor: Actor, slug: str, number: int, why: str)
         version = version_numbered(tx, slug, number)
         if version.state is VersionState.WITHDRAWN:
             raise InputError(
-                f"Version {number} of {slug!r} was withdrawn already.",
-                advice=f"`hub-ext dataset show {slug}` lists its versions.",
+                "Version {number} of {slug!r} was withdrawn already.",
+                advice="`hub-ext dataset show {slug}` lists its versions.",
+                number=number,
+                slug=slug,
             )
         version = replace(version, state=VersionState.WITHDRAWN)
         versions.replace(tx, version)
-        facts = {"dataset": slug, "number": number, "why": checks.line(why, "reason", required=True)}
+        facts = {"dataset": slug, "number": number, "why": checks.line(why, Phrase("reason"), required=True)}
         site.record(tx, actor, Verb.VERSION_WITHDRAWN, version.id, facts)
     return version
 
@@ -149,8 +160,10 @@ async def verify_version(
     folder = await asyncio.to_thread(files.resolve, Path(version.folder), site.settings.dataset_roots)
     if str(folder) != version.folder:
         raise InputError(
-            f"The folder of version {version.number} was replaced by a link to {str(folder)!r}.",
+            "The folder of version {number} was replaced by a link to {folder!r}.",
             advice="Put the registered folder back.",
+            number=version.number,
+            folder=str(folder),
         )
     differences = await asyncio.to_thread(
         files.compare, folder, manifests(site), version.manifest_digest, progress=progress
@@ -198,23 +211,27 @@ async def check_readable(site: Site, folder: Path, read_gids: tuple[int, ...]) -
     except EngineError as error:
         if "bind source path does not exist" in error.message:
             raise InputError(
-                f"The engine sees no folder {str(folder)!r}.",
+                "The engine sees no folder {folder!r}.",
                 advice="It must be mounted on the engine's own host, at the same path.",
+                folder=str(folder),
             ) from error
         if "permission denied" in error.message.lower():
             # https://github.com/moby/moby/issues/35002: root is nobody on NFS with root squash
             raise InputError(
-                f"The engine itself may not enter {str(folder)!r}.",
+                "The engine itself may not enter {folder!r}.",
                 advice="On NFS with root squash, let others pass through the folders above it (chmod o+x).",
+                folder=str(folder),
             ) from error
         raise
     if seen.rc == 0 and not seen.output.strip():
         return
     named = (line for line in seen.output.splitlines() if line.startswith(PROBED))
     first = str(folder) + next(named, PROBED).removeprefix(PROBED)
-    groups = f"the groups {', '.join(map(str, read_gids))}" if read_gids else "no group of the dataset's"
+    groups = Phrase("the groups {gids}", gids=read_gids) if read_gids else Phrase("no group of the dataset's")
     raise InputError(
-        f"A notebook's user with {groups} cannot read {first!r}.",
+        "A notebook's user with {groups} cannot read {path!r}.",
         advice="Set read_gids to the group that may read the files (`ls -ln` shows its number): "
         "`hub-ext dataset change SLUG --read-gid GID`; or make the files readable for that group.",
+        groups=groups,
+        path=first,
     )

@@ -293,10 +293,17 @@ async def _publish(site: Site, slug: str, image: DemoImage, say: Callable[[str],
         return
     if digest not in numbers:
         raise InputError(
-            f"The tag {image.tag} of {image.reference.path} was moved while the demo was loaded.",
+            "The tag {tag} of {path} was moved while the demo was loaded.",
             advice="Run it again.",
+            tag=image.tag,
+            path=image.reference.path,
         )
     decided = await catalogue.publish(site, ACTOR, slug, number=numbers[digest])
     if isinstance(decided, Rejection):
         codes = ", ".join(finding.code for finding in decided.findings)
-        raise InputError(f"The image {slug} cannot be published: {codes}.", advice="Mend its recipe.")
+        raise InputError(
+            "The image {slug} cannot be published: {codes}.",
+            advice="Mend its recipe.",
+            slug=slug,
+            codes=codes,
+        )

@@ -14,13 +14,14 @@ from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Person, Verb
+from hub_ext.phrase import Phrase
 
 ISSUER = "erased"
 
 
 def erase_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
     """The person without a name, never undone. Raises NotFound, and InputError for one who was not ended."""
-    why = checks.line(why, "reason", most=2000, required=True)
+    why = checks.line(why, Phrase("reason"), most=2000, required=True)
     with site.store.transaction() as tx:
         person = persons.get(tx, person_id)
         if person.ended is None:

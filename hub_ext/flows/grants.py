@@ -14,6 +14,7 @@ from hub_ext.flows.dataset_versions import version_numbered
 from hub_ext.flows.projects import living_project
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, Approval, Dataset, Grant, Verb, VersionState
+from hub_ext.phrase import Phrase
 from hub_ext.policy import never_with
 
 
@@ -31,7 +32,7 @@ class Granted:
     """The new grant, and sentences that its steward should know."""
 
     grant: Grant
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Phrase, ...] = ()
 
 
 def add_grant(
@@ -70,10 +71,12 @@ def add_grant_in(
     given = living_dataset(tx, dataset)
     living_project(tx, project)
     start = valid_from or site.now()
-    checks.period(start, valid_until, "grant")
+    checks.period(start, valid_until, Phrase("grant"))
     if valid_until <= site.now():
         raise InputError(
-            f"The grant would be over already ({checks.day(valid_until)}).", advice="Give a later end."
+            "The grant would be over already ({valid_until}).",
+            advice="Give a later end.",
+            valid_until=valid_until,
         )
     key_apart(site, tx, given, project)
     _members(site, tx, project, members)
@@ -117,13 +120,15 @@ def renew_grant(
         before = checks.unchanged(grants.get(tx, grant_id), expected)
         if not living_grant(site, before):
             raise InputError(
-                f"That grant is over ({checks.day(before.revoked or before.valid_until)}).",
+                "That grant is over ({ended}).",
                 advice="Give the dataset again: `hub-ext grant add`.",
+                ended=before.revoked or before.valid_until,
             )
         if valid_until <= before.valid_until:
             raise InputError(
-                f"The grant holds until {checks.day(before.valid_until)} already.",
+                "The grant holds until {valid_until} already.",
                 advice="Give a later end; to end it earlier, revoke it.",
+                valid_until=before.valid_until,
             )
         given = living_dataset(tx, before.dataset)
         living_project(tx, before.project)
@@ -166,8 +171,10 @@ def revoke_all(site: Site, actor: Actor, dataset: str, project: str, why: str) -
         ]
         if not living:
             raise InputError(
-                f"{dataset!r} is not granted to {project!r} now.",
+                "{dataset!r} is not granted to {project!r} now.",
                 advice="`hub-ext grant list --all` shows ended grants too.",
+                dataset=dataset,
+                project=project,
             )
         return tuple(_revoke(site, tx, actor, grant, why) for grant in living)
 
@@ -175,10 +182,11 @@ def revoke_all(site: Site, actor: Actor, dataset: str, project: str, why: str) -
 def _revoke(site: Site, tx: Tx, actor: Actor, before: Grant, why: str) -> Grant:
     if before.revoked:
         raise InputError(
-            f"That grant was revoked on {checks.day(before.revoked)} already.",
+            "That grant was revoked on {revoked} already.",
             advice="`hub-ext grant list` shows those that still hold.",
+            revoked=before.revoked,
         )
-    grant = replace(before, revoked=site.now(), revoked_why=checks.line(why, "reason", required=True))
+    grant = replace(before, revoked=site.now(), revoked_why=checks.line(why, Phrase("reason"), required=True))
     grants.replace(tx, grant)
     facts = {"dataset": grant.dataset, "project": grant.project, "why": grant.revoked_why}
     site.record(tx, actor, Verb.GRANT_REVOKED, grant.id, facts)
@@ -194,28 +202,42 @@ def _covering(site: Site, tx: Tx, project: str, wanted: str, start: datetime, en
     ]
     if not living:
         raise InputError(
-            f"The project {project!r} has no approval now.", advice="Add one: `hub-ext project approve`."
+            "The project {project!r} has no approval now.",
+            advice="Add one: `hub-ext project approve`.",
+            project=project,
         )
     named = [known for known in living if not wanted or wanted in (known.id, known.reference)]
     if not named:
         raise InputError(
-            f"The project {project!r} has no approval {wanted!r} now.",
-            advice=f"It has: {', '.join(known.reference for known in living)}.",
+            "The project {project!r} has no approval {wanted!r} now.",
+            advice="It has: {references}.",
+            project=project,
+            wanted=wanted,
+            references=tuple(known.reference for known in living),
         )
     covering = [known for known in named if known.valid_from <= start and end <= known.valid_until]
     if not covering:
-        spans = "; ".join(
-            f"{known.reference} from {checks.day(known.valid_from)} until {checks.day(known.valid_until)}"
+        spans = tuple(
+            Phrase(
+                "{reference} from {start} until {end}",
+                reference=known.reference,
+                start=known.valid_from,
+                end=known.valid_until,
+            )
             for known in named
         )
         raise InputError(
-            f"No approval covers {checks.day(start)} until {checks.day(end)}.",
-            advice=f"Stay within: {spans}. Or add an approval: `hub-ext project approve`.",
+            "No approval covers {start} until {end}.",
+            advice="Stay within: {spans}. Or add an approval: `hub-ext project approve`.",
+            start=start,
+            end=end,
+            spans=spans,
         )
     if len(covering) > 1:
         raise InputError(
             "More than one approval covers that time.",
-            advice=f"Name one: {', '.join(known.reference for known in covering)}.",
+            advice="Name one: {references}.",
+            references=tuple(known.reference for known in covering),
         )
     return covering[0]
 
@@ -225,7 +247,12 @@ def _version(tx: Tx, dataset: str, number: int | None) -> str | None:
         return None
     version = version_numbered(tx, dataset, number)
     if version.state is VersionState.WITHDRAWN:
-        raise InputError(f"Version {number} of {dataset!r} was withdrawn.", advice="Name another version.")
+        raise InputError(
+            "Version {number} of {dataset!r} was withdrawn.",
+            advice="Name another version.",
+            number=number,
+            dataset=dataset,
+        )
     return version.id
 
 
@@ -240,15 +267,21 @@ def _members(site: Site, tx: Tx, project: str, members: tuple[str, ...]) -> None
     }
     if set(members) - known:
         raise InputError(
-            f"Somebody named is not a member of {project!r}.",
-            advice=f"`hub-ext project show {project}` lists its members.",
+            "Somebody named is not a member of {project!r}.",
+            advice="`hub-ext project show {project}` lists its members.",
+            project=project,
         )
 
 
-def _warnings(site: Site, tx: Tx, given: Dataset, grant: Grant) -> tuple[str, ...]:
+def _warnings(site: Site, tx: Tx, given: Dataset, grant: Grant) -> tuple[Phrase, ...]:
     found = []
     if grant.version_id is None and versions.current(tx, given.slug) is None:
-        found.append(f"{given.slug!r} has no current version: nobody can mount it before one is registered.")
+        found.append(
+            Phrase(
+                "{dataset!r} has no current version: nobody can mount it before one is registered.",
+                dataset=given.slug,
+            )
+        )
     for slug in sorted(
         {other.dataset for other in grants.listing(tx, project=grant.project) if living_grant(site, other)}
         - {given.slug}
@@ -256,7 +289,11 @@ def _warnings(site: Site, tx: Tx, given: Dataset, grant: Grant) -> tuple[str, ..
         other = datasets.get(tx, slug)
         if never_with.apart(given, other):
             found.append(
-                f"{given.slug!r} must never meet {slug!r}, which the project has too: "
-                "no session and no home will have both."
+                Phrase(
+                    "{dataset!r} must never meet {other!r}, which the project has too: "
+                    "no session and no home will have both.",
+                    dataset=given.slug,
+                    other=slug,
+                )
             )
     return tuple(found)

@@ -49,10 +49,15 @@ def begin(site: Site, actor: Actor, slug: str, number: int | None = None) -> Ima
         known = {revision.number: revision for revision in revisions.listing(tx, slug)}
         chosen = known.get(max(known, default=0) if number is None else number)
         if chosen is None:
-            raise NotFound(f"{slug} has no revision {number or 1}.", advice="Its page lists them.")
+            raise NotFound(
+                "{slug} has no revision {number}.",
+                advice="Its page lists them.",
+                slug=slug,
+                number=number or 1,
+            )
         for other in image_checks.running(tx):
             if other.entry == slug and not gone(site, other):
-                raise Conflict(f"{slug} is being checked already.", advice="Wait for its end.")
+                raise Conflict("{slug} is being checked already.", advice="Wait for its end.", slug=slug)
             if other.entry == slug:
                 image_checks.replace(tx, _interrupted(site, other))
         check = ImageCheck(
@@ -96,7 +101,7 @@ def find(site: Site, slug: str, check_id: str) -> ImageCheck:
     with site.store.reading() as tx:
         check = image_checks.get(tx, check_id)
     if check.entry != slug:
-        raise NotFound(f"There is no such check of {slug}.")
+        raise NotFound("There is no such check of {slug}.", slug=slug)
     return _interrupted(site, check) if gone(site, check) else check
 
 
@@ -124,7 +129,9 @@ async def _tried(
 ) -> tuple[CheckOutcome, int, str]:
     registry = site.settings.registry(entry.alias)
     if registry is None:
-        raise InputError(f"There is no registry {entry.alias!r}.", advice="Add it to c.HubExt.registries.")
+        raise InputError(
+            "There is no registry {alias!r}.", advice="Add it to c.HubExt.registries.", alias=entry.alias
+        )
     repository = f"{registry.address}/{entry.path}"
     tell(f"{repository}@{check.digest}\n")
     await site.engine.pull(repository, check.digest, registry=registry)
@@ -140,7 +147,7 @@ async def _tried(
         await site.engine.create(name, body)
         inspected = await site.engine.inspect(name)
         if inspected is None or (found := expression.differences(body, inspected)):
-            raise PlanMismatch(f"The engine made another container than asked for: {found}.")
+            raise PlanMismatch("The engine made another container than asked for: {found}.", found=found)
         await site.engine.start(name)
         return await _followed(site, name, tell)
     finally:

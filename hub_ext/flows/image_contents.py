@@ -74,7 +74,9 @@ def _place(site: Site, slug: str, number: int) -> tuple[str, str, str]:
     with site.store.reading() as tx:
         entry, revision = images.get(tx, slug), revisions.find(tx, slug, number)
     if revision is None:
-        raise NotFound(f"{slug} has no revision {number}.", advice="Its page lists them.")
+        raise NotFound(
+            "{slug} has no revision {number}.", advice="Its page lists them.", slug=slug, number=number
+        )
     return entry.alias, entry.path, revision.digest
 
 

@@ -9,6 +9,7 @@ from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Person, Verb
+from hub_ext.phrase import Phrase
 
 HOLDS = timedelta(hours=1)
 
@@ -18,7 +19,7 @@ def look_up(site: Site, actor: Actor, person: str, why: str) -> Person:
 
     Raises InputError where the reason is empty, or it is not clear who is meant.
     """
-    why = checks.line(why, "reason", most=2000, required=True)
+    why = checks.line(why, Phrase("reason"), most=2000, required=True)
     with site.store.transaction() as tx:
         found = person_ever_named(tx, person)
         site.record(tx, actor, Verb.PERSON_LOOKED_UP, found.id, {"why": why})
@@ -44,9 +45,12 @@ def person_ever_named(tx: Tx, text: str) -> Person:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(person.id for person in found)
-        raise InputError(f"Several persons had the username {text!r}.", advice=f"Say whom: {ids}.")
+        ids = tuple(person.id for person in found)
+        raise InputError(
+            "Several persons had the username {text!r}.", advice="Say whom: {ids}.", text=text, ids=ids
+        )
     raise InputError(
-        f"There is no person with the username or id {text!r}.",
+        "There is no person with the username or id {text!r}.",
         advice="`hub-ext person list --all` shows everybody.",
+        text=text,
     )

@@ -105,7 +105,7 @@ def dataset_view(site: Site, slug: str) -> DatasetView:
     with site.store.reading() as tx:
         dataset = datasets.find(tx, slug)
         if dataset is None:
-            raise NotFound(f"There is no dataset {slug!r}.")
+            raise NotFound("There is no dataset {slug!r}.", slug=slug)
         accepted = acceptances.listing(tx, dataset=slug)
         ids = {*dataset.stewards, *(one.person_id for one in accepted)}
         return DatasetView(

@@ -15,6 +15,7 @@ from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, ActorKind, Person, PersonKind, SiteRole, Verb
+from hub_ext.phrase import Phrase
 
 HIDDEN = frozenset({"username", "display_name", "email", "subject"})
 LANGUAGES = ("en", "fr")
@@ -39,8 +40,9 @@ def person_named(tx: Tx, text: str) -> Person:
     person = persons.find_username(tx, text) or persons.find(tx, text)
     if person is None:
         raise InputError(
-            f"There is no person with the username or id {text!r}.",
+            "There is no person with the username or id {text!r}.",
             advice="`hub-ext person list` shows everybody.",
+            text=text,
         )
     return person
 
@@ -104,8 +106,8 @@ def add_person(
     with site.store.transaction() as tx:
         person = Person(
             id=new_id("per"),
-            issuer=checks.line(issuer, "issuer", required=True),
-            subject=checks.line(subject, "subject", required=True),
+            issuer=checks.line(issuer, Phrase("issuer"), required=True),
+            subject=checks.line(subject, Phrase("subject"), required=True),
             username=username,
             display_name=display_name or username,
             uid=persons.next_uid(tx),
@@ -119,8 +121,10 @@ def add_person(
         )
         if persons.find_sign_in(tx, person.issuer, person.subject):
             raise InputError(
-                f"Somebody is known already by the subject {subject!r} of {issuer!r}.",
+                "Somebody is known already by the subject {subject!r} of {issuer!r}.",
                 advice="A subject is never reused. `hub-ext person list --all` shows ended people too.",
+                subject=subject,
+                issuer=issuer,
             )
         return _add(site, tx, actor, person)
 
@@ -147,7 +151,7 @@ def end_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
     with site.store.transaction() as tx:
         person = replace(living_person(tx, person_id), ended=site.now())
         persons.replace(tx, person)
-        facts = {"why": checks.line(why, "reason", required=True)}
+        facts = {"why": checks.line(why, Phrase("reason"), required=True)}
         site.record(tx, actor, Verb.PERSON_ENDED, person.id, facts)
     return person
 
@@ -182,8 +186,8 @@ def sign_in(
         if person is None:
             person = Person(
                 id=new_id("per"),
-                issuer=checks.line(issuer, "issuer", required=True),
-                subject=checks.line(subject, "subject", required=True),
+                issuer=checks.line(issuer, Phrase("issuer"), required=True),
+                subject=checks.line(subject, Phrase("subject"), required=True),
                 username=username,
                 display_name=display_name or username,
                 uid=persons.next_uid(tx),
@@ -241,18 +245,23 @@ def _change(site: Site, tx: Tx, actor: Actor, before: Person, **changes: Unpack[
 
 def _checked(tx: Tx, person: Person) -> Person:
     """The person with clean texts. Raises InputError."""
-    username = checks.line(person.username, "username", required=True, most=255)
+    username = checks.line(person.username, Phrase("username"), required=True, most=255)
     if "/" in username or username != username.lower():
         raise InputError(
-            f"The username {username!r} is not one of the Hub's.", advice="Use lower case, without /."
+            "The username {username!r} is not one of the Hub's.",
+            advice="Use lower case, without /.",
+            username=username,
         )
     if person.language not in LANGUAGES:
-        raise InputError(f"There is no language {person.language!r}.", advice="Use en or fr.")
+        raise InputError(
+            "There is no language {language!r}.", advice="Use en or fr.", language=person.language
+        )
     held = persons.find_username(tx, username)
     if held and held.id != person.id:
         raise InputError(
-            f"Another person has the username {username!r}.",
+            "Another person has the username {username!r}.",
             advice="End that person first (`hub-ext person end`), or use another username.",
+            username=username,
         )
     if person.sponsor_id is not None:
         if person.sponsor_id == person.id:
@@ -261,8 +270,8 @@ def _checked(tx: Tx, person: Person) -> Person:
     return replace(
         person,
         username=username,
-        display_name=checks.line(person.display_name, "display name", most=255),
-        email=checks.line(person.email, "e-mail address", most=255),
+        display_name=checks.line(person.display_name, Phrase("display name"), most=255),
+        email=checks.line(person.email, Phrase("e-mail address"), most=255),
     )
 
 
@@ -275,7 +284,9 @@ def living_person(tx: Tx, person_id: str) -> Person:
     person = persons.get(tx, person_id)
     if person.ended:
         raise InputError(
-            f"{person.username} was ended on {checks.day(person.ended)}.",
+            "{username} was ended on {ended}.",
             advice="An ended person never comes back; add a new one.",
+            username=person.username,
+            ended=person.ended,
         )
     return person

@@ -65,7 +65,7 @@ def project_view(site: Site, slug: str) -> ProjectView:
     with site.store.reading() as tx:
         project = projects.find(tx, slug)
         if project is None:
-            raise NotFound(f"There is no project {slug!r}.")
+            raise NotFound("There is no project {slug!r}.", slug=slug)
         members = memberships.listing(tx, project=slug)[::-1]
         waiting = proposals.listing(tx, project=slug, state=ProposalState.WAITING)
         ids = {place.person_id for place in members} | {place.approved_by for place in members}

@@ -23,6 +23,7 @@ from hub_ext.model import (
     ProjectState,
     Verb,
 )
+from hub_ext.phrase import Phrase
 
 NO_CEILINGS = Ceilings()
 
@@ -52,7 +53,9 @@ def project_named(tx: Tx, slug: str) -> Project:
     """The project with that slug, ended or not. Raises InputError."""
     project = projects.find(tx, slug)
     if project is None:
-        raise InputError(f"There is no project {slug!r}.", advice="`hub-ext project list` shows them all.")
+        raise InputError(
+            "There is no project {slug!r}.", advice="`hub-ext project list` shows them all.", slug=slug
+        )
     return project
 
 
@@ -70,7 +73,7 @@ def add_project(
     and a membership. Raises InputError where the slug is taken, also by an ended project."""
     with site.store.transaction() as tx:
         project = Project(
-            slug=checks.slug(slug, "project"),
+            slug=checks.slug(slug, Phrase("project")),
             title=title,
             gid=projects.next_gid(tx),
             created=site.now(),
@@ -81,7 +84,9 @@ def add_project(
         project = _checked(project)
         if projects.find(tx, slug):
             raise InputError(
-                f"There is a project {slug!r} already.", advice="Slugs are never reused; choose another."
+                "There is a project {slug!r} already.",
+                advice="Slugs are never reused; choose another.",
+                slug=slug,
             )
         projects.add(tx, project)
         facts = {
@@ -106,10 +111,13 @@ def change_project(
         before = checks.unchanged(living_project(tx, slug), expected)
         after = _checked(replace(before, **changes))
         if after.state != before.state and after.state not in NEXT_STATES[before.state]:
-            allowed = ", ".join(NEXT_STATES[before.state]) or "none"
+            allowed = tuple(Phrase(state.value) for state in NEXT_STATES[before.state])
             raise InputError(
-                f"A project that is {before.state} cannot become {after.state}.",
-                advice=f"It may become: {allowed}.",
+                "A project that is {before} cannot become {after}.",
+                advice="It may become: {allowed}.",
+                before=Phrase(before.state.value),
+                after=Phrase(after.state.value),
+                allowed=allowed or Phrase("none"),
             )
         facts = {"changed": checks.changed(before, after)}
         projects.replace(tx, after)
@@ -131,7 +139,7 @@ def end_project(
         )
         projects.replace(tx, project)
         facts = {
-            "why": checks.line(why, "reason", required=True),
+            "why": checks.line(why, Phrase("reason"), required=True),
             "retain_until": project.retain_until,
         }
         site.record(tx, actor, Verb.PROJECT_ENDED, slug, facts)
@@ -143,7 +151,10 @@ def living_project(tx: Tx, slug: str) -> Project:
     project = project_named(tx, slug)
     if project.ended:
         raise InputError(
-            f"The project {slug!r} was ended on {checks.day(project.ended)}.", advice="Add a new project."
+            "The project {slug!r} was ended on {ended}.",
+            advice="Add a new project.",
+            slug=slug,
+            ended=project.ended,
         )
     return project
 
@@ -154,11 +165,15 @@ def _checked(project: Project) -> Project:
         value = getattr(ceilings, name)
         if value is not None and value < least:
             raise InputError(
-                f"The ceiling {name} is {value}.", advice=f"Give at least {least}, or leave it out."
+                "The ceiling {name} is {value}.",
+                advice="Give at least {least}, or leave it out.",
+                name=name,
+                value=value,
+                least=least,
             )
     if project.valid_until is not None:
-        checks.period(project.created, project.valid_until, "project")
-    return replace(project, title=checks.localised(project.title, "title", required=True))
+        checks.period(project.created, project.valid_until, Phrase("project"))
+    return replace(project, title=checks.localised(project.title, Phrase("title"), required=True))
 
 
 # --- memberships ---
@@ -216,9 +231,9 @@ def add_member_in(
         created=site.now(),
         valid_until=valid_until,
         approved_by=approved_by or checks.approver(actor),
-        group=checks.line(group, "group", required=True, most=255) if group is not None else None,
+        group=checks.line(group, Phrase("group"), required=True, most=255) if group is not None else None,
     )
-    checks.period(membership.valid_from, valid_until, "membership")
+    checks.period(membership.valid_from, valid_until, Phrase("membership"))
     check_free(tx, person, project, membership.valid_from, valid_until)
     memberships.add(tx, membership)
     facts = {
@@ -239,8 +254,11 @@ def check_free(tx: Tx, person: Person, project: str, start: datetime, end: datet
     for other in memberships.listing(tx, person_id=person.id, project=project):
         if _overlap(other, start, end):
             raise InputError(
-                f"{person.username} is a {other.role} of {project!r} in that time already.",
+                "{username} is a {role} of {project!r} in that time already.",
                 advice="End that membership first (`hub-ext project member end`).",
+                username=person.username,
+                role=Phrase(other.role.value),
+                project=project,
             )
 
 
@@ -250,15 +268,17 @@ def end_membership(site: Site, actor: Actor, membership_id: str, why: str) -> Me
         membership = memberships.get(tx, membership_id)
         if membership.ended:
             raise InputError(
-                f"That membership was ended on {checks.day(membership.ended)} already.",
-                advice=f"`hub-ext project show {membership.project}` lists all of them.",
+                "That membership was ended on {ended} already.",
+                advice="`hub-ext project show {project}` lists all of them.",
+                ended=membership.ended,
+                project=membership.project,
             )
         membership = replace(membership, ended=site.now())
         memberships.replace(tx, membership)
         facts = {
             "person": membership.person_id,
             "project": membership.project,
-            "why": checks.line(why, "reason", required=True),
+            "why": checks.line(why, Phrase("reason"), required=True),
         }
         site.record(tx, actor, Verb.MEMBERSHIP_ENDED, membership.id, facts)
     return membership
@@ -293,15 +313,15 @@ def add_approval(
         approval = Approval(
             id=new_id("apr"),
             project=project,
-            reference=checks.line(reference, "reference", required=True),
-            controller=checks.line(controller, "controller", required=True),
-            purpose=checks.line(purpose, "purpose", required=True),
-            legal_basis=checks.line(legal_basis, "legal basis", required=True),
+            reference=checks.line(reference, Phrase("reference"), required=True),
+            controller=checks.line(controller, Phrase("controller"), required=True),
+            purpose=checks.line(purpose, Phrase("purpose"), required=True),
+            legal_basis=checks.line(legal_basis, Phrase("legal basis"), required=True),
             valid_from=valid_from or site.now(),
             valid_until=valid_until,
             created=site.now(),
         )
-        checks.period(approval.valid_from, valid_until, "approval")
+        checks.period(approval.valid_from, valid_until, Phrase("approval"))
         approvals.add(tx, approval)
         facts = {
             "project": project,
@@ -319,11 +339,13 @@ def end_approval(site: Site, actor: Actor, approval_id: str, why: str) -> Approv
         approval = approvals.get(tx, approval_id)
         if approval.ended:
             raise InputError(
-                f"That approval was ended on {checks.day(approval.ended)} already.",
-                advice=f"`hub-ext project show {approval.project}` lists all of them.",
+                "That approval was ended on {ended} already.",
+                advice="`hub-ext project show {project}` lists all of them.",
+                ended=approval.ended,
+                project=approval.project,
             )
         approval = replace(approval, ended=site.now())
         approvals.replace(tx, approval)
-        facts = {"project": approval.project, "why": checks.line(why, "reason", required=True)}
+        facts = {"project": approval.project, "why": checks.line(why, Phrase("reason"), required=True)}
         site.record(tx, actor, Verb.APPROVAL_ENDED, approval_id, facts)
     return approval

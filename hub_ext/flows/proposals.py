@@ -15,6 +15,7 @@ from hub_ext.model import Actor, MemberRole, Membership, Verb
 from hub_ext.model.duties import Deed, Denial, DenialCode
 from hub_ext.model.letters import LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
+from hub_ext.phrase import Phrase
 
 
 def propose_member(
@@ -34,12 +35,14 @@ def propose_member(
     with site.store.transaction() as tx:
         living_project(tx, project)
         person = living_person(tx, person_id)
-        checks.period(site.now(), valid_until, "membership")
+        checks.period(site.now(), valid_until, Phrase("membership"))
         check_free(tx, person, project, site.now(), valid_until)
         if any(one.person_id == person_id for one in _waiting(tx, project)):
             raise InputError(
-                f"{person.username} is proposed for {project!r} already.",
+                "{username} is proposed for {project!r} already.",
                 advice="Wait until that is confirmed or declined.",
+                username=person.username,
+                project=project,
             )
         made = MemberProposal(
             id=new_id("pro"),
@@ -49,7 +52,7 @@ def propose_member(
             proposed_by=checks.approver(actor),
             created=site.now(),
             valid_until=valid_until,
-            group=checks.line(group, "group", most=255) or None if group else None,
+            group=checks.line(group, Phrase("group"), most=255) or None if group else None,
         )
         proposals.add(tx, made)
         facts = {"person": person_id, "project": project, "role": role, "valid_until": valid_until}
@@ -98,7 +101,7 @@ def decline(site: Site, actor: Actor, proposal_id: str, why: str) -> MemberPropo
         if denial := _denied(proposal, actor):
             return denial
         _still_waits(proposal)
-        reason = checks.line(why, "reason", required=True)
+        reason = checks.line(why, Phrase("reason"), required=True)
         return _decide(site, tx, actor, proposal, ProposalState.DECLINED, reason=reason)
 
 
@@ -123,7 +126,9 @@ def _denied(proposal: MemberProposal, actor: Actor) -> Denial | None:
 
 def _still_waits(proposal: MemberProposal) -> None:
     if proposal.state is not ProposalState.WAITING:
-        raise InputError(f"This proposal is {proposal.state} already.", advice="Propose anew.")
+        raise InputError(
+            "This proposal is {state} already.", advice="Propose anew.", state=Phrase(proposal.state.value)
+        )
 
 
 def _decide(

@@ -21,6 +21,7 @@ from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Launch, Lease, Person, StopReason
 from hub_ext.model.launches import StopNote
+from hub_ext.phrase import Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def order_stop(site: Site, actor: Actor, launch_id: str, why: str) -> Launch:
 
     Raises NotFound, and InputError where the reason is empty or the session is at its end already.
     """
-    why = checks.line(why, "reason", most=2000, required=True)
+    why = checks.line(why, Phrase("reason"), most=2000, required=True)
     with site.store.transaction() as tx:
         launch = launches.get(tx, launch_id)
         if not launch.state.active or launch.stop_reason:

@@ -57,8 +57,9 @@ class Site:
         known = self.settings.registry(alias)
         if known is None:
             raise SettingsError(
-                f"There is no registry {alias!r}.",
+                "There is no registry {alias!r}.",
                 advice="Add it to c.HubExt.registries in the settings file.",
+                alias=alias,
             )
         from hub_ext.adapters.registry import RegistryClient
 

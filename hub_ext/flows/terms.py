@@ -10,6 +10,7 @@ from hub_ext.flows import checks
 from hub_ext.flows.data import living_dataset
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, Localised, TermsAcceptance, TermsVersion, Verb
+from hub_ext.phrase import Phrase
 
 MOST_CHARACTERS = 20_000
 
@@ -20,16 +21,18 @@ def add_terms(site: Site, actor: Actor, dataset: str, text: Localised) -> TermsV
     Running sessions go on. Raises InputError where a text is missing, or both are as they were.
     """
     text = Localised(
-        checks.paragraphs(text.en, "English text", most=MOST_CHARACTERS),
-        checks.paragraphs(text.fr, "French text", most=MOST_CHARACTERS),
+        checks.paragraphs(text.en, Phrase("English text"), most=MOST_CHARACTERS),
+        checks.paragraphs(text.fr, Phrase("French text"), most=MOST_CHARACTERS),
     )
     with site.store.transaction() as tx:
         living_dataset(tx, dataset)
         before = terms.current(tx, dataset)
         if before is not None and before.text == text:
             raise InputError(
-                f"These are the terms of {dataset!r} already (version {before.number}).",
+                "These are the terms of {dataset!r} already (version {number}).",
                 advice="Nobody has to accept the same words twice.",
+                dataset=dataset,
+                number=before.number,
             )
         made = TermsVersion(
             dataset=dataset,
@@ -57,8 +60,10 @@ def accept_terms(site: Site, actor: Actor, dataset: str, number: int) -> TermsAc
         current = terms.current(tx, dataset)
         if current is None or current.number != number:
             raise InputError(
-                f"Version {number} is not what the terms of {dataset!r} are now.",
+                "Version {number} is not what the terms of {dataset!r} are now.",
                 advice="Read them again, and accept those.",
+                number=number,
+                dataset=dataset,
             )
         persons.get(tx, actor.id)
         return accept_in(tx, site, actor, dataset, current, launch_id="")

@@ -101,8 +101,9 @@ class CuratedIdleCuller(IdleCuller):
                 await disk.measure(site)
         except TimeoutError as error:
             raise EngineError(
-                f"Homes and project folders were not measured within {MEASURED_WITHIN_SECONDS} s.",
+                "Homes and project folders were not measured within {seconds} s.",
                 advice="See whether the disk of the engine's volumes is slow.",
+                seconds=MEASURED_WITHIN_SECONDS,
             ) from error
 
     async def sweep(self, site: Site) -> None:

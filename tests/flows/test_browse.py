@@ -51,7 +51,7 @@ async def test_repositories_and_tags(site: Site, live: LiveRegistry) -> None:
     assert (await browse.repositories(site, alias)).items == ("lab/other", "lab/tools")
     found = await browse.tags(site, alias, "lab/tools")
     assert [tag.name for tag in found.items] == ["2", "1"]
-    assert (found.seen, found.why) == (NOW, "")
+    assert (found.seen, found.failure) == (NOW, None)
     image = found.items[1].image
     assert image
     assert image.labels == {"org.opencontainers.image.version": "3.1"}
@@ -72,7 +72,7 @@ async def test_what_it_said_last_is_shown_with_its_age(site: Site, live: LiveReg
         assert time.monotonic() - began < 2 * browse.WITHIN_SECONDS
     assert after.items == before.items
     assert after.seen == NOW
-    assert "did not answer within" in after.why
+    assert "did not answer within" in str(after.failure)
 
 
 async def test_what_was_never_seen_is_an_error(site: Site, live: LiveRegistry) -> None:

@@ -212,14 +212,14 @@ def test_warnings_do_not_refuse(site: Site, register: Any, give: Grant) -> None:
     register("names", DatasetClass.IDENTIFYING)
     register("cohort", never_with=("identifying",))
     (missing,) = give("names").warnings
-    assert "no current version" in missing
+    assert "no current version" in str(missing)
     add_version(site, "cohort")
     (apart,) = give("cohort").warnings
-    assert "'cohort' must never meet 'names'" in apart
+    assert "'cohort' must never meet 'names'" in str(apart)
     # Read in both directions.
     add_version(site, "names")
     (apart,) = give("names").warnings
-    assert "'names' must never meet 'cohort'" in apart
+    assert "'names' must never meet 'cohort'" in str(apart)
 
 
 # --- keys ---

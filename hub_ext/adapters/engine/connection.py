@@ -22,6 +22,7 @@ from docker import APIClient
 from docker.errors import DockerException
 
 from hub_ext.errors import EngineError, EngineUnreachable
+from hub_ext.phrase import Phrase, Value
 from hub_ext.settings import Settings
 
 API_VERSION = "1.45"  # Engine 26: recursive read-only mounts, CDI, no DNS leak out of internal networks.
@@ -51,7 +52,12 @@ class EngineAnswered(EngineError):
     """The engine answered with a failure. `said` is its text; it may name host paths."""
 
     def __init__(self, what: str, status: int, said: str) -> None:
-        super().__init__(f"The engine could not {what}: {said or 'no reason given'} (HTTP {status}).")
+        super().__init__(
+            "The engine could not {what}: {said} (HTTP {status}).",
+            what=Phrase(what),
+            said=said or Phrase("no reason given"),
+            status=status,
+        )
         self.status = status
         self.said = said
 
@@ -127,7 +133,7 @@ class Connection:
         try:
             return await asyncio.wait_for(work, limit)
         except TimeoutError as error:
-            raise unreachable(what, f"no answer within {limit:g} s") from error
+            raise unreachable(what, "no answer within {limit} s", limit=limit) from error
 
     async def _in_lane(self, lane: Lane, work: Callable[[], T]) -> T:
         """Runs `work` in a lane's thread.
@@ -206,11 +212,13 @@ class Connection:
             raise unreachable(what, "the connection failed") from error
 
 
-def unreachable(what: str, why: str) -> EngineUnreachable:
+def unreachable(what: str, why: str, /, **values: Value) -> EngineUnreachable:
     """No answer: whether the engine did it is unknown."""
     return EngineUnreachable(
-        f"The engine did not answer when asked to {what}: {why}.",
+        "The engine did not answer when asked to {what}: {why}.",
         advice="See that the Docker engine runs: `docker version`.",
+        what=Phrase(what),
+        why=Phrase(why, **values),
     )
 
 

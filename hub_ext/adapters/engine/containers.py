@@ -39,7 +39,7 @@ class Containers(Connection):
         """
         try:
             answer = await self._call(
-                f"create the container {name}",
+                "create a container",
                 "POST",
                 "/containers/create",
                 parameters={"name": name},
@@ -49,8 +49,9 @@ class Containers(Connection):
         except EngineAnswered as error:
             if error.absent:
                 raise ImageUnavailable(
-                    f"The image {body.get('Image', '')} is not on the engine.",
+                    "The image {image} is not on the engine.",
                     advice="Pull it first; start again once the registry answers.",
+                    image=body.get("Image", ""),
                 ) from error
             raise
         return str(answer.json()["Id"])
@@ -113,7 +114,9 @@ class Containers(Connection):
         end = time.monotonic() + limit
         while await self.inspect(name) is not None:
             if time.monotonic() > end:
-                raise EngineError(f"The container {name} is still there after {limit:g} s.")
+                raise EngineError(
+                    "The container {name} is still there after {limit} s.", name=name, limit=limit
+                )
             await asyncio.sleep(_GONE_POLL_SECONDS)
 
     async def listing(self, labels: Mapping[str, str] | None = None) -> tuple[ContainerSummary, ...]:

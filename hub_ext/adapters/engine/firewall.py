@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hub_ext.adapters.engine.network import gateway
 from hub_ext.errors import NetworkError
+from hub_ext.phrase import Phrase
 from hub_ext.settings import Settings
 
 _TOOL_SECONDS = 30
@@ -54,19 +55,34 @@ def ensure_firewall(settings: Settings) -> None:
             _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
 
 
-def check_firewall(settings: Settings) -> tuple[str, ...]:
-    """What is wrong with the rules, a sentence each; nothing is changed."""
+def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
+    """What is wrong with the rules, part of a sentence each; nothing is changed."""
     problems = []
     for tool in _tools():
         for chain in _chains(settings, tool):
             if _listed(tool, chain.name) != list(chain.rules):
-                problems.append(f"{tool}: the rules of chain {chain.name} are missing or altered.")
+                problems.append(
+                    Phrase(
+                        "{tool}: the rules of chain {chain} are missing or altered",
+                        tool=tool,
+                        chain=chain.name,
+                    )
+                )
             if not _first(tool, chain, settings):
-                problems.append(f"{tool}: {chain.parent} lets other rules decide before {chain.name} does.")
+                problems.append(
+                    Phrase(
+                        "{tool}: {parent} lets other rules decide before {chain} does",
+                        tool=tool,
+                        parent=chain.parent,
+                        chain=chain.name,
+                    )
+                )
     for name in _BRIDGED:
         switch = Path("/proc/sys/net/bridge", name)
         if not switch.exists() or switch.read_text().strip() != "1":
-            problems.append(f"Traffic between notebooks is not filtered: net.bridge.{name} is not 1.")
+            problems.append(
+                Phrase("traffic between notebooks is not filtered: net.bridge.{name} is not 1", name=name)
+            )
     return tuple(problems)
 
 
@@ -157,16 +173,20 @@ def _tools() -> tuple[str, ...]:
 def _run(tool: str, *arguments: str, said: str = "") -> str:
     path = shutil.which(tool) or shutil.which(tool, path="/usr/sbin:/sbin")
     if path is None:
-        raise NetworkError(f"{tool} is not installed.", advice="Install it: apt-get install iptables.")
+        raise NetworkError(
+            "{tool} is not installed.", advice="Install it: apt-get install iptables.", tool=tool
+        )
     try:
         done = subprocess.run(
             [path, *arguments], input=said, capture_output=True, text=True, timeout=_TOOL_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise NetworkError(f"{tool} cannot be run: {error}.") from error
+        raise NetworkError("{tool} cannot be run: {why}.", tool=tool, why=str(error)) from error
     if done.returncode != 0:
         raise NetworkError(
-            f"{tool} failed: {done.stderr.strip()[:300]}.",
+            "{tool} failed: {said}.",
             advice="Run the Hub as root; its firewall closes the notebooks' network.",
+            tool=tool,
+            said=done.stderr.strip()[:300],
         )
     return done.stdout

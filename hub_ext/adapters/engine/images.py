@@ -14,6 +14,7 @@ import requests
 
 from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
 from hub_ext.errors import EngineError, ImageUnavailable
+from hub_ext.phrase import Phrase
 from hub_ext.settings import RegistrySettings, Settings
 
 _PULL_SILENCE_SECONDS = 120
@@ -150,7 +151,7 @@ class Images(Connection):
                     if _heard(layers, line):
                         tell(_progress(layers))
 
-        self._translated(f"pull {repository}@{digest}", work)
+        self._translated("pull an image", work)
 
 
 def _lines(response: requests.Response) -> Iterator[dict[str, Any]]:
@@ -202,45 +203,46 @@ def _credentials(registry: RegistrySettings | None) -> dict[str, str]:
     except (OSError, ValueError, KeyError, TypeError):
         # No "from": the text of a JSON error may quote the file.
         raise ImageUnavailable(
-            f"The credentials of the registry {registry.alias} cannot be read.",
-            advice=f"Mend c.HubExt.registries[{registry.alias!r}]['auth_file']: a JSON object with username "
-            "and password, readable by the Hub.",
+            "The credentials of the registry {alias} cannot be read.",
+            advice="Mend c.HubExt.registries[{alias!r}]['auth_file']: a JSON object with username and "
+            "password, readable by the Hub.",
             cause="registry-denied",
+            alias=registry.alias,
         ) from None
     return {"X-Registry-Auth": base64.urlsafe_b64encode(json.dumps(auth).encode()).decode()}
 
 
 # What dockerd and its registry client say, in the order in which they are asked for.
-_CAUSES: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
+_CAUSES: tuple[tuple[str, tuple[str, ...], Phrase, Phrase], ...] = (
     (
         "registry-untrusted",
         ("x509:", "certificate", "server gave http response"),
-        "The engine does not trust the certificate of the registry {host}.",
-        "Put the authority's certificate in /etc/docker/certs.d/{host}/ca.crt.",
+        Phrase("The engine does not trust the certificate of the registry {host}."),
+        Phrase("Put the authority's certificate in /etc/docker/certs.d/{host}/ca.crt."),
     ),
     (
         "registry-denied",
         ("unauthorized", "authentication required", "no basic auth", "denied", "forbidden"),
-        "The registry refused our credentials for {repository}.",
-        "Check the auth_file of this registry in c.HubExt.registries.",
+        Phrase("The registry refused our credentials for {repository}."),
+        Phrase("Check the auth_file of this registry in c.HubExt.registries."),
     ),
     (
         "image-gone",
         ("manifest unknown", "not found", "name unknown"),
-        "The registry {host} does not have {repository}@{digest} any more.",
-        "A curator can publish another revision, or push this one again.",
+        Phrase("The registry {host} does not have {repository}@{digest} any more."),
+        Phrase("A curator can publish another revision, or push this one again."),
     ),
     (
         "disk-full",
         ("no space left",),
-        "The engine's disk is full: {repository} does not fit.",
-        "Make room on the disk that holds Docker's data.",
+        Phrase("The engine's disk is full: {repository} does not fit."),
+        Phrase("Make room on the disk that holds Docker's data."),
     ),
     (
         "pull-too-slow",
         ("too long",),
-        "The pull of {repository} was not finished in the time allowed.",
-        "Raise c.HubExt.pull_seconds, or pull the image when it is published.",
+        Phrase("The pull of {repository} was not finished in the time allowed."),
+        Phrase("Raise c.HubExt.pull_seconds, or pull the image when it is published."),
     ),
     (
         "registry-silent",
@@ -256,8 +258,8 @@ _CAUSES: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
             "server misbehaving",
             "received unexpected http status: 5",
         ),
-        "The registry {host} does not answer.",
-        "See that the registry runs and that the engine's host reaches it.",
+        Phrase("The registry {host} does not answer."),
+        Phrase("See that the registry runs and that the engine's host reaches it."),
     ),
 )
 
@@ -265,7 +267,12 @@ _CAUSES: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
 def unavailable(repository: str, digest: str, said: str) -> ImageUnavailable:
     """One sentence and one piece of advice for what the engine said of a failed pull."""
     known = {"host": repository.partition("/")[0], "repository": repository, "digest": digest}
-    for cause, marks, sentence, advice in _CAUSES:
+    for cause, marks, fact, advice in _CAUSES:
         if any(mark in said.lower() for mark in marks):
-            return ImageUnavailable(sentence.format(**known), advice=advice.format(**known), cause=cause)
-    return ImageUnavailable(f"The engine could not pull {repository}@{digest}: {said}")
+            return ImageUnavailable(fact.template, advice=advice.template, cause=cause, **known)
+    return ImageUnavailable(
+        "The engine could not pull {repository}@{digest}: {said}",
+        repository=repository,
+        digest=digest,
+        said=said,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub_ext.adapters.engine.connection import LABEL_INSTANCE, Connection, EngineAnswered, Lane
 from hub_ext.errors import NetworkError, SettingsError
+from hub_ext.phrase import Phrase
 from hub_ext.settings import Settings
 
 
@@ -16,11 +17,15 @@ def subnet(settings: Settings) -> IPv4Network:
         found = IPv4Network(settings.network_subnet)
     except ValueError as error:
         raise SettingsError(
-            f"c.HubExt.network_subnet is {settings.network_subnet!r}: {error}.",
+            "c.HubExt.network_subnet is {subnet!r}: {why}.",
             advice='Give an IPv4 subnet such as "10.213.0.0/22".',
+            subnet=settings.network_subnet,
+            why=str(error),
         ) from error
     if not found.is_private or found.prefixlen > 29:
-        raise SettingsError(f"c.HubExt.network_subnet {found} is not private, or too small for a notebook.")
+        raise SettingsError(
+            "c.HubExt.network_subnet {subnet} is not private, or too small for a notebook.", subnet=str(found)
+        )
     return found
 
 
@@ -51,7 +56,7 @@ def network_body(settings: Settings) -> dict[str, Any]:
     }
 
 
-def network_problems(settings: Settings, inspected: dict[str, Any]) -> tuple[str, ...]:
+def network_problems(settings: Settings, inspected: dict[str, Any]) -> tuple[Phrase, ...]:
     """Where an inspected network differs from the one that we would make."""
     wanted = network_body(settings)
     found = {
@@ -65,7 +70,7 @@ def network_problems(settings: Settings, inspected: dict[str, Any]) -> tuple[str
         },
     }
     return tuple(
-        f"{key} is {found.get(key)!r} instead of {value!r}"
+        Phrase("{key} is {found} instead of {value}", key=key, found=repr(found.get(key)), value=repr(value))
         for key, value in wanted.items()
         if found.get(key) != value
     )
@@ -84,7 +89,7 @@ class Networks(Connection):
         if problems is None:
             try:
                 await self._call(
-                    f"make the network {name}",
+                    "make the network",
                     "POST",
                     "/networks/create",
                     body=network_body(self._settings),
@@ -96,15 +101,19 @@ class Networks(Connection):
             problems = await self._network_problems()
         if problems is None or problems:
             raise NetworkError(
-                f"The network {name} is not as it must be: {'; '.join(problems or ('it is gone again',))}.",
-                advice=f"Stop the servers, remove it with `docker network rm {name}` and start again, "
+                "The network {name} is not as it must be: {problems}.",
+                advice="Stop the servers, remove it with `docker network rm {name}` and start again, "
                 "or choose another c.HubExt.instance.",
+                name=name,
+                problems=problems or Phrase("it is gone again"),
             )
 
-    async def check_network(self) -> tuple[str, ...]:
+    async def check_network(self) -> tuple[Phrase, ...]:
         """What is wrong with the closed network; nothing is changed."""
         problems = await self._network_problems()
-        return (f"There is no network {self._settings.network_name}.",) if problems is None else problems
+        if problems is not None:
+            return problems
+        return (Phrase("there is no network {name}", name=self._settings.network_name),)
 
     async def remove_network(self) -> None:
         """Removes the closed network. Absent is success; containers on it raise EngineAnswered."""
@@ -116,7 +125,7 @@ class Networks(Connection):
             if not error.absent:
                 raise
 
-    async def _network_problems(self) -> tuple[str, ...] | None:
+    async def _network_problems(self) -> tuple[Phrase, ...] | None:
         try:
             answer = await self._call(
                 "inspect the network", "GET", f"/networks/{self._settings.network_name}"
@@ -131,7 +140,8 @@ class Networks(Connection):
 def _not_made(settings: Settings, error: EngineAnswered) -> NetworkError:
     if "overlap" in error.said:
         return NetworkError(
-            f"The subnet {settings.network_subnet} of the closed network is in use on this machine.",
+            "The subnet {subnet} of the closed network is in use on this machine.",
             advice="Set c.HubExt.network_subnet to a free private subnet.",
+            subnet=settings.network_subnet,
         )
-    return NetworkError(f"The closed network cannot be made: {error.said}.")
+    return NetworkError("The closed network cannot be made: {said}.", said=error.said)

@@ -77,7 +77,7 @@ class Probes(Volumes):
                 "wait for a probe", "POST", f"/containers/{name}/wait", lane=Lane.STOP, seconds=seconds
             )
         except EngineUnreachable as error:
-            raise EngineUnreachable(f"A probe did not end within {seconds:g} s.") from error
+            raise EngineUnreachable("A probe did not end within {seconds} s.", seconds=seconds) from error
         return int(waited.json()["StatusCode"])
 
 

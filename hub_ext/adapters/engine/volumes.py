@@ -34,8 +34,9 @@ class Volumes(Containers):
         found = answer.json().get("Labels") or {}
         if found.get(LABEL_INSTANCE) != self._settings.instance:
             raise EngineError(
-                f"The volume {name} exists and belongs to somebody else.",
-                advice=f"Look at it with `docker volume inspect {name}`; choose another c.HubExt.instance.",
+                "The volume {name} exists and belongs to somebody else.",
+                advice="Look at it with `docker volume inspect {name}`; choose another c.HubExt.instance.",
+                name=name,
             )
 
     async def seed_volume(

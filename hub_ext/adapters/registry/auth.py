@@ -18,6 +18,7 @@ from pathlib import Path
 from yarl import URL
 
 from hub_ext.errors import RegistryDenied, RegistryError, SettingsError
+from hub_ext.phrase import Phrase
 from hub_ext.settings import RegistrySettings
 
 MOST_BYTES = 64 * 1024
@@ -53,7 +54,7 @@ def read_credentials(registry: RegistrySettings) -> Credentials | None:
     path = registry.auth_file
     if path is None:
         return None
-    setting = f"`auth_file` of c.HubExt.registries[{registry.alias!r}]"
+    setting = Phrase("`auth_file` of c.HubExt.registries[{alias!r}]", alias=registry.alias)
     body = _read_private(path, setting)
     try:
         value = json.loads(body)
@@ -63,29 +64,37 @@ def read_credentials(registry: RegistrySettings) -> Credentials | None:
     except (ValueError, KeyError, TypeError):
         # No cause: a parser's message may quote the password.
         raise SettingsError(
-            f"{path}, the {setting}, cannot be used.",
+            "{path}, the {setting}, cannot be used.",
             advice='Write {"username": "…", "password": "…"} into it.',
+            path=str(path),
+            setting=setting,
         ) from None
     return Credentials(username, password)
 
 
-def _read_private(path: Path, setting: str) -> bytes:
+def _read_private(path: Path, setting: Phrase) -> bytes:
     try:
         opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(opened, "rb") as file:
             state = os.fstat(opened)
             if not stat.S_ISREG(state.st_mode):
-                raise SettingsError(f"{path}, the {setting}, is not a file.")
+                raise SettingsError("{path}, the {setting}, is not a file.", path=str(path), setting=setting)
             if state.st_mode & 0o077:
                 raise SettingsError(
-                    f"{path}, the {setting}, is open to others (mode {stat.S_IMODE(state.st_mode):o}).",
-                    advice=f"Run `chmod 600 {path}`, and change the password if others may have read it.",
+                    "{path}, the {setting}, is open to others (mode {mode}).",
+                    advice="Run `chmod 600 {path}`, and change the password if others may have read it.",
+                    path=str(path),
+                    setting=setting,
+                    mode=f"{stat.S_IMODE(state.st_mode):o}",
                 )
             return file.read(MOST_BYTES)
     except OSError as error:
         raise SettingsError(
-            f"{path}, the {setting}, cannot be read: {error.strerror}.",
+            "{path}, the {setting}, cannot be read: {why}.",
             advice="Check its name and owner; `make run` writes one for its own registry.",
+            path=str(path),
+            setting=setting,
+            why=error.strerror,
         ) from error
 
 
@@ -114,17 +123,22 @@ def token_url(registry: RegistrySettings, challenge: Challenge, scope: str) -> U
         realm = URL()
     if not realm.host:
         raise RegistryError(
-            f"The registry {registry.address} wants a token and names no address to fetch it.",
+            "The registry {address} wants a token and names no address to fetch it.",
             advice="Ask whoever runs the registry to mend its auth.token.realm.",
+            address=registry.address,
         )
     host = f"{realm.host}:{realm.port}"
     allowed = {with_port(known) for known in (registry.address, *registry.token_hosts)}
     if realm.scheme != "https" or host not in allowed or realm.user is not None:
         raise RegistryDenied(
-            f"The registry {registry.address} sends us to {realm.scheme}://{host} for a token; "
-            "our password does not go there.",
-            advice=f"If that host is right and speaks TLS, add {host!r} to `token_hosts` of "
-            f"c.HubExt.registries[{registry.alias!r}].",
+            "The registry {address} sends us to {scheme}://{host} for a token; our password does not "
+            "go there.",
+            advice="If that host is right and speaks TLS, add {host!r} to `token_hosts` of "
+            "c.HubExt.registries[{alias!r}].",
+            address=registry.address,
+            scheme=realm.scheme,
+            host=host,
+            alias=registry.alias,
         )
     query = {"scope": scope} if scope else {}
     if service := challenge.parameters.get("service"):

@@ -34,6 +34,7 @@ from hub_ext.errors import (
     RegistryUnreachable,
 )
 from hub_ext.model import DIGEST
+from hub_ext.phrase import Phrase
 from hub_ext.settings import RegistrySettings
 
 # From the distribution specification, "Pulling manifests".
@@ -84,8 +85,11 @@ class RegistryClient:
         answer = await self._get(self._url("/v2/"), "", "the registry")
         if answer.status != 200:
             raise RegistryError(
-                f"{self.registry.address} is no registry: /v2/ answers {answer.status}.",
-                advice=f"Check the address of c.HubExt.registries[{self.registry.alias!r}].",
+                "{address} is no registry: /v2/ answers {status}.",
+                advice="Check the address of c.HubExt.registries[{alias!r}].",
+                address=self.registry.address,
+                status=answer.status,
+                alias=self.registry.alias,
             )
 
     async def tags(self, path: str) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ class RegistryClient:
 
     async def _listed(self, url: URL, scope: str, key: str, owner: str) -> tuple[str, ...]:
         """All names under `key`, from every page; `owner` is what they belong to."""
-        what = f"the {key} of {owner}"
+        what = _lists(key, owner)
         page: URL | None = url.with_query(n=self._page)
         found: set[str] = set()
         try:
@@ -109,18 +113,23 @@ class RegistryClient:
                     if page is None:
                         return tuple(sorted(found))
                     answer = await self._get(page, scope, owner)
-                    listed = json_object(answer.body, f"The list of {what}").get(key) or []
+                    listed = json_object(answer.body, Phrase("The list of {what}", what=what)).get(key) or []
                     if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-                        raise RegistryError(f"The list of {what} holds no {key}.")
+                        raise RegistryError("The list of {what} holds no {key}.", what=what, key=key)
                     found |= set(listed)
                     page = self._next_page(page, answer, what)
         except TimeoutError as error:
             raise RegistryUnreachable(
-                f"{self.registry.address} did not list {what} in time.",
+                "{address} did not list {what} in time.",
                 advice="Look at the registry's load; try again later.",
+                address=self.registry.address,
+                what=what,
             ) from error
         raise RegistryError(
-            f"There are more than {MOST_PAGES} pages of {what}.", advice="Remove what is old."
+            "There are more than {most} pages of {what}.",
+            advice="Remove what is old.",
+            most=MOST_PAGES,
+            what=what,
         )
 
     async def manifest(self, path: str, reference: str, platform: Platform | None = None) -> Manifest:
@@ -139,7 +148,7 @@ class RegistryClient:
         inner_value = json_object(inner, what)
         inner_kind = media_type(inner_kind, inner_value, what)
         if inner_kind not in MANIFESTS:
-            raise RegistryError(f"{what} is an index of indexes.", advice="Push the image itself.")
+            raise RegistryError("{what} is an index of indexes.", advice="Push the image itself.", what=what)
         found = parse_manifest(inner, inner_value, inner_kind, what)
         return Manifest(
             found.digest,
@@ -156,20 +165,20 @@ class RegistryClient:
 
     async def config(self, path: str, manifest: Manifest) -> ImageConfig:
         """The configuration of a manifest's image, its bytes checked against their digest."""
-        what = f"The configuration of {self._name(path)}@{manifest.digest}"
+        what = Phrase("The configuration of {image}", image=f"{self._name(path)}@{manifest.digest}")
         url = self._url(f"/v2/{checked_path(path)}/blobs/{manifest.config_digest}")
         answer = await self._get(url, _scope(path), what)
         if digest_of(answer.body) != manifest.config_digest:
-            raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
+            raise RegistryError("{what} does not have its digest.", advice=_TAMPERED, what=what)
         return parse_config(answer.body, what)
 
     async def layer(self, path: str, manifest: Manifest, layer: Layer) -> bytes:
         """The compressed bytes of a small layer (4 MiB at most), checked against their digest."""
-        what = f"A layer of {self._name(path)}@{manifest.digest}"
+        what = Phrase("A layer of {image}", image=f"{self._name(path)}@{manifest.digest}")
         url = self._url(f"/v2/{checked_path(path)}/blobs/{layer.digest}")
         answer = await self._get(url, _scope(path), what)
         if digest_of(answer.body) != layer.digest:
-            raise RegistryError(f"{what} does not have its digest.", advice=_TAMPERED)
+            raise RegistryError("{what} does not have its digest.", advice=_TAMPERED, what=what)
         return answer.body
 
     async def tag(self, path: str, digest: str, tag: str) -> None:
@@ -182,13 +191,16 @@ class RegistryClient:
     async def delete(self, path: str, digest: str) -> None:
         """Remove a manifest from the registry; its bytes go at the registry's next garbage collection."""
         if not DIGEST.fullmatch(digest):
-            raise InputError(f"{digest!r} is not a digest.", advice="Only digests are deleted, never tags.")
+            raise InputError(
+                "{digest!r} is not a digest.", advice="Only digests are deleted, never tags.", digest=digest
+            )
         url = self._url(f"/v2/{checked_path(path)}/manifests/{digest}")
         answer = await self._send("DELETE", url, _scope(path, "pull,delete"))
         if answer.status == 405:
             raise RegistryDenied(
-                f"{self.registry.address} does not delete.",
+                "{address} does not delete.",
                 advice="Turn on storage.delete.enabled in its configuration.",
+                address=self.registry.address,
             )
         self._expect(answer, f"{self._name(path)}@{digest}")
 
@@ -202,22 +214,28 @@ class RegistryClient:
 
     async def _manifest_bytes(self, path: str, reference: str) -> tuple[bytes, str]:
         if not (DIGEST.fullmatch(reference) or TAG.fullmatch(reference)):
-            raise InputError(f"{reference!r} is neither a tag nor a digest.", advice="Check its spelling.")
+            raise InputError(
+                "{reference!r} is neither a tag nor a digest.",
+                advice="Check its spelling.",
+                reference=reference,
+            )
         what = f"{self._name(path)}{_joined(reference)}"
         url = self._url(f"/v2/{checked_path(path)}/manifests/{reference}")
         answer = await self._get(url, _scope(path), what, accept=", ".join(INDEXES + MANIFESTS))
         digest = digest_of(answer.body)
         promised = answer.headers.get("Docker-Content-Digest", digest)
         if digest != promised or (DIGEST.fullmatch(reference) and digest != reference):
-            raise RegistryError(f"The manifest of {what} does not have its digest.", advice=_TAMPERED)
+            raise RegistryError(
+                "The manifest of {what} does not have its digest.", advice=_TAMPERED, what=what
+            )
         return answer.body, answer.headers.get("Content-Type", "")
 
-    async def _get(self, url: URL, scope: str, what: str, *, accept: str = "*/*") -> Answer:
+    async def _get(self, url: URL, scope: str, what: str | Phrase, *, accept: str = "*/*") -> Answer:
         answer = await self._send("GET", url, scope, accept=accept)
         self._expect(answer, what)
         return answer
 
-    def _expect(self, answer: Answer, what: str) -> None:
+    def _expect(self, answer: Answer, what: str | Phrase) -> None:
         """Nothing for a good answer. Raises what its status means."""
         setting = f"c.HubExt.registries[{self.registry.alias!r}]"
         match answer.status:
@@ -225,32 +243,44 @@ class RegistryClient:
                 return
             case 401 if self._credentials is None:
                 raise RegistryDenied(
-                    f"The registry {self.registry.address} asks for a password, and we have none.",
-                    advice=f"Set `auth_file` of {setting}.",
+                    "The registry {address} asks for a password, and we have none.",
+                    advice="Set `auth_file` of {setting}.",
+                    address=self.registry.address,
+                    setting=setting,
                 )
             case 401:
                 raise RegistryDenied(
-                    f"The registry refused our credentials for {what}.",
-                    advice=f"Check `auth_file` of {setting}.",
+                    "The registry refused our credentials for {what}.",
+                    advice="Check `auth_file` of {setting}.",
+                    what=what,
+                    setting=setting,
                 )
             case 403:
                 raise RegistryDenied(
-                    f"The registry does not let us read {what}.",
-                    advice=f"Give the user in `auth_file` of {setting} the right to pull it.",
+                    "The registry does not let us read {what}.",
+                    advice="Give the user in `auth_file` of {setting} the right to pull it.",
+                    what=what,
+                    setting=setting,
                 )
             case 404:
                 raise ManifestUnknown(
-                    f"There is no {what} in the registry.",
+                    "There is no {what} in the registry.",
                     advice="Check the path and the tag; push the image if it is not there yet.",
+                    what=what,
                 )
             case 429:
                 raise RegistryUnreachable(
-                    f"The registry {self.registry.address} is asked too often.", advice="Try again later."
+                    "The registry {address} is asked too often.",
+                    advice="Try again later.",
+                    address=self.registry.address,
                 )
             case status:
                 raise RegistryError(
-                    f"The registry {self.registry.address} answered {status} for {what}.",
+                    "The registry {address} answered {status} for {what}.",
                     advice="Look at its log, and try again when it is well.",
+                    address=self.registry.address,
+                    status=status,
+                    what=what,
                 )
 
     async def _send(
@@ -298,12 +328,14 @@ class RegistryClient:
         value = json_object(answer.body, f"The token of {url.host}")
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise RegistryError(f"{url.host} gives no token.", advice="Look at the token server's log.")
+            raise RegistryError(
+                "{host} gives no token.", advice="Look at the token server's log.", host=url.host
+            )
         seconds = value.get("expires_in")
         seconds = seconds if isinstance(seconds, int) and seconds > 0 else TOKEN_SECONDS
         return token, asked + seconds * 0.9
 
-    def _next_page(self, url: URL, answer: Answer, what: str) -> URL | None:
+    def _next_page(self, url: URL, answer: Answer, what: str | Phrase) -> URL | None:
         link = _NEXT.search(answer.headers.get("Link", ""))
         if link is None:
             return None
@@ -313,10 +345,17 @@ class RegistryClient:
             target = answer.url
         if target.origin() != answer.url.origin() or target.path != url.path or target == url:
             raise RegistryError(
-                f"The next page of {what} lies elsewhere.",
+                "The next page of {what} lies elsewhere.",
                 advice="Ask whoever runs the registry.",
+                what=what,
             )
         return target
+
+
+def _lists(key: str, owner: str) -> Phrase:
+    if key == "tags":
+        return Phrase("the tags of {owner}", owner=owner)
+    return Phrase("the repositories of {owner}", owner=owner)
 
 
 _TAMPERED = "Its bytes were changed on the way or in the registry's storage: do not use it, look into it."
@@ -326,8 +365,9 @@ def checked_path(path: str) -> str:
     """The path, where a repository can have it. Raises InputError."""
     if len(path) > MOST_PATH or not PATH.fullmatch(path):
         raise InputError(
-            f"{path[:80]!r} cannot be the path of an image.",
+            "{path!r} cannot be the path of an image.",
             advice='Use lower-case words with / between, such as "hub-ext/python".',
+            path=path[:80],
         )
     return path
 
@@ -335,7 +375,7 @@ def checked_path(path: str) -> str:
 def checked_tag(tag: str) -> str:
     """The tag, where an image can have it. Raises InputError."""
     if not TAG.fullmatch(tag):
-        raise InputError(f"{tag[:140]!r} cannot be a tag.", advice='Use one such as "2026.11".')
+        raise InputError("{tag!r} cannot be a tag.", advice='Use one such as "2026.11".', tag=tag[:140])
     return tag
 
 

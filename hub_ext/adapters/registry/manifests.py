@@ -14,6 +14,7 @@ from typing import Any
 
 from hub_ext.errors import ManifestUnknown, RegistryError
 from hub_ext.model import DIGEST
+from hub_ext.phrase import Phrase
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -92,18 +93,18 @@ def digest_of(body: bytes) -> str:
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
-def json_object(body: bytes, what: str) -> dict[str, Any]:
+def json_object(body: bytes, what: str | Phrase) -> dict[str, Any]:
     """The JSON object in a body. Raises RegistryError."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise RegistryError(f"{what} is not JSON.", advice=_ASK) from error
+        raise RegistryError("{what} is not JSON.", advice=_ASK, what=what) from error
     if not isinstance(value, dict):
-        raise RegistryError(f"{what} is not a JSON object.", advice=_ASK)
+        raise RegistryError("{what} is not a JSON object.", advice=_ASK, what=what)
     return value
 
 
-def choose(index: dict[str, Any], platform: Platform, what: str) -> str:
+def choose(index: dict[str, Any], platform: Platform, what: str | Phrase) -> str:
     """The digest of the index's manifest for that platform. Raises ManifestUnknown where it has none.
 
     Attestations that builders add have the platform unknown/unknown and are never chosen.
@@ -117,19 +118,22 @@ def choose(index: dict[str, Any], platform: Platform, what: str) -> str:
         offered.append(f"{on.get('os')}/{on.get('architecture')}")
         if (on.get("os"), on.get("architecture")) == (platform.os, platform.architecture):
             return _digest(entry.get("digest"), what)
-    known = ", ".join(sorted(set(offered) - {"unknown/unknown"})) or "none"
+    known = tuple(sorted(set(offered) - {"unknown/unknown"}))
     raise ManifestUnknown(
-        f"{what} has no image for {platform} (it has: {known}).",
-        advice=f"Build and push it for {platform}.",
+        "{what} has no image for {platform} (it has: {known}).",
+        advice="Build and push it for {platform}.",
+        what=what,
+        platform=str(platform),
+        known=known or Phrase("none"),
     )
 
 
-def parse_manifest(body: bytes, value: dict[str, Any], media_type: str, what: str) -> Manifest:
+def parse_manifest(body: bytes, value: dict[str, Any], media_type: str, what: str | Phrase) -> Manifest:
     """The image manifest in a verified body. Raises RegistryError."""
     config = value.get("config")
     layers = _list(value.get("layers"), what)
     if not isinstance(config, dict) or not all(isinstance(layer, dict) for layer in layers):
-        raise RegistryError(f"{what} names no configuration or odd layers.", advice=_ASK)
+        raise RegistryError("{what} names no configuration or odd layers.", advice=_ASK, what=what)
     return Manifest(
         digest_of(body),
         media_type,
@@ -139,7 +143,7 @@ def parse_manifest(body: bytes, value: dict[str, Any], media_type: str, what: st
     )
 
 
-def media_type(header: str, value: dict[str, Any], what: str) -> str:
+def media_type(header: str, value: dict[str, Any], what: str | Phrase) -> str:
     """The type that header and body agree on. Raises RegistryError: two readings of one digest are a trap.
 
     See CVE-2021-41190 and opencontainers/distribution-spec GHSA-mc8v-mgrf-8f4m.
@@ -147,22 +151,26 @@ def media_type(header: str, value: dict[str, Any], what: str) -> str:
     said = header.partition(";")[0].strip().lower()
     inside = value.get("mediaType") or said
     if inside != said or ("manifests" in value and "layers" in value):
-        raise RegistryError(f"{what} is of two types at once.", advice="Build and push the image again.")
+        raise RegistryError(
+            "{what} is of two types at once.", advice="Build and push the image again.", what=what
+        )
     if said not in INDEXES + MANIFESTS:
         raise RegistryError(
-            f"{what} has the type {said!r}, which is no image of today.",
+            "{what} has the type {said!r}, which is no image of today.",
             advice="Push it with Docker 1.10 or later.",
+            what=what,
+            said=said,
         )
     return said
 
 
-def parse_config(body: bytes, what: str) -> ImageConfig:
+def parse_config(body: bytes, what: str | Phrase) -> ImageConfig:
     """The image configuration in a verified body. Raises RegistryError."""
     value = json_object(body, what)
     config = value.get("config") or {}
     history = _list(value.get("history") or [], what)
     if not isinstance(config, dict):
-        raise RegistryError(f"{what} is not an image configuration.", advice=_ASK)
+        raise RegistryError("{what} is not an image configuration.", advice=_ASK, what=what)
     return ImageConfig(
         digest_of(body),
         os=_text(value.get("os")),
@@ -183,21 +191,21 @@ def parse_config(body: bytes, what: str) -> ImageConfig:
 _ASK = "Push the image again; if it stays so, ask whoever runs the registry."
 
 
-def _digest(value: Any, what: str) -> str:
+def _digest(value: Any, what: str | Phrase) -> str:
     if not isinstance(value, str) or not DIGEST.fullmatch(value):
-        raise RegistryError(f"{what} holds an odd digest.", advice=_ASK)
+        raise RegistryError("{what} holds an odd digest.", advice=_ASK, what=what)
     return value
 
 
-def _size(value: Any, what: str) -> int:
+def _size(value: Any, what: str | Phrase) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise RegistryError(f"{what} holds an odd size.", advice=_ASK)
+        raise RegistryError("{what} holds an odd size.", advice=_ASK, what=what)
     return value
 
 
-def _list(value: Any, what: str) -> list[Any]:
+def _list(value: Any, what: str | Phrase) -> list[Any]:
     if not isinstance(value, list):
-        raise RegistryError(f"{what} lacks a list that every image has.", advice=_ASK)
+        raise RegistryError("{what} lacks a list that every image has.", advice=_ASK, what=what)
     return value
 
 
@@ -213,7 +221,7 @@ def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _words(value: Any, what: str) -> tuple[str, ...]:
+def _words(value: Any, what: str | Phrase) -> tuple[str, ...]:
     # Before Docker 1.10 a command could be one string, run by a shell.
     return (value,) if isinstance(value, str) else tuple(map(str, _list(value or [], what)))
 

@@ -13,6 +13,7 @@ from yarl import URL
 
 from hub_ext.adapters.registry.auth import with_port
 from hub_ext.errors import RegistryDenied, RegistryError, RegistryUnreachable, SettingsError
+from hub_ext.phrase import Phrase
 from hub_ext.settings import MIB, RegistrySettings
 
 MOST_BYTES = 4 * MIB  # the limit that registries themselves set for a manifest
@@ -47,8 +48,10 @@ class Transport:
     def __init__(self, registry: RegistrySettings, timeouts: Timeouts) -> None:
         if not _ADDRESS.fullmatch(registry.address):
             raise SettingsError(
-                f"The address of c.HubExt.registries[{registry.alias!r}] is {registry.address!r}.",
+                "The address of c.HubExt.registries[{alias!r}] is {address!r}.",
                 advice="Write HOST:PORT, without a scheme, a path or a password.",
+                alias=registry.alias,
+                address=registry.address,
             )
         self.registry = registry
         self.base = URL(f"https://{registry.address}")
@@ -95,7 +98,9 @@ class Transport:
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = self._next(url, answer)
-        raise RegistryError(f"{self._named} redirects without end.", advice="Ask whoever runs the registry.")
+        raise RegistryError(
+            "{named} redirects without end.", advice="Ask whoever runs the registry.", named=self._named
+        )
 
     @property
     def _named(self) -> str:
@@ -108,8 +113,10 @@ class Transport:
             target = URL()
         if _origin(target) != _origin(url):
             raise RegistryDenied(
-                f"{self._named} sends us to {_origin(target) or 'an odd address'}; we do not follow.",
+                "{named} sends us to {target}; we do not follow.",
                 advice="Ask whoever runs it to turn off redirects to storage on another host.",
+                named=self._named,
+                target=_origin(target) or Phrase("an odd address"),
             )
         return target
 
@@ -143,7 +150,10 @@ class Transport:
             if len(body) > most:
                 response.close()
                 raise RegistryError(
-                    f"{self._named} answered with more than {most} bytes.", advice="That is no image of ours."
+                    "{named} answered with more than {most} bytes.",
+                    advice="That is no image of ours.",
+                    named=self._named,
+                    most=most,
                 )
         return bytes(body)
 
@@ -152,28 +162,44 @@ class Transport:
         where = _origin(url).removeprefix("https://") if url else self.registry.address
         if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
             why = getattr(error, "certificate_error", error)
-            said = getattr(why, "verify_message", "") or "it is not trusted"
+            said = getattr(why, "verify_message", "")
             return RegistryUnreachable(
-                f"The certificate of {where} is refused: {said.rstrip('.')}.",
-                advice=f"Check `ca_file` and the address of {name}, and the certificate's names and dates.",
+                "The certificate of {where} is refused: {said}.",
+                advice="Check `ca_file` and the address of {name}, and the certificate's names and dates.",
+                where=where,
+                said=said.rstrip(".") or Phrase("it is not trusted"),
+                name=name,
             )
         if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
             return RegistryUnreachable(
-                f"{where} does not speak TLS with us.", advice=f"Check the address of {name} and its TLS."
+                "{where} does not speak TLS with us.",
+                advice="Check the address of {name} and its TLS.",
+                where=where,
+                name=name,
             )
         if isinstance(error, TimeoutError):
             return RegistryUnreachable(
-                f"{where} did not answer in time.", advice=f"Check that the registry runs, and {name}."
+                "{where} did not answer in time.",
+                advice="Check that the registry runs, and {name}.",
+                where=where,
+                name=name,
             )
         if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
             return RegistryUnreachable(
-                f"{where} broke off its answer.", advice="Look at the registry's log, and try again."
+                "{where} broke off its answer.",
+                advice="Look at the registry's log, and try again.",
+                where=where,
             )
         if isinstance(error, aiohttp.ClientConnectionError | OSError):
             return RegistryUnreachable(
-                f"{where} cannot be reached.", advice=f"Check that the registry runs, and {name}."
+                "{where} cannot be reached.",
+                advice="Check that the registry runs, and {name}.",
+                where=where,
+                name=name,
             )
-        return RegistryError(f"{where} answers no HTTP that we understand.", advice=f"Check {name}.")
+        return RegistryError(
+            "{where} answers no HTTP that we understand.", advice="Check {name}.", where=where, name=name
+        )
 
 
 def _origin(url: URL) -> str:
@@ -185,6 +211,8 @@ def _trust(registry: RegistrySettings) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=registry.ca_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(
-            f"{registry.ca_file}, the `ca_file` of c.HubExt.registries[{registry.alias!r}], cannot be used.",
+            "{ca_file}, the `ca_file` of c.HubExt.registries[{alias!r}], cannot be used.",
             advice="It must hold the authority's certificate as PEM, readable by this user.",
+            ca_file=str(registry.ca_file),
+            alias=registry.alias,
         ) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_data import acceptances
 from hub_ext.model import TermsAcceptance
+from hub_ext.phrase import Phrase
 
-_rows = Rows(acceptances, TermsAcceptance, "acceptance")
+_rows = Rows(acceptances, TermsAcceptance, Phrase("acceptance"))
 
 
 def find(tx: Tx, person_id: str, dataset: str, number: int) -> TermsAcceptance | None:

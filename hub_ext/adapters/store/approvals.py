@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import approvals
 from hub_ext.model import Approval
+from hub_ext.phrase import Phrase
 
-_rows = Rows(approvals, Approval, "approval")
+_rows = Rows(approvals, Approval, Phrase("approval"))
 
 
 def find(tx: Tx, approval_id: str) -> Approval | None:

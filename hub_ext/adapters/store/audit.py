@@ -23,6 +23,7 @@ from hub_ext.adapters.store.rows import Tx, writing
 from hub_ext.adapters.store.tables import audit
 from hub_ext.errors import StoreError
 from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
+from hub_ext.phrase import Phrase
 
 GENESIS = "0" * 64  # what the first event has for a previous hash
 PAGE = 500  # rows in memory at a time
@@ -44,7 +45,7 @@ class Verification:
     ok: bool
     events: int
     first_bad: int | None = None
-    why: str = ""
+    why: Phrase = Phrase("")
     head: tuple[int, str] = (0, GENESIS)
 
 
@@ -160,12 +161,16 @@ def verify(
     for row in islice(_walk(tx, head[0] or None), most):
         why = _fault(row, head)
         if not why and anchor is not None and row.sequence == anchor[0] and row.hash != anchor[1]:
-            why = "its hash is not the one that was kept elsewhere: the chain was written anew"
+            why = Phrase("its hash is not the one that was kept elsewhere: the chain was written anew")
         if why:
             return Verification(False, head[0], head[0] + 1, why, head)
         head = (row.sequence, row.hash)
     if anchor is not None and anchor[0] > head[0]:
-        why = f"the chain ends at {head[0]}, and {anchor[0]} was kept elsewhere: its tail was cut off"
+        why = Phrase(
+            "the chain ends at {end}, and {kept} was kept elsewhere: its tail was cut off",
+            end=head[0],
+            kept=anchor[0],
+        )
         return Verification(False, head[0], head[0] + 1, why, head)
     return Verification(True, head[0], head=head)
 
@@ -179,18 +184,18 @@ def _walk(tx: Tx, after: int | None) -> Iterator[Row[Any]]:
         page = tx.connection.execute(query.where(audit.c.sequence > page[-1].sequence)).all()
 
 
-def _fault(row: Row[Any], head: tuple[int, str]) -> str:
+def _fault(row: Row[Any], head: tuple[int, str]) -> Phrase:
     """What is wrong with a row that should follow `head`; empty where nothing is."""
     if row.sequence != head[0] + 1:
-        return f"the event is missing; the next one is {row.sequence}"
+        return Phrase("the event is missing; the next one is {sequence}", sequence=row.sequence)
     if row.previous_hash != head[1]:
-        return "it does not follow from the event before it"
+        return Phrase("it does not follow from the event before it")
     try:
         # The text is compared as well: what parses to the same facts is still an edit.
         sound = row.hash == _hash(row._asdict()) and row.facts == canonical(json.loads(row.facts))
     except (TypeError, ValueError):
         sound = False
-    return "" if sound else "its content is not what was written"
+    return Phrase("") if sound else Phrase("its content is not what was written")
 
 
 def _hash(row: Mapping[str, Any]) -> str:
@@ -214,7 +219,9 @@ def event_of(row: Mapping[Any, Any]) -> AuditEvent:
         )
     except (TypeError, ValueError) as error:
         raise StoreError(
-            f"The audit event {row['sequence']} cannot be read.", advice="See `hub-ext audit verify`."
+            "The audit event {sequence} cannot be read.",
+            advice="See `hub-ext audit verify`.",
+            sequence=row["sequence"],
         ) from error
 
 

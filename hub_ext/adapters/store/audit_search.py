@@ -102,7 +102,7 @@ def _beyond(tx: Tx, sequence: int, at: Any, number: Any, later: bool) -> Any:
     """What comes after that event on the pages: those later than it, or earlier."""
     known = tx.connection.execute(select(audit.c.time).where(audit.c.sequence == sequence)).scalar()
     if known is None:
-        raise NotFound(f"There is no event {sequence}.")
+        raise NotFound("There is no event {sequence}.", sequence=sequence)
     here = known if at is audit.c.time else moment_of(datetime.fromisoformat(known))
     # The first half bounds the range of the index, the second is exact.
     if later:

@@ -140,16 +140,22 @@ def _engine(url: str, wait_seconds: float) -> Engine:
         ) from error
 
 
+_URL = "Set c.HubExt.store_url to sqlite:////FOLDER/store.sqlite or postgresql://…, or leave it empty."
+
+
 def _parsed(url: str) -> URL:
-    advice = "Set c.HubExt.store_url to sqlite:////FOLDER/store.sqlite or postgresql://…, or leave it empty."
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreError("c.HubExt.store_url is not a database URL.", advice=advice) from error
+        raise StoreError("c.HubExt.store_url is not a database URL.", advice=_URL) from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(f"The store cannot be kept in {parsed.get_backend_name()!r}.", advice=advice)
+        raise StoreError(
+            "The store cannot be kept in {kind!r}.",
+            advice=_URL,
+            kind=parsed.get_backend_name(),
+        )
     if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise StoreError("The store cannot be kept in memory only.", advice=advice)
+        raise StoreError("The store cannot be kept in memory only.", advice=_URL)
     return parsed
 
 
@@ -162,8 +168,10 @@ def _make_private_file(url: URL) -> None:
             path.chmod(0o600)
     except OSError as error:
         raise StoreError(
-            f"The store {path} cannot be opened: {error.strerror}.",
+            "The store {path} cannot be opened: {why}.",
             advice="Check that its folder exists and is writable for the user that runs hub-ext.",
+            path=str(path),
+            why=error.strerror,
         ) from error
 
 
@@ -210,9 +218,10 @@ def _translated() -> Iterator[None]:
         if "database is locked" in said or "lock timeout" in said:
             raise _busy() from error
         raise StoreError(
-            f"The store failed: {said}.",
+            "The store failed: {said}.",
             advice="Check the room on its disk and its owner, or that the database server answers; "
             "the next try needs no restart.",
+            said=said,
         ) from error
 
 

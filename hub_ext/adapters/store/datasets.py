@@ -7,8 +7,9 @@ from collections.abc import Collection
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_data import datasets
 from hub_ext.model import Dataset
+from hub_ext.phrase import Phrase
 
-_rows = Rows(datasets, Dataset, "dataset")
+_rows = Rows(datasets, Dataset, Phrase("dataset"))
 
 
 def find(tx: Tx, slug: str) -> Dataset | None:

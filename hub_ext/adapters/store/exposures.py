@@ -7,8 +7,9 @@ from collections.abc import Collection
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import exposures
 from hub_ext.model import Exposure
+from hub_ext.phrase import Phrase
 
-_rows = Rows(exposures, Exposure, "exposure")
+_rows = Rows(exposures, Exposure, Phrase("exposure"))
 
 
 def find(tx: Tx, volume_id: str, version_id: str) -> Exposure | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import gpus
 from hub_ext.model import Gpu
+from hub_ext.phrase import Phrase
 
-_rows = Rows(gpus, Gpu, "GPU")
+_rows = Rows(gpus, Gpu, Phrase("GPU"))
 
 
 def find(tx: Tx, gpu_id: str) -> Gpu | None:

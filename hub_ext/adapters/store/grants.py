@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_data import grants
 from hub_ext.model import Grant
+from hub_ext.phrase import Phrase
 
-_rows = Rows(grants, Grant, "grant")
+_rows = Rows(grants, Grant, Phrase("grant"))
 
 
 def find(tx: Tx, grant_id: str) -> Grant | None:

@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_checks import image_checks
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.phrase import Phrase
 
-_rows = Rows(image_checks, ImageCheck, "check of an image")
+_rows = Rows(image_checks, ImageCheck, Phrase("check of an image"))
 
 
 def find(tx: Tx, check_id: str) -> ImageCheck | None:

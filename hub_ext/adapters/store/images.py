@@ -10,8 +10,9 @@ from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import images
 from hub_ext.errors import Stale
 from hub_ext.model import ImageEntry, ImageState
+from hub_ext.phrase import Phrase
 
-_rows = Rows(images, ImageEntry, "image")
+_rows = Rows(images, ImageEntry, Phrase("image"))
 
 
 def find(tx: Tx, slug: str) -> ImageEntry | None:
@@ -59,8 +60,9 @@ def replace(tx: Tx, entry: ImageEntry, *, expected_version: int) -> ImageEntry:
     stored = changed(entry, version=expected_version + 1)
     if not _rows.replace(tx, stored, images.c.version == expected_version):
         raise Stale(
-            f"The image {entry.slug!r} was changed by somebody else meanwhile.",
+            "The image {slug!r} was changed by somebody else meanwhile.",
             advice="Look at it again, then repeat your change.",
+            slug=entry.slug,
         )
     image_search.keep(tx, stored)
     return stored

@@ -7,8 +7,9 @@ from sqlalchemy import Text, cast, func, select
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import launches
 from hub_ext.model import Launch, LaunchState
+from hub_ext.phrase import Phrase
 
-_rows = Rows(launches, Launch, "launch")
+_rows = Rows(launches, Launch, Phrase("launch"))
 
 _ACTIVE = tuple(state for state in LaunchState if state.active)
 _NEWEST_FIRST = (launches.c.admitted.desc(), launches.c.id.desc())

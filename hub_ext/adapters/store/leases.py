@@ -7,8 +7,9 @@ from datetime import datetime
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import gpus, leases
 from hub_ext.model import Lease
+from hub_ext.phrase import Phrase
 
-_rows = Rows(leases, Lease, "lease")
+_rows = Rows(leases, Lease, Phrase("lease"))
 
 
 def find(tx: Tx, lease_id: str) -> Lease | None:

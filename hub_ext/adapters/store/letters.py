@@ -7,8 +7,9 @@ from datetime import datetime
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_letters import letters
 from hub_ext.model.letters import Letter, LetterKind
+from hub_ext.phrase import Phrase
 
-_rows = Rows(letters, Letter, "letter")
+_rows = Rows(letters, Letter, Phrase("letter"))
 
 
 def find(tx: Tx, letter_id: str) -> Letter | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import memberships
 from hub_ext.model import Membership
+from hub_ext.phrase import Phrase
 
-_rows = Rows(memberships, Membership, "membership")
+_rows = Rows(memberships, Membership, Phrase("membership"))
 
 
 def find(tx: Tx, membership_id: str) -> Membership | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import nodes
 from hub_ext.model import Node
+from hub_ext.phrase import Phrase
 
-_rows = Rows(nodes, Node, "node")
+_rows = Rows(nodes, Node, Phrase("node"))
 
 
 def find(tx: Tx, node_id: str) -> Node | None:

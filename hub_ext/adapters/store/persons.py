@@ -9,10 +9,11 @@ from sqlalchemy import func, select
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import persons
 from hub_ext.model import Person
+from hub_ext.phrase import Phrase
 
 FIRST_UID = 20000
 
-_rows = Rows(persons, Person, "person")
+_rows = Rows(persons, Person, Phrase("person"))
 
 
 def find(tx: Tx, person_id: str) -> Person | None:

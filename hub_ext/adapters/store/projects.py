@@ -9,10 +9,11 @@ from sqlalchemy import func, select
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import projects
 from hub_ext.model import Project
+from hub_ext.phrase import Phrase
 
 FIRST_GID = 60000
 
-_rows = Rows(projects, Project, "project")
+_rows = Rows(projects, Project, Phrase("project"))
 
 
 def find(tx: Tx, slug: str) -> Project | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_proposals import proposals
 from hub_ext.model.proposals import MemberProposal, ProposalState
+from hub_ext.phrase import Phrase
 
-_rows = Rows(proposals, MemberProposal, "proposal")
+_rows = Rows(proposals, MemberProposal, Phrase("proposal"))
 
 
 def find(tx: Tx, proposal_id: str) -> MemberProposal | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_requests import request_questions
 from hub_ext.model.requests import RequestQuestion
+from hub_ext.phrase import Phrase
 
-_rows = Rows(request_questions, RequestQuestion, "question")
+_rows = Rows(request_questions, RequestQuestion, Phrase("question"))
 
 
 def find(tx: Tx, request_id: str, number: int) -> RequestQuestion | None:

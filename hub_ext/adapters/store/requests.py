@@ -7,8 +7,9 @@ from collections.abc import Collection
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_requests import requests
 from hub_ext.model.requests import AccessRequest, RequestState
+from hub_ext.phrase import Phrase
 
-_rows = Rows(requests, AccessRequest, "request")
+_rows = Rows(requests, AccessRequest, Phrase("request"))
 
 
 def find(tx: Tx, request_id: str) -> AccessRequest | None:

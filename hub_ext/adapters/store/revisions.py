@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import revisions
 from hub_ext.model import ImageRevision
+from hub_ext.phrase import Phrase
 
-_rows = Rows(revisions, ImageRevision, "image revision")
+_rows = Rows(revisions, ImageRevision, Phrase("image revision"))
 
 
 def find(tx: Tx, entry: str, number: int) -> ImageRevision | None:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 from sqlalchemy.exc import IntegrityError
 
 from hub_ext.errors import Conflict, NotFound, StoreError
+from hub_ext.phrase import Phrase
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ class Tx:
 class Rows(Generic[T]):
     """The rows of one table as values of `noun`, keyed by the table's primary key."""
 
-    def __init__(self, table: Table, noun: type[T], word: str) -> None:
+    def __init__(self, table: Table, noun: type[T], word: Phrase) -> None:
         self.table = table
         self.word = word
         self.names = tuple(field.name for field in fields(noun))  # type: ignore[arg-type]
@@ -102,7 +103,7 @@ class Rows(Generic[T]):
 
     def missing(self, *key: object) -> NotFound:
         """The error to raise for a key that leads nowhere."""
-        return NotFound(f"There is no {self.word} {_shown(key)}.")
+        return NotFound("There is no {word} {key}.", word=self.word, key=_shown(key))
 
     def _values(self, value: T) -> dict[str, Any]:
         return {name: getattr(value, name) for name in self.names}
@@ -119,10 +120,16 @@ class Rows(Generic[T]):
             getattr(original, "sqlite_errorcode", None) == _SQLITE_FOREIGN_KEY
             or getattr(original, "sqlstate", None) == _POSTGRESQL_FOREIGN_KEY
         ):
-            return NotFound(f"The {self.word} {_shown(key)} refers to something that does not exist.")
+            return NotFound(
+                "The {word} {key} refers to something that does not exist.", word=self.word, key=_shown(key)
+            )
         found = _TAKEN.search(str(original))
-        taken = re.sub(r"\w+\.", "", found[1] or found[2]) if found else "a unique field"
-        return Conflict(f"The {self.word} {_shown(key)} meets another one in {taken}.")
+        taken: str | Phrase = (
+            re.sub(r"\w+\.", "", found[1] or found[2]) if found else Phrase("a unique field")
+        )
+        return Conflict(
+            "The {word} {key} meets another one in {taken}.", word=self.word, key=_shown(key), taken=taken
+        )
 
 
 def _statement(tx: Tx) -> AbstractContextManager[Any]:

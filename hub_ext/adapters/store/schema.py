@@ -42,13 +42,16 @@ def upgrade(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(
-            f"The store has schema {current}, which this hub-ext does not know; it knows {HEAD} at most.",
+            "The store has schema {current}, which this hub-ext does not know; it knows {newest} at most.",
             advice="A newer hub-ext wrote it: install that one again, or restore the backup made before.",
+            current=current,
+            newest=HEAD,
         )
     if current is None and (others := inspect(connection).get_table_names()):
         raise StoreError(
-            f"The database holds tables that are not hub-ext's, such as {others[0]!r}.",
+            "The database holds tables that are not hub-ext's, such as {name!r}.",
             advice="Give hub-ext a database of its own in c.HubExt.store_url.",
+            name=others[0],
         )
     command.upgrade(config, HEAD)
 

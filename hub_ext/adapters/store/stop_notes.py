@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_stops import stop_notes
 from hub_ext.model.launches import StopNote
+from hub_ext.phrase import Phrase
 
-_rows = Rows(stop_notes, StopNote, "note")
+_rows = Rows(stop_notes, StopNote, Phrase("note"))
 
 
 def find(tx: Tx, launch_id: str) -> StopNote | None:

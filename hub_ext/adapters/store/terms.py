@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_data import terms
 from hub_ext.model import TermsVersion
+from hub_ext.phrase import Phrase
 
-_rows = Rows(terms, TermsVersion, "version of terms")
+_rows = Rows(terms, TermsVersion, Phrase("version of terms"))
 
 
 def find(tx: Tx, dataset: str, number: int) -> TermsVersion | None:

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_data import versions
 from hub_ext.model import DatasetVersion, VersionState
+from hub_ext.phrase import Phrase
 
-_rows = Rows(versions, DatasetVersion, "dataset version")
+_rows = Rows(versions, DatasetVersion, Phrase("dataset version"))
 
 
 def find(tx: Tx, version_id: str) -> DatasetVersion | None:

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import volumes
 from hub_ext.model import Volume, VolumeKind
+from hub_ext.phrase import Phrase
 
-_rows = Rows(volumes, Volume, "volume")
+_rows = Rows(volumes, Volume, Phrase("volume"))
 
 
 def find(tx: Tx, volume_id: str) -> Volume | None:

@@ -63,8 +63,12 @@ async def check_network(site: Site) -> tuple[Finding, ...]:
     advice = "Start hub-ext again: it makes the network and puts the rules back."
     name, port = site.settings.network_name, site.settings.hub_port
     return (
-        fail("network", "; ".join(network), advice) if network else ok("network", f"{name} is closed"),
-        fail("firewall", "; ".join(rules), advice) if rules else ok("firewall", f"only port {port} is open"),
+        fail("network", "; ".join(map(str, network)), advice)
+        if network
+        else ok("network", f"{name} is closed"),
+        fail("firewall", "; ".join(map(str, rules)), advice)
+        if rules
+        else ok("firewall", f"only port {port} is open"),
     )
 
 

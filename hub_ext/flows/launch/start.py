@@ -184,9 +184,11 @@ async def _ensure_image(site: Site, plan: LaunchPlan, tell: Tell) -> str:
     registry = site.settings.registry(plan.reference.alias)
     if registry is None:
         raise ImageUnavailable(
-            f"There is no registry {plan.reference.alias!r}, from which the image {plan.image!r} would come.",
+            "There is no registry {alias!r}, from which the image {image!r} would come.",
             advice="Add it to c.HubExt.registries in the settings file.",
             cause="registry-unknown",
+            alias=plan.reference.alias,
+            image=plan.image,
         )
     repository = f"{registry.address}/{plan.reference.path}"
 
@@ -205,9 +207,10 @@ async def _check(site: Site, name: str, body: Mapping[str, object]) -> None:
     differences = expression.differences(body, inspected)
     if differences:
         raise PlanMismatch(
-            f"The created container is not what was planned: {'; '.join(differences)}.",
+            "The created container is not what was planned: {differences}.",
             advice="Look at the engine's configuration: something changes containers behind our back.",
             cause="plan-mismatch",
+            differences="; ".join(differences),
         )
 
 
@@ -243,9 +246,10 @@ async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
         raise PlanMismatch("The mounted folders could not be looked at.", cause="plan-mismatch")
     if replaced:
         raise PlanMismatch(
-            f"The folder of {', '.join(replaced)} was replaced by another while the server started.",
+            "The folder of {replaced} was replaced by another while the server started.",
             advice="Look who may write in the folders above it, and what the home and project hold now.",
             cause="plan-mismatch",
+            replaced=tuple(replaced),
         )
 
 
@@ -261,9 +265,11 @@ async def _answering(site: Site, name: str, path: str) -> str:
             return found
         await asyncio.sleep(PROBE_SECONDS)
     raise LaunchFailed(
-        f"The server did not answer within {site.settings.start_seconds} s.",
-        advice=f"Its last words: {await _last_words(site, name)}",
+        "The server did not answer within {seconds} s.",
+        advice="Its last words: {words}",
         cause="silent",
+        seconds=site.settings.start_seconds,
+        words=await _last_words(site, name),
     )
 
 
@@ -281,9 +287,11 @@ async def _alive(site: Site, name: str) -> str:
     if ended.out_of_memory:
         raise LaunchFailed("The server ran out of memory while it started.", cause="out-of-memory")
     raise LaunchFailed(
-        f"The server ended by itself with status {ended.code}.",
-        advice=f"Its last words: {await _last_words(site, name)}",
+        "The server ended by itself with status {code}.",
+        advice="Its last words: {words}",
         cause="ended",
+        code=ended.code,
+        words=await _last_words(site, name),
     )
 
 

@@ -27,9 +27,11 @@ async def ensure(site: Site, plan: LaunchPlan) -> dict[VolumeKind, Volume]:
         if volume.seeded is not None:
             if not await site.engine.has_volume(volume.name):
                 raise EngineError(
-                    f"The volume {volume.name} ({volume.kind}) is not on the engine any more.",
+                    "The volume {name} ({kind}) is not on the engine any more.",
                     advice="Restore it from a backup, or end it with its project.",
                     cause="volume-gone",
+                    name=volume.name,
+                    kind=volume.kind,
                 )
             continue
         await ensure_seed(site)

@@ -12,7 +12,9 @@ from tornado.httputil import url_concat
 
 from hub_ext.errors import Conflict, EngineError, HubExtError, InputError, NotFound, RegistryError
 from hub_ext.expression.duties import denial_words
+from hub_ext.expression.phrases import error_words, phrase_text
 from hub_ext.model.duties import Deed, Denial
+from hub_ext.phrase import Phrase
 from hub_ext.services.console.areas import areas_of
 from hub_ext.services.console.base import ConsoleHandler
 from hub_ext.services.console.shown import FILTERS
@@ -93,6 +95,14 @@ class PageHandler(ConsoleHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(environment().get_template(template).render(self._common() | values))
 
+    def phrase(self, phrase: Phrase) -> str:
+        """What a flow or an adapter says, in the reader's language."""
+        return phrase_text(phrase, self.language, self._)
+
+    def told(self, error: HubExtError) -> str:
+        """The fact and the next step, in the reader's language."""
+        return str(error_words(error, self.language, self._))
+
     def notice(self, path: str, text: str) -> None:
         """To another page of the console, which says this once."""
         self.set_signed_cookie(
@@ -140,7 +150,9 @@ class PageHandler(ConsoleHandler):
             words = denial_words(error.denial, self.language)
             fact, advice = words.fact, words.advice
         elif isinstance(error, HubExtError) and status_of(error) < 500:
-            status_code, fact, advice = status_of(error), error.message, error.advice
+            status_code = status_of(error)
+            words = error_words(error, self.language, self._)
+            fact, advice = words.fact, words.advice
         elif isinstance(error, HubExtError):
             status_code = status_of(error)
         self.set_status(status_code)

@@ -25,7 +25,7 @@ class Read:
     folder: str
     done: int = 0
     total: int = 0
-    error: str = ""
+    failure: HubExtError | None = None
     over: bool = False
 
 
@@ -39,7 +39,7 @@ class Reads:
     def of(self, slug: str) -> Read | None:
         """The last one for that dataset, if it is not over, or failed."""
         found = self._held.get(slug)
-        return None if found is None or (found.over and not found.error) else found
+        return None if found is None or (found.over and found.failure is None) else found
 
     def begin(self, site: Site, actor: Actor, slug: str, folder: str) -> Read:
         """Starts reading; the one under way where there is one."""
@@ -59,10 +59,10 @@ class Reads:
         try:
             await register_version(site, actor, slug, Path(held.folder), progress=tell)
         except HubExtError as error:
-            held.error = str(error)
+            held.failure = error
         except Exception:
             log.exception("reading a folder failed")
-            held.error = "Something of ours failed; the console's log says what."
+            held.failure = HubExtError("Something of ours failed; the console's log says what.")
         finally:
             held.over = True
 

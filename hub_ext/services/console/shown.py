@@ -11,13 +11,21 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from hub_ext.expression import words
+from hub_ext.expression.phrases import phrase_text
 from hub_ext.model import Localised
+from hub_ext.phrase import Phrase
 
 
 @pass_context
 def _text(context: Context, value: Localised) -> str:
     """A title in the reader's language."""
     return value.text(context["language"])
+
+
+@pass_context
+def _phrase(context: Context, value: Phrase) -> str:
+    """What a flow or an adapter says, in the reader's language."""
+    return phrase_text(value, context["language"], context["_"])
 
 
 @pass_context
@@ -53,6 +61,7 @@ def _hours(context: Context, value: float) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "text": _text,
+    "phrase": _phrase,
     "day": _day,
     "last_day": _last_day,
     "moment": _moment,

@@ -11,6 +11,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from hub_ext.services.console.words import LOCALE, translator
+from tests.support.phrases import WORDS, said
 
 CONSOLE = LOCALE.parent
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -18,7 +19,12 @@ CATALOGUES = sorted((LOCALE / "fr" / "LC_MESSAGES").glob("*.po"))
 
 
 def shown() -> set[str]:
-    """Every text that a page or a handler marks with `_`."""
+    """Every text that a page or a handler marks with `_`, and all that errors and findings say."""
+    words = {word.value for words in WORDS for word in words}
+    return _marked() | {one.template for one in said()[0]} | words
+
+
+def _marked() -> set[str]:
     return {
         text
         for _, _, text, _, _ in extract_from_dir(str(CONSOLE), METHODS, options_map={}, keywords={"_": None})

@@ -192,7 +192,7 @@ def chain(call: Call) -> Chain:
         ok=found.ok if found else None,
         verified=found.events if found else None,
         first_bad=found.first_bad if found else None,
-        why=found.why if found else "",
+        why=str(found.why) if found else "",
         head=f"{found.head[0]}:{found.head[1]}" if found else "",
         at=state.at,
     )

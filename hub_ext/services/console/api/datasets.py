@@ -307,7 +307,7 @@ def _reading(folder: str, held: Any) -> Reading:
         done_bytes=held.done if held else 0,
         total_bytes=held.total if held else 0,
         over=held.over if held else True,
-        error=held.error if held else "",
+        error=str(held.failure or "") if held else "",
     )
 
 

@@ -107,7 +107,7 @@ def add(call: Call) -> Answer:
     )
     grant = _shown(overview.grant_view(call.site, made.grant.id))
     return Answer(
-        GivenGrant(grant=grant, warnings=made.warnings),
+        GivenGrant(grant=grant, warnings=tuple(map(str, made.warnings))),
         version=edition_of(made.grant),
         location=f"grants/{grant.id}",
     )

@@ -67,13 +67,13 @@ def listing(call: Call) -> Listed[Registry]:
 async def repositories(call: Call) -> Repositories:
     """The paths in one registry."""
     found = await browse.repositories(call.site, alias_of(call))
-    return Repositories(items=found.items, seen=found.seen, why=found.why)
+    return Repositories(items=found.items, seen=found.seen, why=str(found.failure or ""))
 
 
 async def tags(call: Call) -> Tags:
     """The tags of one repository."""
     found = await browse.tags(call.site, alias_of(call), call.query.path)
-    return Tags(items=tuple(_tag(tag) for tag in found.items), seen=found.seen, why=found.why)
+    return Tags(items=tuple(_tag(tag) for tag in found.items), seen=found.seen, why=str(found.failure or ""))
 
 
 def alias_of(call: Call) -> str:

@@ -64,9 +64,7 @@ class _AuditHandler(PageHandler):
         if asked.person:
             self.require(Deed.LOOK_UP_PERSON)
             if not await self.in_thread(looked_up, self.site, self.known.actor, asked.person):
-                raise InputError(
-                    self._("Say first why you look this person up."), advice=self._("The reason is recorded.")
-                )
+                raise InputError("Say first why you look this person up.", advice="The reason is recorded.")
         zone = self.site.settings.time_zone
         return flows.Selection(
             verbs=flows.verbs_named(asked.verb) if asked.verb else (),
@@ -96,7 +94,7 @@ class AuditPage(_AuditHandler):
                     look_up, self.site, self.known.actor, form.value.person, form.value.why
                 )
             except InputError as error:
-                form = form.with_error("why" if not form.value.why else "person", str(error))
+                form = form.with_error("why" if not form.value.why else "person", self.told(error))
             else:
                 self.notice(f"audit?person={found.id}", self._("Your reason is recorded."))
                 return
@@ -118,7 +116,7 @@ class AuditPage(_AuditHandler):
                     limit=PAGE + 1,
                 )
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
         if form.value is None and self.get_status() == 200:
             self.set_status(400)
         nouns = list(dict.fromkeys(verb.value.partition(".")[0] for verb in Verb))
@@ -152,7 +150,7 @@ class ExportPage(_AuditHandler):
         """The file."""
         form: Filled[Export] = filled(self, Export, self._)
         if form.value is None:
-            raise InputError(self._("This selection cannot be used."), advice=self._("Search again."))
+            raise InputError("This selection cannot be used.", advice="Search again.")
         selection = await self.selection(form.value)
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
             await self.in_thread(

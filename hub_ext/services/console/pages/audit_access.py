@@ -38,7 +38,7 @@ class AccessPage(PageHandler):
                 try:
                     found = await self._found(form.value)
                 except InputError as error:
-                    form = form.with_error("", str(error))
+                    form = form.with_error("", self.told(error))
             if form.value is None:
                 self.set_status(400)
         self.show("audit/access.html", form=form, found=found)

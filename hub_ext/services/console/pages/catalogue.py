@@ -69,10 +69,10 @@ class _Import(CataloguePage):
             await self.act(wanted)
         except InputError as error:
             self.set_status(400)
-            self.form_page(str(error))
+            self.form_page(self.told(error))
         except Stale as error:
             self.set_status(409)
-            self.form_page(str(error))
+            self.form_page(self.told(error))
 
     async def act(self, wanted: flows.Wish) -> None:
         """With what was sent."""

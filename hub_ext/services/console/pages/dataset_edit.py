@@ -106,7 +106,7 @@ class NewPage(_Editing):
                 changes = await self.fields(form.value)
                 made = await self.in_thread(self._register, form.value.slug, changes)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"datasets/{made.slug}", self._("Registered. Next: its files."))
                 return
@@ -151,9 +151,9 @@ class EditPage(_Editing):
                     data.change_dataset, self.site, self.known.actor, slug, expected=expected, **changes
                 )
             except Stale as error:
-                status, form = 409, form.with_error("", str(error))
+                status, form = 409, form.with_error("", self.told(error))
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"datasets/{slug}", self._("Saved."))
                 return
@@ -167,7 +167,9 @@ def _several(text: str) -> tuple[str, ...]:
 
 def _gid(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InputError(f"{text!r} is not the number of a group.", advice="`ls -ln` shows numbers.")
+        raise InputError(
+            "{text!r} is not the number of a group.", advice="`ls -ln` shows numbers.", text=text
+        )
     return int(text)
 
 

@@ -142,7 +142,7 @@ class TermsPage(_OfDataset):
             try:
                 await self.in_thread(terms_flow.add_terms, self.site, self.known.actor, slug, text)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"datasets/{slug}/terms", self._("Everybody is asked at their next start."))
                 return

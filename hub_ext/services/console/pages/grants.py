@@ -88,9 +88,12 @@ class NewPage(PageHandler):
             try:
                 given = await self._given(form.value)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
-                self.notice(f"grants/{given.grant.id}", " ".join((self._("Granted."), *given.warnings)))
+                self.notice(
+                    f"grants/{given.grant.id}",
+                    " ".join((self._("Granted."), *map(self.phrase, given.warnings))),
+                )
                 return
         self.set_status(400)
         await self._shown(form)
@@ -160,9 +163,9 @@ class GrantPage(_OfGrant):
                     expected=seen(view.grant, form.value.version),
                 )
             except Stale as error:
-                status, form = 409, form.with_error("", str(error))
+                status, form = 409, form.with_error("", self.told(error))
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"grants/{grant_id}", self._("Renewed."))
                 return

@@ -37,7 +37,7 @@ class BrowsePage(PageHandler):
             elif alias:
                 repositories = await browse.repositories(self.site, alias)
         except (RegistryError, InputError) as error:
-            failure = str(error)
+            failure = self.told(error)
         found = [one for one in repositories.items if text in one] if repositories else []
         self.show(
             "images/browse.html",
@@ -68,7 +68,7 @@ class PreviewPage(PageHandler):
             try:
                 person = await self.in_thread(_person, self.site, name)
             except InputError as error:
-                failure = str(error)
+                failure = self.told(error)
             else:
                 shown = await choices(self.site, person.id, "", groups=None)
         zone = ZoneInfo(self.site.settings.time_zone)

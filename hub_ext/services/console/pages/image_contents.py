@@ -23,7 +23,7 @@ class PickedPage(PageHandler):
         try:
             found = await flow.contents(self.site, alias, path, tag)
         except (RegistryError, InputError) as error:
-            failure = str(error)
+            failure = self.told(error)
         self.show(
             "images/picked.html",
             registry=alias,
@@ -55,7 +55,7 @@ class RevisionPage(PageHandler):
             if before in numbers and before != after:
                 differ = await flow.between(self.site, slug, before, after)
         except RegistryError as error:
-            failure = str(error)
+            failure = self.told(error)
         self.show(
             "images/revision.html",
             entry=shown.entry,

@@ -118,11 +118,11 @@ class NewImagePage(_DescribePage):
                 **value.options(),
             )
         except Conflict as error:
-            return form.with_error("slug", str(error))
+            return form.with_error("slug", self.told(error))
         except RegistryError as error:
-            return form.with_error("path", str(error))
+            return form.with_error("path", self.told(error))
         except InputError as error:
-            return form.with_error("", str(error))
+            return form.with_error("", self.told(error))
         self.notice(f"images/{value.slug}", self._("Kept as a draft. Publish it when it is right."))
         return form
 
@@ -159,7 +159,7 @@ class EditImagePage(_DescribePage):
                 **value.options(),
             )
         except (InputError, Conflict) as error:
-            return form.with_error("", str(error))
+            return form.with_error("", self.told(error))
         self.notice(f"images/{slug}", self._("Kept."))
         return form
 

@@ -149,7 +149,7 @@ class _Action(ImagePage):
             try:
                 made = await self.act(slug, form.value)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 await self.ended(slug, made)
                 return

@@ -151,7 +151,7 @@ class NewPage(_Editing):
                     valid_until=days.end(given.until, self.site.settings.time_zone),
                 )
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"people/{made.id}", self._("Added."))
                 return
@@ -189,9 +189,9 @@ class PersonPage(_Editing):
                     valid_until=days.end(given.until, self.site.settings.time_zone),
                 )
             except Stale as error:
-                status, form = 409, form.with_error("", str(error))
+                status, form = 409, form.with_error("", self.told(error))
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"people/{person_id}", self._("Saved."))
                 return

@@ -106,7 +106,7 @@ class NewPage(_Editing):
                     retain_until=days.end(given.retain, zone),
                 )
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"projects/{made.slug}", self._("Added. Next: its approval and its members."))
                 return
@@ -143,9 +143,9 @@ class EditPage(_Editing):
                     retain_until=days.end(given.retain, zone),
                 )
             except Stale as error:
-                status, form = 409, form.with_error("", str(error))
+                status, form = 409, form.with_error("", self.told(error))
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"projects/{slug}", self._("Saved."))
                 return

@@ -127,7 +127,7 @@ class ProjectPage(PageHandler):
             try:
                 await self.in_thread(self._proposed, slug, form.value)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"projects/{slug}", self._("Proposed. Somebody else confirms it."))
                 return
@@ -194,7 +194,7 @@ class ProjectPage(PageHandler):
                     valid_until=days.last(given.until, zone),
                 )
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(f"projects/{slug}", self._("Written down."))
                 return

@@ -84,7 +84,7 @@ class RequestsPage(_RequestHandler):
         try:
             until = days.end(value.until, self.site.settings.time_zone)
         except InputError as error:
-            return form.with_error("until", str(error))
+            return form.with_error("until", self.told(error))
         project, dataset = value.what.split(" ")
         made = await self.in_thread(
             flows.ask_access,
@@ -207,7 +207,7 @@ class RequestPage(_RequestHandler):
                     only_them=form.value.only_them,
                 )
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 if not isinstance(made, RequestRefusal):
                     self.notice(f"requests/{told.request.id}", self._("Granted."))

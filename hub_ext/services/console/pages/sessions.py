@@ -47,7 +47,7 @@ class SessionPage(PageHandler):
             try:
                 told = await stop(self.console, self.known.actor, launch_id, form.value.why)
             except InputError as error:
-                form = form.with_error("why", str(error))
+                form = form.with_error("why", self.told(error))
             else:
                 self.notice(
                     "sessions",

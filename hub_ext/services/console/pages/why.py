@@ -50,7 +50,7 @@ class WhyPage(PageHandler):
             try:
                 said = await self.end(form.value.why, *path)
             except InputError as error:
-                form = form.with_error("", str(error))
+                form = form.with_error("", self.told(error))
             else:
                 self.notice(about.back, said)
                 return
