@@ -45,13 +45,18 @@ def month_named(text: str) -> Month:
             raise ValueError
         return Month(int(year), int(number))
     except ValueError as error:
-        raise InputError(f"{text[:40]!r} is no month.", advice='Write it as "2026-11".') from error
+        raise InputError("{text!r} is no month.", text=text[:40], advice='Write it as "2026-11".') from error
 
 
 def accounts(site: Site, last: Month, *, months: int = 1, project: str | None = None) -> Accounts:
     """Accounts of that many months up to `last`, of that project or of all. Raises InputError."""
     if not 1 <= months <= MOST_MONTHS:
-        raise InputError(f"{months} months cannot be shown at once.", advice=f"Ask for 1 to {MOST_MONTHS}.")
+        raise InputError(
+            "{months} months cannot be shown at once.",
+            advice="Ask for 1 to {most}.",
+            months=months,
+            most=MOST_MONTHS,
+        )
     zone = _zone(site)
     asked = tuple(last.plus(-back) for back in reversed(range(months)))
     since, until = policy.begin_of(asked[0], zone), policy.begin_of(last.plus(1), zone)

@@ -36,7 +36,13 @@ def set_limits(site: Site, actor: Actor, kind: LimitKind, whose: str, limits: Gp
     for field in fields(limits):
         value = getattr(limits, field.name)
         if value is not None and not 0 <= value <= MOST:
-            raise InputError(f"The limit {field.name} is {value}.", advice=f"Give 0 to {MOST}.")
+            raise InputError(
+                "The limit {name} is {value}.",
+                advice="Give 0 to {most}.",
+                name=field.name,
+                value=value,
+                most=MOST,
+            )
     with site.store.transaction() as tx:
         whose = _holder(tx, kind, whose)
         before = gpu_limits.find(tx, kind, whose)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables_gpu_limits import gpu_limits
 from hub_ext.model.gpu_limits import LimitKind, OwnGpuLimits
+from hub_ext.phrase import Phrase
 
-_rows = Rows(gpu_limits, OwnGpuLimits, "limit")
+_rows = Rows(gpu_limits, OwnGpuLimits, Phrase("limit"))
 
 
 def find(tx: Tx, kind: LimitKind, whose: str) -> OwnGpuLimits | None:

@@ -36,7 +36,7 @@ class AccountsPage(_Accounts):
             found = await self.found(month, MONTHS)
         except InputError as wrong:
             self.set_status(400)
-            error = str(wrong)
+            error = self.told(wrong)
             found = await self.found("", MONTHS)
         last = found.months[-1]
         kind = self.get_query_argument("kind", "")
