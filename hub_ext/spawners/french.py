@@ -46,6 +46,41 @@ FRENCH = {
         "Conservés à l’arrêt d’un serveur : votre dossier personnel et celui du projet. "
         "Perdus : tout le reste, et ce qui tourne."
     ),
+    # tokens, and the end
+    "Tokens for programs": "Jetons pour les programmes",
+    "With a token a program may do in your name what you may do yourself: keep it like a password.": (
+        "Avec un jeton, un programme peut faire en votre nom ce que vous pouvez faire : "
+        "gardez-le comme un mot de passe."
+    ),
+    "What it is for": "À quoi il sert",
+    "So that you know it again in the list below.": "Pour le reconnaître dans la liste ci-dessous.",
+    "Valid for": "Valable",
+    "an hour": "une heure",
+    "a day": "un jour",
+    "a week": "une semaine",
+    "30 days": "30 jours",
+    "Scopes": "Portées",
+    "The Hub's names of what it may do, with spaces between. Empty: everything that you may do.": (
+        "Ce qu’il peut faire, sous les noms du Hub, séparés par des espaces. "
+        "Vide : tout ce que vous pouvez faire."
+    ),
+    "Make a token": "Créer un jeton",
+    "Copy it now: it is not shown again.": "Copiez-le maintenant : il ne sera plus affiché.",
+    "Tokens that exist": "Jetons existants",
+    "Show": "Afficher",
+    "Last used": "Dernier usage",
+    "Made": "Créé",
+    "Valid until": "Valable jusqu’au",
+    "never": "jamais",
+    "never ends": "sans fin",
+    "Revoke": "Révoquer",
+    "Pages that know you": "Pages qui vous connaissent",
+    "Your servers and the console, where you are signed in through the Hub.": (
+        "Vos serveurs et la console, ouverts par la connexion au Hub."
+    ),
+    "Page": "Page",
+    "First used": "Premier usage",
+    "You are signed out": "Votre session est fermée",
     # form
     "Start a notebook server": "Démarrer un serveur de notebooks",
     "For {name}": "Pour {name}",
