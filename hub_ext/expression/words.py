@@ -104,15 +104,21 @@ def last_day(until: datetime, language: str, time_zone: tzinfo = UTC) -> str:
 
 def size_text(size: float, language: str) -> str:
     """Bytes as "512 MiB" or "1.5 GiB"; in French "512 Mio" or "1,5 Gio"."""
-    unit, divisor = ("G", 1024**3) if size >= 1024**3 else ("M", 1024**2)
+    if 0 < size < 1024:
+        return f"{int(size)} {'o' if language == 'fr' else 'B'}"
+    known = (("T", 1024**4), ("G", 1024**3), ("M", 1024**2), ("K", 1024))
+    unit, divisor = next((one for one in known if size >= one[1]), ("M", 1024**2))
     suffix = "io" if language == "fr" else "iB"
     # Cut, not rounded: 1.99 GiB free must not read as the 2 GiB that are asked for.
     return f"{number_text(int(size / divisor * 10) / 10, language)} {unit}{suffix}"
 
 
-def number_text(value: float, language: str) -> str:
-    """A number such as "1.5"; in French "1,5"."""
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+def number_text(value: float, language: str, places: int | None = None) -> str:
+    """A number with its decimals, so many `places` of them if given; in French after a comma."""
+    if places is not None:
+        text = f"{value:.{places}f}"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
     return text.replace(".", ",") if language == "fr" else text
 
 

@@ -123,6 +123,9 @@ def test_months_are_written_without_the_machine_s_locale():
         (2 * GIB, "2 GiB", "2 Gio"),
         (2 * GIB - 1, "1.9 GiB", "1,9 Gio"),
         (0, "0 MiB", "0 Mio"),
+        (700, "700 B", "700 o"),
+        (3994, "3.9 KiB", "3,9 Kio"),
+        (2**40 * 3 // 2, "1.5 TiB", "1,5 Tio"),
     ],
 )
 def test_sizes_are_cut_and_never_rounded_up(size, english, french):

@@ -55,8 +55,13 @@ def _size(context: Context, value: int) -> str:
 @pass_context
 def _hours(context: Context, value: float) -> str:
     """Hours with one decimal, whole from a hundred on."""
-    text = f"{value:.0f}" if value >= 100 or not value else f"{value:.1f}"
-    return text.replace(".", ",") if context["language"] == "fr" else text
+    return words.number_text(value, context["language"], 0 if value >= 100 or not value else 1)
+
+
+@pass_context
+def _number(context: Context, value: float, places: int | None = None) -> str:
+    """A number with its decimals as the reader's language writes them."""
+    return words.number_text(value, context["language"], places)
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -67,4 +72,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": _moment,
     "size": _size,
     "hours": _hours,
+    "number": _number,
 }
