@@ -21,7 +21,8 @@ from hub_ext.flows.site import Site
 from hub_ext.model import Actor, AuditEvent, Verb
 
 PAGE = 500
-FORMATS = ("jsonl", "csv")
+MEDIA = {"jsonl": "application/jsonl", "csv": "text/csv"}  # of each format
+FORMATS = tuple(MEDIA)
 CSV_COLUMNS = (
     *("sequence", "segment", "time", "actor_kind", "actor_id", "actor_on_behalf"),
     *("verb", "subject", "facts", "previous_hash", "hash"),

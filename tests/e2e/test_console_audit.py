@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from hub_ext.adapters.store import audit
-from hub_ext.model import AuditEvent, Verb
-from tests.support.console import ConsoleVisitor, enter, program
+from hub_ext.adapters.store import audit, persons
+from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
+from tests.support.console import ConsoleVisitor, enter, hidden, program
 from tests.support.hub import PASSWORDS, RunningHub, wait_for
 
 
@@ -103,6 +103,41 @@ def test_export_is_on_the_record(hub: RunningHub, audra: ConsoleVisitor) -> None
     assert audra.send("audit/export", {"format": "csv", "person": ada}).status_code == 400
 
 
+def test_a_program_s_export_is_the_same_file_and_on_the_record_too(
+    hub: RunningHub, audra: ConsoleVisitor
+) -> None:
+    api, since = program(audra), "2026-01-01T00:00:00Z"
+    asked = f"audit/export?format=jsonl&dataset=mri&verb=grant&since={since}"
+    answer = api.call("GET", asked)
+    assert answer.headers["Content-Type"] == "application/jsonl; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="audit.jsonl"'
+    assert answer.text.count("\n") > 1
+    by_hand = {"format": "jsonl", "dataset": "mri", "verb": "grant", "since": "2026-01-01"}
+    assert answer.text == audra.send("audit/export", by_hand).text
+    with hub.site.store.reading() as tx:
+        programs, by_page = audit.listing(tx, verb=Verb.AUDIT_EXPORTED)[-2:]
+        auditor = persons.find_username(tx, "audra")
+    assert auditor
+    assert programs.actor == by_page.actor == Actor(ActorKind.PERSON, auditor.id)
+    assert programs.facts["selection"] == by_page.facts["selection"]
+    assert (programs.facts["format"], programs.facts["selection"]["dataset"]) == ("jsonl", "mri")
+    assert programs.facts["through"] == programs.sequence - 1
+    assert api.call("GET", "audit/export?format=csv").text.startswith("sequence,")
+
+
+def test_an_export_that_is_refused_leaves_nothing(hub: RunningHub, audra: ConsoleVisitor) -> None:
+    before, api = last(hub, Verb.AUDIT_EXPORTED), program(audra)
+    ada = hub.scenario.ada.id
+    for asked, status in (("format=pdf", 422), (f"person={ada}", 403), ("verb=flown", 400), ("limit=1", 422)):
+        assert api.call("GET", f"audit/export?{asked}").status_code == status
+    # With the browser's cookie alone any page elsewhere could have one recorded in the auditor's name.
+    assert audra.page("api/v1/audit/export").status_code == 403
+    assert last(hub, Verb.AUDIT_EXPORTED) == before
+    token = hidden(audra.page().text, "_xsrf")
+    assert audra.page(f"api/v1/audit/export?_xsrf={token}").status_code == 200
+    assert last(hub, Verb.AUDIT_EXPORTED) != before
+
+
 def test_who_had_access(hub: RunningHub, audra: ConsoleVisitor) -> None:
     now = hub.site.now()
     days = f"since={now - timedelta(days=1):%Y-%m-%d}&until={now:%Y-%m-%d}"
@@ -131,6 +166,7 @@ def test_the_chain_is_verified(hub: RunningHub, audra: ConsoleVisitor) -> None:
 def test_nobody_else_reads_the_record(hub: RunningHub, name: str) -> None:
     other = enter(hub, name)
     assert "console/audit" not in other.page().text
+    assert program(other).call("GET", "audit/export").status_code == 403
     for path in ("audit", "audit/1", "audit/access", "audit/chain"):
         assert other.page(path).status_code == 403
         asked = "?dataset=mri&since=2026-01-01T00:00:00Z&until=2026-02-01T00:00:00Z" * (

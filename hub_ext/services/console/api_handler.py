@@ -14,7 +14,7 @@ from hub_ext.errors import Conflict, HubExtError
 from hub_ext.expression.catalogue_file import MOST_BYTES as MOST_YAML_BYTES
 from hub_ext.expression.duties import denial_words
 from hub_ext.services.console.base import Console, ConsoleHandler
-from hub_ext.services.console.operations import Answer, Call, Forbidden, Operation, Problem
+from hub_ext.services.console.operations import Answer, Call, FileAnswer, Forbidden, Operation, Problem
 from hub_ext.services.console.page import status_of
 
 MOST_BYTES = 1024 * 1024
@@ -50,12 +50,18 @@ class ApiHandler(ConsoleHandler):
             about = {noun: path[name] for noun, name in operation.about.items()}
             if denial := self.known.may(operation.deed, **about):
                 raise Forbidden(denial)
+        if operation.recorded and not self.hub_auth.get_token(self, in_cookie=False):
+            self.check_xsrf_cookie()
         call = self._call(operation, path)
         if inspect.iscoroutinefunction(operation.run):
             made = await operation.run(call)
         else:
             made = await self.in_thread(operation.run, call)
-        self._send(operation, made)
+        if isinstance(made, FileAnswer):
+            with made.file:
+                await self.send_file(made.file, made.media, made.name)
+        else:
+            self._send(operation, made)
 
     get = post = put = patch = delete = answer
 

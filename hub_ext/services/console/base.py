@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 from jupyterhub.services.auth import HubOAuth, HubOAuthenticated
@@ -23,6 +23,7 @@ from hub_ext.services.console.words import Translate, translator
 P = ParamSpec("P")
 R = TypeVar("R")
 
+CHUNK = 256 * 1024  # characters of a file
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -117,6 +118,16 @@ class ConsoleHandler(HubOAuthenticated, web.RequestHandler):
     async def in_thread(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """A flow that waits for the store, off the event loop."""
         return await asyncio.to_thread(work, *args, **kwargs)
+
+    async def send_file(self, file: IO[str], media: str, name: str) -> None:
+        """Answers with a file from its beginning, a part in memory at a time."""
+        self.set_header("Content-Type", f"{media}; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+        file.seek(0)
+        while chunk := await self.in_thread(file.read, CHUNK):
+            self.write(chunk)
+            await self.flush()
+        self.finish()
 
     def path_to(self, path: str) -> str:
         """The address of a page of the console, such as "images/python"."""

@@ -115,6 +115,8 @@ def _answer(each: Operation, references: Any) -> dict[str, Any]:
     if each.answer:
         schema = references[(each.answer, "serialization")]
         told["content"] = _content(each, schema)
+    if each.media:
+        told["content"] = {media: {"schema": {"type": "string"}} for media in each.media}
     return told
 
 

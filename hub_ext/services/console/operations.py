@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -81,12 +81,22 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """A file in place of a body, closed once sent; written whole before: a slow reader holds nothing."""
+
+    file: IO[str]
+    media: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One method of one path. `run` is a function of a Call; one that is not a coroutine runs in a thread.
 
     `deed` is asked first; `about` names the path's parameters that are its dataset or project. `conditional`
     calls change something that has versions: they need If-Match. `yaml` calls take and give YAML too: `run`
-    gets the body's bytes, and reads them itself.
+    gets the body's bytes, and reads them itself. `media` are the types of the files that it answers with.
+    A `recorded` GET leaves a mark: with a cookie it takes what a form takes, so that no other site makes one.
     """
 
     method: str
@@ -101,6 +111,8 @@ class Operation:
     status: int = 200
     conditional: bool = False
     yaml: bool = False
+    media: tuple[str, ...] = ()
+    recorded: bool = False
 
 
 class Problem(Exception):

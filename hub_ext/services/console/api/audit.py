@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import tempfile
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -11,7 +12,15 @@ from hub_ext.flows.access import access
 from hub_ext.flows.look_up import look_up, looked_up
 from hub_ext.model import AuditEvent
 from hub_ext.model.duties import Deed
-from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation, Problem
+from hub_ext.services.console.operations import (
+    Answer,
+    ApiModel,
+    Call,
+    FileAnswer,
+    Listed,
+    Operation,
+    Problem,
+)
 
 Key = Annotated[str, Field(max_length=100)]
 
@@ -31,11 +40,8 @@ class Event(ApiModel):
     hash: str
 
 
-class EventQuery(ApiModel):
-    """All that is set must hold. `person` is an id, after a look-up; `verb` is one, or a noun: "grant".
-
-    `after` is the `next` of the page before.
-    """
+class SelectionQuery(ApiModel):
+    """All that is set must hold. `person` is an id, after a look-up; `verb` is one, or a noun: "grant"."""
 
     person: Key = ""
     project: Key = ""
@@ -44,8 +50,19 @@ class EventQuery(ApiModel):
     verb: Key = ""
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+
+
+class EventQuery(SelectionQuery):
+    """A page of the selection: `after` is the `next` of the page before."""
+
     limit: int = Field(100, ge=1, le=500)
     after: str = Field("", pattern=r"^[0-9]{0,17}$")
+
+
+class ExportQuery(SelectionQuery):
+    """The whole selection, as JSON Lines or CSV."""
+
+    format: Literal["jsonl", "csv"] = "jsonl"
 
 
 class LookUp(ApiModel):
@@ -117,24 +134,22 @@ class Access(ApiModel):
 def listing(call: Call) -> Listed[Event]:
     """Events, the newest first."""
     asked = call.query
-    if asked.person:
-        call.require(Deed.LOOK_UP_PERSON)
-        if not looked_up(call.site, call.actor, asked.person):
-            raise Problem(
-                403,
-                "Say first why you look this person up",
-                advice="POST /audit/look-ups; it holds for an hour.",
-            )
-    selection = flows.Selection(
-        verbs=flows.verbs_named(asked.verb) if asked.verb else (),
-        **{
-            name: getattr(asked, name) for name in ("person", "project", "dataset", "image", "since", "until")
-        },
-    )
     beyond = int(asked.after) if asked.after else None
-    found = flows.newest(call.site, selection, beyond=beyond, limit=asked.limit + 1)
+    found = flows.newest(call.site, _selected(call), beyond=beyond, limit=asked.limit + 1)
     more = str(found[asked.limit - 1].sequence) if len(found) > asked.limit else ""
     return Listed[Event](items=tuple(_shown(event) for event in found[: asked.limit]), next=more)
+
+
+def export(call: Call) -> FileAnswer:
+    """The selection as a file, once the export is on the record."""
+    asked = call.query.format
+    file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed once it is sent
+    try:
+        flows.export(call.site, call.actor, _selected(call), file, asked)
+    except BaseException:
+        file.close()
+        raise
+    return FileAnswer(file, flows.MEDIA[asked], f"audit.{asked}")
 
 
 def one(call: Call) -> Event:
@@ -204,6 +219,25 @@ async def verify(call: Call) -> Answer:
     return Answer(location="audit/chain")
 
 
+def _selected(call: Call) -> flows.Selection:
+    """What is asked for; a person without a look-up ends the call."""
+    asked = call.query
+    if asked.person:
+        call.require(Deed.LOOK_UP_PERSON)
+        if not looked_up(call.site, call.actor, asked.person):
+            raise Problem(
+                403,
+                "Say first why you look this person up",
+                advice="POST /audit/look-ups; it holds for an hour.",
+            )
+    return flows.Selection(
+        verbs=flows.verbs_named(asked.verb) if asked.verb else (),
+        **{
+            name: getattr(asked, name) for name in ("person", "project", "dataset", "image", "since", "until")
+        },
+    )
+
+
 def _shown(event: AuditEvent) -> Event:
     return Event(
         sequence=event.sequence,
@@ -235,5 +269,15 @@ OPERATIONS = (
     Operation("GET", "/audit/access", "Who had access", who, deed=READ, query=AccessQuery, answer=Access),
     Operation("GET", "/audit/chain", "The chain's state", chain, deed=READ, answer=Chain),
     Operation("POST", "/audit/chain", "Verify the whole record", verify, deed=READ, status=202),
+    Operation(
+        "GET",
+        "/audit/export",
+        "A selection as a file; the export is recorded",
+        export,
+        deed=READ,
+        query=ExportQuery,
+        media=tuple(flows.MEDIA.values()),
+        recorded=True,
+    ),
     Operation("GET", "/audit/{sequence}", "One event", one, deed=READ, answer=Event),
 )

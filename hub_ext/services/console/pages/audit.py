@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from datetime import date
-from typing import IO
 
 from pydantic import ValidationError
 
@@ -19,7 +18,6 @@ from hub_ext.services.console.forms import Filled, FormModel, Line, RequiredLine
 from hub_ext.services.console.page import PageHandler
 
 PAGE = 50
-CHUNK = 256 * 1024
 
 
 class Search(FormModel):
@@ -153,20 +151,9 @@ class ExportPage(_AuditHandler):
             raise InputError("This selection cannot be used.", advice="Search again.")
         selection = await self.selection(form.value)
         with tempfile.TemporaryFile("w+", encoding="utf-8", newline="") as file:
-            await self.in_thread(
-                flows.export, self.site, self.known.actor, selection, file, form.value.format
-            )
-            file.seek(0)
-            kind = "text/csv" if form.value.format == "csv" else "application/jsonl"
-            self.set_header("Content-Type", f"{kind}; charset=utf-8")
-            self.set_header("Content-Disposition", f'attachment; filename="audit.{form.value.format}"')
-            await self._send(file)
-
-    async def _send(self, file: IO[str]) -> None:
-        while chunk := await self.in_thread(file.read, CHUNK):
-            self.write(chunk)
-            await self.flush()
-        self.finish()
+            asked = form.value.format
+            await self.in_thread(flows.export, self.site, self.known.actor, selection, file, asked)
+            await self.send_file(file, flows.MEDIA[asked], f"audit.{asked}")
 
 
 class ChainPage(_AuditHandler):
