@@ -1,4 +1,4 @@
-"""What registries said, kept for when they do not answer. Everything here can be asked for again."""
+"""What was found out elsewhere or takes long, kept with its age. All of it can be found out again."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import itertools
 import logging
 import os
 import signal
+from functools import partial
 
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
@@ -39,15 +40,21 @@ async def serve() -> None:
         server = HTTPServer(application(console, secret), max_body_size=MOST_BYTES, xheaders=True)
         await _listen(server, settings.console_port)
         log.info("The console listens on %s:%s", ADDRESS, settings.console_port)
-        examining = asyncio.create_task(
-            kept.keep_examining(site, lambda error: log.error("The host could not be examined: %s", error))
-        )
+        watching = [
+            asyncio.create_task(
+                kept.keep_examining(site, partial(log.error, "The host is not examined: %s"))
+            ),
+            asyncio.create_task(
+                console.chain.keep_looking(site, partial(log.error, "The record is not verified: %s"))
+            ),
+        ]
         ended = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
         server.stop()
-        examining.cancel()
+        for each in watching:
+            each.cancel()
         await console.checking.end()
     finally:
         site.close()

@@ -79,7 +79,10 @@ class LookedUp(ApiModel):
 
 
 class Chain(ApiModel):
-    """The walk under way (`walked` events of it), and what the last whole one found."""
+    """The whole walk under way (`walked` events of it), and what the last walk found, begun `at`.
+
+    `whole_at` is when the last walk from the first event began: at most a day ago, or one is begun.
+    """
 
     events: int
     walked: int | None
@@ -89,6 +92,7 @@ class Chain(ApiModel):
     why: str
     head: str
     at: AwareDatetime | None
+    whole_at: AwareDatetime | None
 
 
 class AccessQuery(ApiModel):
@@ -210,6 +214,7 @@ def chain(call: Call) -> Chain:
         why=str(found.why) if found else "",
         head=f"{found.head[0]}:{found.head[1]}" if found else "",
         at=state.at,
+        whole_at=state.whole,
     )
 
 
