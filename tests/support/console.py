@@ -92,7 +92,7 @@ def enter(hub: RunningHub, name: str, language: str = "en") -> ConsoleVisitor:
     """Signs in to the Hub and comes to the console."""
     made = ConsoleVisitor(hub.visitor(name, language))
     # The Hub answers some seconds before its services do.
-    wait_for(lambda: made.page().status_code != 404, STARTED_SECONDS)
+    wait_for(lambda: made.page().status_code not in (404, 503), STARTED_SECONDS)
     answer = made.page()
     assert answer.status_code == 200, answer.text
     assert answer.url == made.root
