@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from hub_ext.adapters.store import audit, persons
 from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
-from tests.support.console import ConsoleVisitor, enter, hidden, program
+from tests.support.console import ConsoleVisitor, enter, program
 from tests.support.hub import PASSWORDS, RunningHub, wait_for
 
 
@@ -133,9 +133,6 @@ def test_an_export_that_is_refused_leaves_nothing(hub: RunningHub, audra: Consol
     # With the browser's cookie alone any page elsewhere could have one recorded in the auditor's name.
     assert audra.page("api/v1/audit/export").status_code == 403
     assert last(hub, Verb.AUDIT_EXPORTED) == before
-    token = hidden(audra.page().text, "_xsrf")
-    assert audra.page(f"api/v1/audit/export?_xsrf={token}").status_code == 200
-    assert last(hub, Verb.AUDIT_EXPORTED) != before
 
 
 def test_who_had_access(hub: RunningHub, audra: ConsoleVisitor) -> None:

@@ -51,7 +51,7 @@ class ApiHandler(ConsoleHandler):
             if denial := self.known.may(operation.deed, **about):
                 raise Forbidden(denial)
         if operation.recorded and not self.hub_auth.get_token(self, in_cookie=False):
-            self.check_xsrf_cookie()
+            raise Problem(403, "This takes a token", advice="Make one on the Hub's page /hub/token.")
         call = self._call(operation, path)
         if inspect.iscoroutinefunction(operation.run):
             made = await operation.run(call)

@@ -96,7 +96,7 @@ class Operation:
     `deed` is asked first; `about` names the path's parameters that are its dataset or project. `conditional`
     calls change something that has versions: they need If-Match. `yaml` calls take and give YAML too: `run`
     gets the body's bytes, and reads them itself. `media` are the types of the files that it answers with.
-    A `recorded` GET leaves a mark: with a cookie it takes what a form takes, so that no other site makes one.
+    A `recorded` GET leaves a mark and takes a token: with a cookie, any page elsewhere could make one.
     """
 
     method: str
