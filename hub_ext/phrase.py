@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Union
+from typing import Any, Union
 
 # "{name}", or "{name!r}" for what is quoted; any other brace is a brace.
 PLACE = re.compile(r"\{([a-z][a-z_]*)(!r)?\}")
@@ -30,6 +30,15 @@ class Phrase:
     def __init__(self, template: str, /, **values: Value) -> None:
         object.__setattr__(self, "template", template)
         object.__setattr__(self, "values", values)
+
+    @classmethod
+    def restored(cls, held: Mapping[str, Any]) -> Phrase:
+        """What `kept` gave. Raises KeyError or TypeError for anything else."""
+        return cls(str(held["template"]), **held["values"])
+
+    def kept(self) -> dict[str, Any]:
+        """As it can be written down, where its values can."""
+        return {"template": self.template, "values": dict(self.values)}
 
     def __hash__(self) -> int:
         return hash(self.template)

@@ -19,6 +19,7 @@ from hub_ext.adapters.store import Tx, audit, remembered
 from hub_ext.adapters.store.audit import GENESIS, Verification
 from hub_ext.errors import StoreError
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 
 PART = 5000  # events; some tenths of a second of one core
 KEY = "audit-chain"
@@ -165,7 +166,8 @@ def _written(state: ChainState, kept: Head) -> dict[str, Any]:
     assert state.at
     assert state.whole
     return {
-        **{"ok": found.ok, "events": found.events, "first_bad": found.first_bad, "why": found.why},
+        **{"ok": found.ok, "events": found.events, "first_bad": found.first_bad},
+        "why": found.why.kept(),
         **{"head": list(found.head), "kept": list(kept)},
         **{"at": state.at.isoformat(), "whole": state.whole.isoformat()},
     }
@@ -178,7 +180,7 @@ def _read(value: Mapping[str, Any]) -> tuple[ChainState, Head]:
         value["ok"] is True,
         int(value["events"]),
         None if bad is None else int(bad),
-        str(value["why"]),
+        Phrase.restored(value["why"]),
         _head(value["head"]),
     )
     at, whole = (datetime.fromisoformat(value[name]) for name in ("at", "whole"))
