@@ -10,6 +10,7 @@ from hub_ext.services.parent import HUB_VARIABLE
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
+from hub_ext.spawners import more_time
 from hub_ext.spawners.docker import refuse_not_honoured
 from hub_ext.spawners.hub_site import hub_site, prepare
 from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
@@ -55,8 +56,8 @@ c.JupyterHub.spawner_class = "hub-ext-docker"
 c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 4
-# Where images report what their kernels do; the culler reads it.
-c.JupyterHub.extra_handlers = activity.HANDLERS
+# Where images report what their kernels do, which the culler reads; and where more time is asked for.
+c.JupyterHub.extra_handlers = [*activity.HANDLERS, *more_time.HANDLERS]
 
 # --- who comes in ----------------------------------------------------------------------------------
 

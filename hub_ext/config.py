@@ -53,6 +53,9 @@ _UNCHANGED = (
     "engine_seconds",
     "concurrent_starts",
     "busy_ceiling_seconds",
+    "gpu_idle_seconds",
+    "extension_seconds",
+    "extensions_most",
     "cull_seconds",
     "cull_brake_share",
     "cull_brake_least",
@@ -123,6 +126,13 @@ class HubExt(Configurable):
     busy_ceiling_seconds = Int(
         7 * 24 * 3600, help="A server busy for longer is stopped all the same, seconds."
     ).tag(config=True)
+    gpu_idle_seconds = Int(
+        1800, help="A server whose GPU computes nothing for so long is stopped, seconds."
+    ).tag(config=True)
+    extension_seconds = Int(
+        2 * 3600, help="More time that a person may ask for when their server is to be stopped, seconds."
+    ).tag(config=True)
+    extensions_most = Int(3, help="How often they may, for one server start.").tag(config=True)
     cull_seconds = Int(60, help="Time between two sweeps of the culler, seconds.").tag(config=True)
     cull_brake_share = Float(0.5, help="Share of running servers that one sweep may stop.").tag(config=True)
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)

@@ -91,6 +91,9 @@ class Settings:
     engine_seconds: int = 30  # any other engine call
     concurrent_starts: int = 4
     busy_ceiling_seconds: int = 7 * 24 * 3600
+    gpu_idle_seconds: int = 1800
+    extension_seconds: int = 2 * 3600  # more time, asked for after a warning
+    extensions_most: int = 3  # of one launch
     cull_seconds: int = 60  # between two sweeps of the culler
     cull_brake_share: float = 0.5  # of the running servers, in one sweep
     cull_brake_least: int = 4  # fewer culls than this are never braked

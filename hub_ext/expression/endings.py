@@ -37,6 +37,16 @@ ENDINGS: dict[StopReason, Sentences] = {
             "Enregistrez au fur et à mesure l’état d’un long calcul, pour pouvoir le reprendre de là.",
         ),
     ),
+    StopReason.GPU_IDLE: (
+        Localised(
+            "It was stopped because it held a GPU that computed nothing for a while.",
+            "Il a été arrêté parce qu’il détenait un GPU qui n’a rien calculé depuis un moment.",
+        ),
+        Localised(
+            "Start without a GPU while you prepare data, and with one to train.",
+            "Démarrez sans GPU pour préparer les données, et avec un GPU pour l’apprentissage.",
+        ),
+    ),
     StopReason.RIGHT_ENDED: (
         Localised(
             "It was stopped because a right that it rested on ended.",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import Tx, audit, launches, leases
+from hub_ext.adapters.store import Tx, audit, extensions, launches, leases
+from hub_ext.flows import gpu_watch
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
 from hub_ext.policy import idle
-from hub_ext.policy.idle import Cpu, Cull, IdleFacts, Kernel
+from hub_ext.policy.idle import Cpu, Cull, GpuWork, IdleFacts, Kernel
 from hub_ext.policy.launch import coverage
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
@@ -24,6 +25,8 @@ CULLER = Actor(ActorKind.SERVICE, "culler")
 REPORT_HOLDS = timedelta(minutes=5)
 # Ends that somebody set: however many come at once, each is meant.
 FORESEEN = frozenset({StopReason.RIGHT_ENDED, StopReason.LEASE_ENDED})
+# A server that nobody uses holds its memory.
+MOVED_BYTES = 64 * 1024**2
 # Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
 BRAKE_HOLDS = timedelta(hours=1)
 
@@ -45,11 +48,24 @@ class Report:
 
 
 class CpuWatch:
-    """The CPU use of running launches between one sweep and the next. It forgets with the process."""
+    """CPU and memory of running launches between one sweep and the next. It forgets with the process."""
 
     def __init__(self, counters: ContainerCpu | None = None) -> None:
         self._counters = counters or ContainerCpu()
         self._seen: dict[str, tuple[CpuReading, Cpu]] = {}
+        self._mem: dict[str, tuple[int, datetime | None]] = {}
+
+    def moved(self, running: Iterable[Launch], now: datetime) -> dict[str, datetime]:
+        """When the memory of each last grew or shrank by much, where that was seen."""
+        containers = {launch.container_id: launch.id for launch in running if launch.container_id}
+        seen: dict[str, tuple[int, datetime | None]] = {}
+        for container_id, held in self._counters.memory(containers.keys()).items():
+            before, when = self._mem.get(containers[container_id], (held, None))
+            # Measured from where it last moved: what creeps moves in the end.
+            moved = abs(held - before) >= MOVED_BYTES
+            seen[containers[container_id]] = (held, now) if moved else (before, when)
+        self._mem = seen
+        return {launch_id: when for launch_id, (_, when) in seen.items() if when is not None}
 
     def look(self, running: Iterable[Launch], now: datetime) -> dict[str, Cpu]:
         """By launch id, since the last look. A launch whose counter cannot be read is left out."""
@@ -67,16 +83,32 @@ class CpuWatch:
         return {launch_id: cpu for launch_id, (_, cpu) in seen.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What is known beside the reports, each by launch id."""
+
+    cpus: Mapping[str, Cpu]
+    moved: Mapping[str, datetime]
+    gpus: Mapping[str, GpuWork]
+    extended: Mapping[str, datetime]
+    lease_ends: Mapping[str, datetime]
+
+
 async def judge(
-    site: Site, servers: tuple[HubServer, ...], reports: Mapping[str, Any], cpus: CpuWatch
+    site: Site,
+    servers: tuple[HubServer, ...],
+    reports: Mapping[str, Any],
+    watch: CpuWatch,
+    gpu_shares: Mapping[str, float | None] | None = None,
 ) -> tuple[Judged, ...]:
     """A verdict for each ready server that belongs to a running launch of this node.
 
-    `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches and
-    rights are read in one snapshot of the store.
+    `reports` are what servers said of their kernels, by launch id (`services.activity`); `gpu_shares` are the
+    devices' utilisations, by GPU id. All launches and rights are read in one snapshot of the store.
     """
 
     def read() -> tuple[Judged, ...]:
+        gpu_work = gpu_watch.look(site, gpu_shares or {})
         by_launch = {server.launch_id: server for server in servers if server.ready and not server.pending}
         with site.store.reading() as tx:
             running = [
@@ -84,18 +116,16 @@ async def judge(
                 for launch in launches.listing(tx, node=site.settings.node, active=True)
                 if launch.id in by_launch and launch.state is not LaunchState.ADMITTED
             ]
-            shown = cpus.look(running, site.now())
-            until = _lease_ends(tx, site)
+            now = site.now()
+            watched = _Watched(
+                cpus=watch.look(running, now),
+                moved=watch.moved(running, now),
+                gpus=gpu_work,
+                extended=extensions.ends(tx, now),
+                lease_ends=_lease_ends(tx, site),
+            )
             return tuple(
-                Judged(
-                    launch,
-                    idle.decide(
-                        replace(
-                            _facts(tx, site, launch, by_launch[launch.id], reports, shown),
-                            lease_until=until.get(launch.id),
-                        )
-                    ),
-                )
+                Judged(launch, idle.decide(_facts(tx, site, launch, by_launch[launch.id], reports, watched)))
                 for launch in running
             )
 
@@ -157,7 +187,7 @@ def _facts(
     launch: Launch,
     server: HubServer,
     reports: Mapping[str, Any],
-    cpus: Mapping[str, Cpu],
+    watched: _Watched,
 ) -> IdleFacts:
     now = site.now()
     covered = coverage(launch, launch_facts.live(tx, launch, now))
@@ -168,9 +198,14 @@ def _facts(
         # The Hub counts what passes the proxy, and a tab that nobody looks at asks for kernels all day.
         last_activity=said.last_activity if said and said.last_activity else server.last_activity,
         kernels=said.kernels if said else None,
-        cpu=cpus.get(launch.id),
+        cpu=watched.cpus.get(launch.id),
         idle_seconds=launch.idle_seconds,
         busy_ceiling_seconds=site.settings.busy_ceiling_seconds,
+        gpu_idle_seconds=site.settings.gpu_idle_seconds,
+        mem_moved=watched.moved.get(launch.id),
+        gpu=watched.gpus.get(launch.id),
+        extended_until=watched.extended.get(launch.id),
+        lease_until=watched.lease_ends.get(launch.id),
         expires_at=covered.expires_at,
         rights=covered.reasons,
     )

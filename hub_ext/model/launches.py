@@ -29,6 +29,7 @@ class StopReason(StrEnum):
     OPERATOR = "stopped-by-operator"
     IDLE = "idle"
     BUSY_CEILING = "busy-ceiling"
+    GPU_IDLE = "gpu-idle"
     RIGHT_ENDED = "right-ended"
     LEASE_ENDED = "lease-ended"
     OUT_OF_MEMORY = "out-of-memory"

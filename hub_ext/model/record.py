@@ -87,6 +87,8 @@ class Verb(StrEnum):
     LAUNCH_STOPPED = "launch.stopped"
     RECONCILE_MENDED = "reconcile.mended"
     CULL_BRAKED = "cull.braked"
+    CULL_WARNED = "cull.warned"
+    LAUNCH_EXTENDED = "launch.extended"
     AUDIT_EXPORTED = "audit.exported"
 
 

@@ -22,7 +22,7 @@ from traitlets import default
 from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
-from hub_ext.flows import cull, disk, gpu, outbox, reconcile
+from hub_ext.flows import cull, disk, gpu, idle_warnings, outbox, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.services.parent import end_with_parent
 
@@ -118,6 +118,9 @@ class CuratedIdleCuller(IdleCuller):
                 self.log.error("What kernels do is not known: %s", error)
                 kernels = {}
         verdicts = await cull.judge(site, servers, kernels, self._cpus)
+        await asyncio.to_thread(
+            idle_warnings.write_down, site, [(judged.launch, judged.verdict) for judged in verdicts]
+        )
         doomed = await cull.announce_culls(site, verdicts)
         if not doomed:
             return

@@ -30,6 +30,8 @@ FRENCH = {
     "Project folder": "Dossier du projet",
     "{used} of {allowed}": "{used} sur {allowed}",
     "almost full": "presque plein",
+    "{hours} more hours": "{hours} heures de plus",
+    "still possible: {left}": "encore possible : {left}",
     "Your right ends": "Fin de votre droit",
     "It ended": "Fin",
     "Open": "Ouvrir",

@@ -6,7 +6,8 @@ from typing import Any
 
 from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
 from hub_ext.expression import words
-from hub_ext.flows import disk
+from hub_ext.expression.warnings import warning_words
+from hub_ext.flows import disk, idle_warnings
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
@@ -32,6 +33,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             mounted = versions.listing(tx, ids=launch.version_ids)
             held = volumes.listing(tx, ids=launch.volume_ids)
             note = stop_notes.find(tx, launch.id)
+        coming = idle_warnings.ahead(site, launch) if launch.state.active else None
         return {
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
@@ -39,10 +41,20 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "until": until,
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
+            "coming": _coming(site, coming, language) if coming and coming.reason else None,
             "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 
     return await in_store(read)
+
+
+def _coming(site: Site, coming: idle_warnings.Ahead, language: str) -> dict[str, Any]:
+    """The warning that stands, and how much time may be asked for."""
+    assert coming.reason
+    assert coming.at
+    words_of = warning_words(coming.reason, coming.at, site.now(), language, pages.zone(site))
+    hours = words.number_text(round(coming.seconds / 3600, 1), language)
+    return {"fact": words_of.fact, "advice": words_of.advice, "left": coming.left, "hours": hours}
 
 
 def _room(volume: Volume, language: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hub_ext.policy.idle import (
     IDLE_CPU_SHARE,
     Cpu,
     Cull,
+    GpuWork,
     IdleFacts,
     Keep,
     Kernel,
@@ -52,6 +53,9 @@ kernels = st.builds(
 cpus = st.builds(
     Cpu, st.none() | st.floats(0, 4), worked=st.none() | moments, working_since=st.none() | moments
 )
+gpus = st.builds(
+    GpuWork, st.none() | st.floats(0, 1), worked=st.none() | moments, watched_since=st.none() | moments
+)
 facts_of_any_server = st.builds(
     IdleFacts,
     now=st.just(NOW),
@@ -61,6 +65,10 @@ facts_of_any_server = st.builds(
     cpu=st.none() | cpus,
     idle_seconds=st.integers(60, 24 * HOUR),
     busy_ceiling_seconds=st.integers(60, 100 * HOUR),
+    gpu_idle_seconds=st.integers(60, 24 * HOUR),
+    mem_moved=st.none() | moments,
+    gpu=st.none() | gpus,
+    extended_until=st.none() | moments,
 )
 
 
@@ -192,3 +200,68 @@ def test_the_brake_takes_hold_of_a_large_share_but_not_of_few():
     assert brake(range(6), 10, share=0.5, least=4)
     assert not brake(range(5), 10, share=0.5, least=4)
     assert not brake(range(3), 3, share=0.5, least=4)
+
+
+# --- memory, GPUs, extensions ---------------------------------------------------------------------------
+
+UNUSED = GpuWork(0.0, worked=ago(0.9 * HOUR), watched_since=ago(9 * HOUR))
+HOLDS = replace(BUSY, gpu=UNUSED, gpu_idle_seconds=HOUR)
+
+
+def test_memory_that_moves_is_work():
+    assert decide(replace(QUIET, mem_moved=ago(60))) == Keep()
+    assert decide(replace(QUIET, mem_moved=ago(3 * HOUR))) == Cull(StopReason.IDLE)
+
+
+def test_a_gpu_held_and_unused_is_warned_of_then_taken_back_also_from_a_busy_kernel():
+    assert decide(HOLDS) == Warn(StopReason.GPU_IDLE, ago(-0.1 * HOUR))
+    longer = replace(UNUSED, worked=ago(HOUR))
+    assert decide(replace(HOLDS, gpu=longer)) == Cull(StopReason.GPU_IDLE)
+    assert decide(replace(HOLDS, gpu=replace(longer, share=0.02))) == Keep()
+
+
+@pytest.mark.parametrize(
+    "gpu",
+    [
+        None,
+        replace(UNUSED, worked=None, share=None),
+        replace(UNUSED, worked=None, watched_since=None),
+        replace(UNUSED, worked=None, watched_since=ago(600)),
+    ],
+    ids=["none", "unread", "never watched", "watched for a short while"],
+)
+def test_a_gpu_of_which_too_little_is_known_is_not_idle(gpu: GpuWork | None):
+    assert decide(replace(HOLDS, gpu=gpu)) == Keep()
+
+
+def test_more_time_is_more_time_and_ends():
+    warned = replace(QUIET, last_activity=ago(1.9 * HOUR), kernels=())
+    at = ago(1.9 * HOUR) + timedelta(hours=2)
+    assert decide(warned) == Warn(StopReason.IDLE, at)
+    asked = replace(warned, extended_until=ago(-2 * HOUR))
+    assert decide(asked) == Keep()
+    assert decide(replace(asked, now=ago(-1.7 * HOUR))) == Warn(StopReason.IDLE, ago(-2 * HOUR))
+    assert decide(replace(asked, now=ago(-2 * HOUR))) == Cull(StopReason.IDLE)
+
+
+@given(facts_of_any_server, moments)
+def test_more_time_never_ends_a_server_sooner(facts: IdleFacts, until: datetime):
+    before = decide(replace(facts, extended_until=None))
+    after = decide(replace(facts, extended_until=until))
+    if isinstance(after, Cull):
+        assert isinstance(before, Cull)
+    if isinstance(after, Warn) and isinstance(before, Warn):
+        assert after.at >= before.at
+
+
+@given(facts_of_any_server, st.none() | gpus)
+def test_a_gpu_never_keeps_a_server_longer(facts: IdleFacts, gpu: GpuWork | None):
+    without = decide(replace(facts, gpu=None))
+    if isinstance(without, Cull):
+        assert isinstance(decide(replace(facts, gpu=gpu)), Cull)
+
+
+@given(facts_of_any_server)
+def test_what_the_gpu_did_unseen_ends_nothing(facts: IdleFacts):
+    unseen = replace(facts, gpu=GpuWork(None))
+    assert decide(unseen) == decide(replace(facts, gpu=None))

@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, func, select
 
 from hub_ext.adapters.store.rows import Tx
 from hub_ext.adapters.store.tables import gpus, launches, leases
+from hub_ext.adapters.store.tables_idle import gpu_use
 from hub_ext.model.accounting import HeldGpu, HeldServer
 
 
@@ -28,13 +29,19 @@ def gpu_leases(
     tx: Tx, since: datetime, until: datetime, *, person_id: str | None = None, project: str | None = None
 ) -> tuple[HeldGpu, ...]:
     """Leases that were held at some time from `since` to `until`, as parts of their devices."""
+    whose = (launches.c.person_id, launches.c.project, leases.c.since, leases.c.ended)
+    watched = (gpu_use.c.watched_seconds, gpu_use.c.used_seconds)
     query = (
-        select(launches.c.person_id, launches.c.project, leases.c.since, leases.c.ended, gpus.c.shares)
+        select(*whose, gpus.c.shares, *watched)
         .join_from(leases, launches, launches.c.id == leases.c.launch_id)
         .join(gpus, gpus.c.id == leases.c.gpu_id)
+        .outerjoin(gpu_use, gpu_use.c.lease_id == leases.c.id)
         .where(*_within(leases.c.since, leases.c.ended, since, until), *_of(person_id, project))
     )
-    return tuple(HeldGpu(*row[:4], part=1 / max(row[4], 1)) for row in tx.connection.execute(query))
+    return tuple(
+        HeldGpu(*row[:4], part=1 / max(row[4], 1), idle_share=1 - row[6] / row[5] if row[5] else None)
+        for row in tx.connection.execute(query)
+    )
 
 
 def gpus_held(tx: Tx, *, person_id: str | None = None, project: str | None = None) -> int:

@@ -37,6 +37,7 @@ from hub_ext.model import (
     Project,
     ProjectState,
     SiteRole,
+    StopReason,
     TermsAcceptance,
     TermsVersion,
     Verb,
@@ -45,6 +46,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind, OwnGpuLimits
+from hub_ext.model.idleness import GpuUseSum, IdleWarning, TimeExtension
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 from hub_ext.model.launches import StopNote
 from hub_ext.model.letters import Letter, LetterKind
@@ -123,6 +125,9 @@ LETTER = Letter(
 ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 
 GPU_LIMITS = OwnGpuLimits(LimitKind.PROJECT, "onco", GpuLimits(2, 12.5, 300.0), NOW, "per-1")
+IDLE_WARNING = IdleWarning("lau-1", StopReason.GPU_IDLE, LATER, NOW)
+EXTENSION = TimeExtension("lau-1", 2, LATER, NOW, "per-2")
+GPU_USE = GpuUseSum("lea-1", NOW, LATER, 90.5, 30.25, LATER)
 STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
 
 # Each with its module and its key.
@@ -143,6 +148,9 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.launches, LAUNCH, ("lau-1",)),
     (store.leases, LEASE, ("lea-1",)),
     (store.gpu_limits, GPU_LIMITS, (LimitKind.PROJECT, "onco")),
+    (store.idle_warnings, IDLE_WARNING, ("lau-1",)),
+    (store.extensions, EXTENSION, ("lau-1", 2)),
+    (store.gpu_use, GPU_USE, ("lea-1",)),
     (store.stop_notes, STOP_NOTE, ("lau-1",)),
     (store.volumes, VOLUME, ("vol-1",)),
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
