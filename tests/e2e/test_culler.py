@@ -232,27 +232,27 @@ def test_who_is_warned_reads_it_and_asks_for_more_time(
     with hub.site.store.transaction() as tx:
         entry = replace(images.get(tx, "brief"), ceilings=Ceilings(idle_seconds=WARNED_SECONDS))
         images.replace(tx, entry, expected_version=entry.version)
-    launch_id = start(hub, ada, brief, "long")
+    launch_id = start(hub, ada, brief)
     own = own_token(hub, launch_id)
-    path = f"{api(hub)}/hub-ext/sessions/ada/long"
+    path = f"{api(hub)}/hub-ext/sessions/ada/"
     assert call("GET", path, own).json()["at"] is None
     assert call("POST", path, own).status_code == 409
     begun = time.monotonic()
-    assert call("POST", f"{api(hub)}/hub-ext/kernels/ada", own, report("long")).status_code == 204
+    assert call("POST", f"{api(hub)}/hub-ext/kernels/ada", own, report()).status_code == 204
     wait_for(lambda: call("GET", path, own).json()["reason"] == "idle", WARNED_SECONDS)
     shown = ada.page("home").text
     assert "nothing has run in it for a while" in shown
-    assert 'data-more-time="long"' in shown
+    assert 'data-more-time=""' in shown
     bob = hub.visitor("bob")
     for method in ("GET", "POST"):
-        answer = bob.session.request(method, f"{hub.url}/hub/api/hub-ext/sessions/ada/long?_xsrf={bob.xsrf}")
+        answer = bob.session.request(method, f"{hub.url}/hub/api/hub-ext/sessions/ada/?_xsrf={bob.xsrf}")
         assert answer.status_code in (403, 404)
         assert call(method, f"{api(hub)}/hub-ext/sessions/ada/other", own).status_code == 404
     said = call("POST", path, own)
     assert said.status_code == 201, said.text
     assert said.json()["extensions_left"] == hub.site.settings.extensions_most - 1
     time.sleep(max(0.0, begun + WARNED_SECONDS + 6 - time.monotonic()))
-    assert ada.servers()["long"]["ready"]
+    assert ada.servers()[""]["ready"]
     with hub.site.store.reading() as tx:
         (warned,) = audit.listing(tx, subject=launch_id, verb=Verb.CULL_WARNED)
         (extended,) = audit.listing(tx, subject=launch_id, verb=Verb.LAUNCH_EXTENDED)
