@@ -38,7 +38,7 @@ class CuratedIdleCuller(IdleCuller):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
-        self._cpus = cull.CpuWatch()
+        self._watch = cull.CpuWatch()
 
     @default("config_file")
     def _config_file(self) -> str:
@@ -117,7 +117,7 @@ class CuratedIdleCuller(IdleCuller):
                 # Then nobody is idle; rights end all the same.
                 self.log.error("What kernels do is not known: %s", error)
                 kernels = {}
-        verdicts = await cull.judge(site, servers, kernels, self._cpus)
+        verdicts = await cull.judge(site, servers, kernels, self._watch)
         await asyncio.to_thread(
             idle_warnings.write_down, site, [(judged.launch, judged.verdict) for judged in verdicts]
         )
