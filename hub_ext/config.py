@@ -6,6 +6,7 @@ The file is named by the environment variable HUB_EXT_CONFIG; `jupyterhub_config
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,18 @@ from hub_ext.model.gpu_limits import GpuLimits, LimitKind
 from hub_ext.settings import (
     DEFAULT_SIZES,
     GIB,
+    GPU_SOURCES,
     MIB,
+    MOST_GPU_SHARES,
     ROLE_GROUP_PREFIX,
+    ListedGpu,
     MailSettings,
     RegistrySettings,
     Settings,
 )
 
 CONFIG_VARIABLE = "HUB_EXT_CONFIG"
+_CDI_NAME = re.compile(r"[a-zA-Z0-9][\w.-]*/gpu=[\w.:-]+", re.ASCII)
 
 # Traits whose value stands in Settings under the same name and type.
 _UNCHANGED = (
@@ -101,9 +106,15 @@ class HubExt(Configurable):
     max_mem_bytes = Int(32 * GIB, help="Ceiling of the site, bytes of memory of one server.").tag(config=True)
     max_gpus = Int(1, help="Ceiling of the site, GPUs of one server.").tag(config=True)
     idle_seconds = Int(2 * 3600, help="Longest idle time of a server, seconds.").tag(config=True)
-    gpu_source = Unicode("auto", help="auto, nvml, cdi or none.").tag(config=True)
+    gpu_source = Unicode("auto", help="auto, nvml, list, cdi or none.").tag(config=True)
+    gpu_devices = List(
+        Dict(),
+        help='Where no driver tells: {"device": "nvidia.com/gpu=0", "model", "mem_bytes"} for each GPU.',
+    ).tag(config=True)
     cdi_dirs = List(Unicode(), ["/etc/cdi", "/var/run/cdi"], help="Where CDI specs lie.").tag(config=True)
-    gpu_shares = Int(1, help="Launches that may share one GPU; sharing isolates nothing.").tag(config=True)
+    gpu_shares = Int(
+        1, help="Launches that may share one GPU, 1 to 16; sharing isolates neither memory nor time."
+    ).tag(config=True)
     gpu_limits = Dict(
         help='{"person": {"held": 1, "lease_hours": 24, "month_hours": 200}, "project": {…}}: GPUs at once, '
         "hours of one lease, GPU-hours a month; each may be left out. `hub-ext gpu limit` sets others for "
@@ -180,12 +191,21 @@ class HubExt(Configurable):
                 f"c.HubExt.engine_url is {self.engine_url!r}; only a local socket is supported.",
                 advice="Use unix:///var/run/docker.sock. Engines on other hosts come with a later version.",
             )
+        if self.gpu_source not in GPU_SOURCES:
+            raise SettingsError(
+                f"c.HubExt.gpu_source is {self.gpu_source!r}.", advice=f"Use one of {', '.join(GPU_SOURCES)}."
+            )
+        if not 1 <= self.gpu_shares <= MOST_GPU_SHARES:
+            raise SettingsError(
+                f"c.HubExt.gpu_shares is {self.gpu_shares}.", advice=f"Use 1 to {MOST_GPU_SHARES}."
+            )
         return Settings(
             state_dir=Path(self.state_dir),
             registries=tuple(_registry(alias, known) for alias, known in self.registries.items()),
             dataset_roots=tuple(Path(root) for root in self.dataset_roots),
             cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),
             sizes=tuple(_size(entry) for entry in self.sizes) or DEFAULT_SIZES,
+            gpu_devices=tuple(_gpus(self.gpu_devices)),
             role_groups=tuple(_role_groups(self.role_groups)),
             mail=_mail(self.mail) if self.mail else None,
             node_modules=Path(self.node_modules) if self.node_modules else None,
@@ -220,6 +240,20 @@ def _gpu_limits(setting: dict[str, dict[str, Any]]) -> dict[str, Any]:
             "c.HubExt.gpu_limits cannot be used.",
             advice="Name person and project, each with held, lease_hours and month_hours, 0 or more.",
         ) from error
+
+
+def _gpus(entries: list[dict[str, Any]]) -> Iterator[ListedGpu]:
+    seen: set[str] = set()
+    for entry in entries:
+        device = entry.get("device")
+        usable = isinstance(device, str) and _CDI_NAME.fullmatch(device) and device not in seen
+        if not usable or set(entry) != {"device", "model", "mem_bytes"}:
+            raise SettingsError(
+                f"c.HubExt.gpu_devices has a bad entry {entry!r}.",
+                advice='Give each device once: a CDI name such as "nvidia.com/gpu=0", model and mem_bytes.',
+            )
+        seen.add(str(device))
+        yield ListedGpu(str(device), str(entry["model"]), int(entry["mem_bytes"]))
 
 
 def _mail(known: dict[str, str]) -> MailSettings:

@@ -17,6 +17,9 @@ GIB = 1024**3
 # Groups of the Hub that carry the site's roles; a provider's groups of such a name are left out.
 ROLE_GROUP_PREFIX = "hub-ext:"
 
+GPU_SOURCES = ("auto", "nvml", "list", "cdi", "none")
+MOST_GPU_SHARES = 16
+
 DEFAULT_SIZES = (
     Size("s", Localised("Small: 1 CPU, 2 GiB", "Petite : 1 CPU, 2 Gio"), 1.0, 2 * GIB),
     Size("m", Localised("Medium: 2 CPUs, 4 GiB", "Moyenne : 2 CPU, 4 Gio"), 2.0, 4 * GIB),
@@ -38,6 +41,15 @@ class RegistrySettings:
     ca_file: Path | None = None
     auth_file: Path | None = None
     token_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGpu:
+    """A GPU that the settings name: its qualified CDI name ("nvidia.com/gpu=0"), and what people read."""
+
+    device: str
+    model: str
+    mem_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,8 @@ class Settings:
     dataset_roots: tuple[Path, ...] = ()
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     ceilings: Ceilings = Ceilings(cpus=8.0, mem_bytes=32 * GIB, gpus=1, idle_seconds=2 * 3600)
-    gpu_source: str = "auto"  # auto | nvml | cdi | none
+    gpu_source: str = "auto"  # one of GPU_SOURCES
+    gpu_devices: tuple[ListedGpu, ...] = ()  # where no driver tells
     cdi_dirs: tuple[Path, ...] = (Path("/etc/cdi"), Path("/var/run/cdi"))
     gpu_shares: int = 1
     person_gpu_limits: GpuLimits = GpuLimits()

@@ -25,6 +25,7 @@ SUBJECTS: dict[LetterKind, Localised] = {
     LetterKind.GRANT_ENDS: Localised(
         "An access to data ends within 30 days", "Un accès à des données prend fin d’ici 30 jours"
     ),
+    LetterKind.GPU_LOST: Localised("Your server lost its GPU", "Votre serveur a perdu son GPU"),
 }
 BODY = Localised(
     "{subject}.\n\nSign in to read and to act:\n{address}\n\nThis letter says no more on purpose.\n",

@@ -1,7 +1,7 @@
 """Sessions under way, with what each uses; one stopped with a reason that its owner reads.
 
 Nothing here asks the engine: rights and times are the store's, activity is the Hub's, CPU and memory are the
-kernel's counters.
+kernel's counters, and what GPUs do is their driver's word.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
+from hub_ext.adapters.gpu_inventory import GpuUse
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import launches, leases, persons, stop_notes, versions
+from hub_ext.adapters.store import gpus, launches, leases, persons, stop_notes, versions
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.cull import report_of
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, Launch, Lease, Person, StopReason
+from hub_ext.model import Actor, Gpu, Launch, Lease, Person, StopReason
 from hub_ext.model.launches import StopNote
 from hub_ext.phrase import Phrase
 
@@ -30,6 +31,15 @@ class Use:
 
     cores: float | None
     mem_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGpu:
+    """A GPU that a session holds a share of. `use` is the whole device's, of all that share it."""
+
+    gpu: Gpu
+    lease: Lease
+    use: GpuUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Session:
     idle: timedelta | None
     busy: bool | None
     use: Use
-    leases: tuple[Lease, ...]
+    gpus: tuple[HeldGpu, ...]
 
 
 class UseWatch:
@@ -71,15 +81,26 @@ class UseWatch:
 
 
 def sessions(
-    site: Site, servers: tuple[HubServer, ...], reports: Mapping[str, Any], watch: UseWatch
+    site: Site,
+    servers: tuple[HubServer, ...],
+    reports: Mapping[str, Any],
+    watch: UseWatch,
+    gpu_use: Mapping[str, GpuUse],
 ) -> tuple[Session, ...]:
-    """All launches that hold resources, the oldest first. `servers` and `reports` are what the Hub told."""
+    """All launches that hold resources, the oldest first. `servers` and `reports` are what the Hub told.
+
+    `gpu_use` is by the GPU's id.
+    """
     by_launch = {server.launch_id: server for server in servers}
     with site.store.reading() as tx:
         running = launches.listing(tx, active=True)[::-1]
         people = {person.id: person for person in persons.listing(tx, ids={one.person_id for one in running})}
         mounted = versions.listing(tx, ids={version for one in running for version in one.version_ids})
-        held = leases.active(tx)
+        devices = {gpu.id: gpu for gpu in gpus.listing(tx)}
+        held = [
+            HeldGpu(devices[lease.gpu_id], lease, gpu_use.get(lease.gpu_id, GpuUse()))
+            for lease in leases.active(tx)
+        ]
     slugs = {version.id: version.dataset for version in mounted}
     uses = watch.look({launch.container_id for launch in running if launch.container_id})
     now = site.now()
@@ -90,7 +111,7 @@ def sessions(
             tuple(slugs[version] for version in launch.version_ids),
             *_activity(by_launch.get(launch.id), reports.get(launch.id), now),
             uses.get(launch.container_id, Use(None, None)),
-            tuple(lease for lease in held if lease.launch_id == launch.id),
+            tuple(one for one in held if one.lease.launch_id == launch.id),
         )
         for launch in running
     )

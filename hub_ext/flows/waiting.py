@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub_ext.adapters.store import image_checks, images, revisions
+from hub_ext.adapters.store import gpus, image_checks, images, launches, leases, revisions
 from hub_ext.flows import grant_ends, proposals, requests
 from hub_ext.flows.grant_ends import Ending
 from hub_ext.flows.requests import Told
 from hub_ext.flows.site import Site
-from hub_ext.model import ImageEntry, ImageState
+from hub_ext.model import Gpu, ImageEntry, ImageState, Launch, Lease
 from hub_ext.model.duties import Deed
 from hub_ext.model.image_checks import ImageCheck
 from hub_ext.model.proposals import MemberProposal
@@ -25,8 +25,20 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
+class LostLease:
+    """A session that goes on without the GPU that it leased."""
+
+    lease: Lease
+    gpu: Gpu
+    launch: Launch
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
-    """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed."""
+    """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed.
+
+    `lost` are one's own sessions, and for operators everybody's.
+    """
 
     decisions: tuple[Told, ...] = ()
     own: tuple[Told, ...] = ()
@@ -34,6 +46,7 @@ class Waiting:
     endings: tuple[Ending, ...] = ()
     behind: tuple[Behind, ...] = ()
     failed: tuple[ImageCheck, ...] = ()
+    lost: tuple[LostLease, ...] = ()
 
 
 def waiting(site: Site, duties: Duties) -> Waiting:
@@ -50,6 +63,7 @@ def waiting(site: Site, duties: Duties) -> Waiting:
         ),
         behind=_behind(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
         failed=_failed(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
+        lost=_lost(site, duties),
     )
 
 
@@ -72,6 +86,16 @@ def _behind(site: Site) -> tuple[Behind, ...]:
     return tuple(
         Behind(entry, newest[entry.slug]) for entry in entries if newest.get(entry.slug, 0) > entry.revision
     )
+
+
+def _lost(site: Site, duties: Duties) -> tuple[LostLease, ...]:
+    everybody_s = may(duties, Deed.WRITE_GPU) is None
+    with site.store.reading() as tx:
+        held = [lease for lease in leases.active(tx) if lease.lost]
+        found = [
+            LostLease(lease, gpus.get(tx, lease.gpu_id), launches.get(tx, lease.launch_id)) for lease in held
+        ]
+    return tuple(one for one in found if everybody_s or one.launch.person_id == duties.person_id)
 
 
 def _failed(site: Site) -> tuple[ImageCheck, ...]:

@@ -16,6 +16,7 @@ class LetterKind(StrEnum):
     PROPOSAL_WAITS = "proposal-waits"
     PROPOSAL_DECIDED = "proposal-decided"
     GRANT_ENDS = "grant-ends"
+    GPU_LOST = "gpu-lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,22 @@ class Node:
 
 
 class GpuHealth(StrEnum):
-    """Stored."""
+    """Whether a device can be given to anybody. Stored."""
 
     OK = "ok"
-    HELD_OUTSIDE = "held-outside"
-    LOST = "lost"
+    HELD_OUTSIDE = "held-outside"  # somebody's process, not of a launch that leases it, computes on it
+    FAULTY = "faulty"  # its driver says that it must be mended
+    UNATTACHABLE = "unattachable"  # it is there, and no CDI spec attaches it
+    LOST = "lost"  # it is not there any more
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A device that launches may hold. `device` is its qualified CDI name, such as "nvidia.com/gpu=1"."""
+    """A device that launches may hold. `device` is its qualified CDI name, such as "nvidia.com/gpu=1".
+
+    `shares` is in force; `own_shares` is an operator's choice for this device, None the site's. `out_since`
+    and `out_why` are set while an operator keeps it out of service.
+    """
 
     id: str
     node: str
@@ -37,12 +43,18 @@ class Gpu:
     created: datetime
     shares: int = 1
     health: GpuHealth = GpuHealth.OK
+    own_shares: int | None = None
+    out_since: datetime | None = None
+    out_why: str = ""
     ended: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One share of a GPU held by a launch. Active while `ended` is None."""
+    """One share of a GPU held by a launch. Active while `ended` is None.
+
+    `lost` is when its GPU was seen to be gone: what computed on it is lost, also where it comes back.
+    """
 
     id: str
     gpu_id: str
@@ -50,6 +62,7 @@ class Lease:
     launch_id: str
     since: datetime
     until: datetime | None = None
+    lost: datetime | None = None
     ended: datetime | None = None
 
 

@@ -1,8 +1,11 @@
-"""Choose devices: never two owners of one share, never two shares of one device for one launch."""
+"""Which devices may be given, and to whom: never two owners of one share, never two shares of one device
+for one launch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from hub_ext.model import Gpu, GpuHealth, Lease, Reason, ReasonCode
@@ -15,13 +18,15 @@ def choose(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[t
     """
     if wanted < 0:
         return None
-    free = _free(gpus, _held(leases))
+    gpus = tuple(gpus)
+    free = _free(gpus, _held(gpus, leases))
     return tuple((gpu, share) for _, gpu, share in free[:wanted]) if len(free) >= wanted else None
 
 
 def reasons(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[Reason, ...]:
     """Why that many GPUs cannot be had now, with the time at which the first lease must end, if known."""
-    gpus, held = tuple(gpus), _held(leases)
+    gpus = tuple(gpus)
+    held = _held(gpus, leases)
     free = _free(gpus, held)
     if 0 <= wanted <= len(free):
         return ()
@@ -31,7 +36,7 @@ def reasons(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[
         ("free", len(free)),
         ("working", len(working)),
     ]
-    ends = [lease.until for gpu in working for lease in held.get(gpu.id, ()) if lease.until is not None]
+    ends = [lease.until for gpu in working for lease in held.get(gpu.device, ()) if lease.until is not None]
     if ends:
         shown.append(("lease_end", min(ends)))
     return (Reason(ReasonCode.GPUS_NONE_FREE, "", tuple(shown)),)
@@ -39,24 +44,55 @@ def reasons(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[
 
 def works(gpu: Gpu) -> bool:
     """Whether a device may be given to anybody."""
-    return gpu.ended is None and gpu.health is GpuHealth.OK
+    return gpu.ended is None and gpu.out_since is None and gpu.health is GpuHealth.OK
 
 
-def _held(leases: Iterable[Lease]) -> dict[str, list[Lease]]:
+def seen(now: Gpu, known: Gpu | None, holders: Iterable[str] | None, tenants: Collection[str]) -> Gpu:
+    """What to keep of a device: as it is seen now, with what operators chose for it.
+
+    `holders` are the containers whose processes compute on it, "" for a process in none; None where nobody
+    tells, which changes nothing. `tenants` are the containers of launches that lease it: no others' processes
+    may be there.
+    """
+    was_held = known is not None and known.health is GpuHealth.HELD_OUTSIDE
+    held = was_held if holders is None else bool(strangers(holders, tenants))
+    health = GpuHealth.HELD_OUTSIDE if held and now.health is GpuHealth.OK else now.health
+    if known is None:
+        return replace(now, health=health)
+    return replace(
+        now,
+        health=health,
+        shares=known.own_shares or now.shares,
+        created=known.created,
+        own_shares=known.own_shares,
+        out_since=known.out_since,
+        out_why=known.out_why,
+    )
+
+
+def strangers(holders: Iterable[str], tenants: Collection[str]) -> frozenset[str]:
+    """Who computes on a device without a lease of it."""
+    return frozenset(holders) - (frozenset(tenants) - {""})
+
+
+def _held(gpus: tuple[Gpu, ...], leases: Iterable[Lease]) -> dict[str, list[Lease]]:
+    """By device: one that is known by two ids, of two sources, still has its owners."""
+    devices = {gpu.id: gpu.device for gpu in gpus}
     held: dict[str, list[Lease]] = {}
     for lease in leases:
-        if lease.ended is None:
-            held.setdefault(lease.gpu_id, []).append(lease)
+        if lease.ended is None and lease.gpu_id in devices:
+            held.setdefault(devices[lease.gpu_id], []).append(lease)
     return held
 
 
-def _free(gpus: Iterable[Gpu], held: dict[str, list[Lease]]) -> list[tuple[int, Gpu, int]]:
+def _free(gpus: tuple[Gpu, ...], held: dict[str, list[Lease]]) -> list[tuple[int, Gpu, int]]:
     """(leases on it, device, its lowest free share) of every device with room, best first."""
-    found = []
-    for gpu in gpus:
-        taken = {lease.share for lease in held.get(gpu.id, ())}
+    found: dict[str, tuple[int, Gpu, int]] = {}
+    for gpu in sorted(gpus, key=lambda gpu: gpu.id):
+        on_it = held.get(gpu.device, ())
         # A device whose shares were reduced while leased counts every lease, whatever its number.
-        if works(gpu) and len(taken) < gpu.shares:
+        if works(gpu) and len(on_it) < gpu.shares:
+            taken = {lease.share for lease in on_it}
             share = next(number for number in range(gpu.shares) if number not in taken)
-            found.append((len(taken), gpu, share))
-    return sorted(found, key=lambda candidate: (candidate[0], candidate[1].id))
+            found.setdefault(gpu.device, (len(on_it), gpu, share))
+    return sorted(found.values(), key=lambda candidate: (candidate[0], candidate[1].id))

@@ -81,12 +81,19 @@ class CuratedIdleCuller(IdleCuller):
             self.log.warning("Mended: %s %s", mended.mend, mended.subject)
 
     async def look_at_gpus(self, site: Site) -> None:
-        """Offer a GPU that has appeared, and no longer one that is gone. Raises EngineError."""
+        """Offer a GPU that has appeared, and no longer one that is gone or somebody else's.
+
+        Raises EngineError.
+        """
         changes = await gpu.refresh(site, cull.CULLER)
         for found in changes.found:
             self.log.warning("GPU there, or changed: %s", found)
         for lost in changes.lost:
             self.log.error("GPU gone: %s", lost)
+        for lease in changes.lost_leases:
+            self.log.error("Lease without its GPU: %s", lease)
+        for gpu_id, launch_id in changes.trespassers:
+            self.log.error("Launch %s computes on GPU %s, which it does not lease", launch_id, gpu_id)
 
     async def mail(self, site: Site) -> None:
         """Send the letters that are due, where a mail server is named. Raises SettingsError."""

@@ -34,6 +34,11 @@ FRENCH = {
     "still possible: {left}": "encore possible : {left}",
     "Your right ends": "Fin de votre droit",
     "It ended": "Fin",
+    "This server lost its GPU on {day}: what computed on it is lost. "
+    "Save your work, stop the server and start it again to get another GPU.": (
+        "Ce serveur a perdu son GPU le {day} : ce qui y calculait est perdu. "
+        "Enregistrez votre travail, arrêtez le serveur et redémarrez-le pour obtenir un autre GPU."
+    ),
     "Open": "Ouvrir",
     "See how far it is": "Voir où il en est",
     "Choose and start": "Choisir et démarrer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
+from hub_ext.adapters.store import images, leases, projects, stop_notes, versions, volumes
 from hub_ext.expression import words
 from hub_ext.expression.warnings import warning_words
 from hub_ext.flows import disk, idle_warnings
@@ -33,6 +33,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             mounted = versions.listing(tx, ids=launch.version_ids)
             held = volumes.listing(tx, ids=launch.volume_ids)
             note = stop_notes.find(tx, launch.id)
+            lost = [lease.lost for lease in leases.active(tx, launch_id=launch.id) if lease.lost]
         coming = idle_warnings.ahead(site, launch) if launch.state.active else None
         return {
             "project": project.title.text(language) if project else launch.project,
@@ -42,6 +43,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
             "coming": _coming(site, coming, language) if coming and coming.reason else None,
+            "gpu_lost": words.day(min(lost), language, pages.zone(site)) if lost else "",
             "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 

@@ -45,6 +45,11 @@ def add(tx: Tx, lease: Lease) -> None:
     _rows.add(tx, lease)
 
 
+def replace(tx: Tx, lease: Lease) -> None:
+    """Update by id. Raises NotFound."""
+    _rows.replace(tx, lease)
+
+
 def end(tx: Tx, launch_id: str, when: datetime) -> tuple[Lease, ...]:
     """End what the launch holds, and return it as ended now. Nothing held: nothing done."""
     writing(tx)

@@ -173,6 +173,9 @@ gpus = Table(
     when("created"),
     whole("shares"),
     has("health", OneOf(GpuHealth)),
+    Column("own_shares", BigInteger),
+    perhaps_when("out_since"),
+    Column("out_why", Text, nullable=False, server_default=""),
     perhaps_when("ended"),
     Index(None, "node"),
 )
@@ -186,6 +189,7 @@ leases = Table(
     text("launch_id", ForeignKey("launches.id")),
     when("since"),
     perhaps_when("until"),
+    perhaps_when("lost"),
     perhaps_when("ended"),
     # The second fence against two owners of one share; the first is the single writer.
     unique_where("uq_leases_active", "gpu_id", "share", where="ended IS NULL"),

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hub_ext.errors import HubExtError
-from hub_ext.flows.doctor import engine, record, software
+from hub_ext.flows.doctor import engine, gpus, record, software
 from hub_ext.flows.doctor.finding import Finding, Health, failed
 from hub_ext.flows.site import Site
 
@@ -27,7 +27,7 @@ CHECKS: dict[str, Check] = {
     "secrets": record.check_secrets,
     "sign-in": record.check_sign_in,
     "hub admins": record.check_admins,
-    "gpus": engine.check_gpus,
+    "gpus": gpus.check,
     "disk": engine.check_disk,
     "software": software.check,
 }

@@ -1,4 +1,4 @@
-"""The engine, its closed network seen from outside and from inside, its GPUs and its disk."""
+"""The engine, its closed network seen from outside and from inside, and its disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hub_ext.adapters import gpu_inventory
 from hub_ext.adapters.engine import check_firewall, gateway
-from hub_ext.adapters.store import gpus, leases
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
-from hub_ext.model import GpuHealth
 from hub_ext.settings import GIB
 
 OLDEST_ENGINE = 26
@@ -116,26 +113,6 @@ def _listener() -> Iterator[int]:
     """A port on every address of this host that would answer, were it let through."""
     with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104
         yield server.getsockname()[1]
-
-
-async def check_gpus(site: Site) -> tuple[Finding, ...]:
-    """The GPUs that the store offers are the ones that the machine has."""
-
-    def compare() -> Finding:
-        present = {gpu.id for gpu in gpu_inventory.inventory(site.settings)}
-        with site.store.reading() as tx:
-            known = {gpu.id: gpu for gpu in gpus.listing(tx, node=site.settings.node)}
-            held = len(leases.active(tx, node=site.settings.node))
-        offered = {gpu_id for gpu_id, gpu in known.items() if gpu.health is GpuHealth.OK}
-        if present != offered:
-            return warn(
-                "gpus",
-                f"{len(present - offered)} not offered yet, {len(offered - present)} no longer there",
-                "Run `hub-ext gpu refresh`.",
-            )
-        return ok("gpus", f"{len(present)} known, {held} leased" if present else "none")
-
-    return (await asyncio.to_thread(compare),)
 
 
 async def check_disk(site: Site) -> tuple[Finding, ...]:

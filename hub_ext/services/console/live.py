@@ -1,4 +1,6 @@
-"""What runs now, as the Hub, the store and the kernel tell it: asked at most once in some seconds for all."""
+"""What runs now, as the Hub, the store, the kernel and the GPUs' driver tell it: asked at most once in some
+seconds for all.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hub_ext.adapters.gpu_inventory import GpuUse
 from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer
+from hub_ext.flows import gpu
 from hub_ext.flows.sessions import Session, UseWatch, order_stop, sessions
 from hub_ext.model import Actor
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 HOLDS_SECONDS = 2.0
 HUB_SECONDS = 5.0
+# A driver that hangs holds up no page.
+DRIVER_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ class LiveWatch:
         self.watch = UseWatch()
         self.held: Live | None = None
         self.at = 0.0
+        self.asking: asyncio.Task[Mapping[str, GpuUse]] | None = None
+        self.gpus: Mapping[str, GpuUse] = {}
+        self.gpus_at = 0.0
 
 
 async def looked(console: Console) -> Live:
@@ -43,10 +52,23 @@ async def looked(console: Console) -> Live:
     live = console.live
     async with live.lock:
         if live.held is None or time.monotonic() - live.at >= HOLDS_SECONDS:
-            servers, reports, answered = await _asked()
-            found = await asyncio.to_thread(sessions, console.site, servers, reports, live.watch)
+            (servers, reports, answered), gpus = await asyncio.gather(_asked(), gpu_use(console))
+            found = await asyncio.to_thread(sessions, console.site, servers, reports, live.watch, gpus)
             live.held, live.at = Live(found, answered), time.monotonic()
         return live.held
+
+
+async def gpu_use(console: Console) -> Mapping[str, GpuUse]:
+    """What each GPU is asked of, some seconds old at most; what is not in it is not known."""
+    live = console.live
+    if time.monotonic() - live.gpus_at >= HOLDS_SECONDS:
+        if live.asking is None or live.asking.done():
+            live.asking = asyncio.create_task(asyncio.to_thread(gpu.use, console.site))
+        done, _ = await asyncio.wait({live.asking}, timeout=DRIVER_SECONDS)
+        # One that still asks is waited for again: a second would hang beside it.
+        live.gpus = live.asking.result() if done else {}
+        live.gpus_at = time.monotonic()
+    return live.gpus
 
 
 async def stop(console: Console, actor: Actor, launch_id: str, why: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from jinja2 import pass_context
@@ -64,6 +65,11 @@ def _number(context: Context, value: float, places: int | None = None) -> str:
     return words.number_text(value, context["language"], places)
 
 
+def _part(value: str) -> str:
+    """A part of an address: the id of a GPU has slashes."""
+    return quote(value, safe="")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "text": _text,
     "phrase": _phrase,
@@ -73,4 +79,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": _size,
     "hours": _hours,
     "number": _number,
+    "part": _part,
 }

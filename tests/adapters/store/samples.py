@@ -94,13 +94,16 @@ IMAGE = ImageEntry(
     *(Ceilings(cpus=0.5), "rstudio", "/rstudio", True, "python-2", LATER),
 )
 REVISION = ImageRevision("python", 1, DIGEST, NOW, "per-1", LATER, {"size": 3, "found": ["é", None]})
-GPU = Gpu("gpu-1", "local", "nvidia.com/gpu=0", "H100", 80 * 2**30, NOW, 2, GpuHealth.HELD_OUTSIDE, LATER)
+GPU = Gpu(
+    *("gpu-1", "local", "nvidia.com/gpu=0", "H100", 80 * 2**30, NOW, 2, GpuHealth.HELD_OUTSIDE),
+    *(3, NOW, "its fan is noisy", LATER),
+)
 LAUNCH = Launch(
     *("lau-1", "server", "per-2", "anne", "", "onco", "local", "python", 1, DIGEST),
     *(("ver-1",), ("vol-1",), "m", 1, 2**32, 1.5, 7200, LaunchState.STOPPING, NOW),
     *(LATER, "0f" * 32, NOW, "idle", "culled", LATER),
 )
-LEASE = Lease("lea-1", "gpu-1", 1, "lau-1", NOW, LATER, LATER)
+LEASE = Lease("lea-1", "gpu-1", 1, "lau-1", NOW, LATER, LATER, LATER)
 VOLUME = Volume(
     *("vol-1", "hx-vol-1", VolumeKind.HOME, "local", "onco", NOW, "per-2", 2**34, 2**33, NOW, NOW),
     *("copies of mri", LATER),

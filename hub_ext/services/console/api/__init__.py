@@ -7,6 +7,7 @@ from hub_ext.services.console.api import (
     audit,
     catalogue,
     datasets,
+    gpus,
     grants,
     image_checks,
     image_contents,
@@ -36,5 +37,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *requests.OPERATIONS,
     *sessions.OPERATIONS,
     *accounting.OPERATIONS,
+    *gpus.OPERATIONS,
     *audit.OPERATIONS,
 )

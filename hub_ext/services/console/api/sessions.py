@@ -1,4 +1,4 @@
-"""Sessions under way, one stopped with a reason; GPUs, and who holds them."""
+"""Sessions under way, one stopped with a reason."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from hub_ext.errors import NotFound
-from hub_ext.flows.gpu import shares
 from hub_ext.flows.sessions import Session as Known
 from hub_ext.model.duties import Deed
 from hub_ext.services.console import live
 from hub_ext.services.console.operations import ApiModel, Call, Listed, Operation
+
+
+class HeldGpu(ApiModel):
+    """A GPU that a session holds a share of. What is used is the whole device's; null is not known."""
+
+    gpu: str
+    device: str
+    model: str
+    mem_bytes: int
+    mem_used_bytes: int | None
+    percent: int | None
+    lost: AwareDatetime | None
 
 
 class Session(ApiModel):
@@ -35,7 +46,7 @@ class Session(ApiModel):
     cores_allowed: float
     mem_bytes: int | None
     mem_allowed: int
-    gpus: tuple[str, ...]
+    gpus: tuple[HeldGpu, ...]
 
 
 class Stop(ApiModel):
@@ -48,23 +59,6 @@ class Stopping(ApiModel):
     """`told`: the Hub was told at once; else it follows."""
 
     told: bool
-
-
-class Share(ApiModel):
-    """A share of a GPU, and who holds it."""
-
-    gpu: str
-    device: str
-    model: str
-    mem_bytes: int
-    share: int
-    shares: int
-    health: str
-    launch_id: str | None
-    person_id: str | None
-    project: str | None
-    since: AwareDatetime | None
-    until: AwareDatetime | None
 
 
 async def listing(call: Call) -> Listed[Session]:
@@ -85,29 +79,6 @@ async def one(call: Call) -> Session:
 async def stop(call: Call) -> Stopping:
     """Stops one."""
     return Stopping(told=await live.stop(call.console, call.actor, call.path["id"], call.body.why))
-
-
-def gpus(call: Call) -> Listed[Share]:
-    """Every share of every GPU."""
-    return Listed[Share](
-        items=tuple(
-            Share(
-                gpu=held.gpu.id,
-                device=held.gpu.device,
-                model=held.gpu.model,
-                mem_bytes=held.gpu.mem_bytes,
-                share=held.number,
-                shares=held.gpu.shares,
-                health=held.gpu.health,
-                launch_id=held.launch.id if held.launch else None,
-                person_id=held.launch.person_id if held.launch else None,
-                project=held.launch.project if held.launch else None,
-                since=held.lease.since if held.lease else None,
-                until=held.lease.until if held.lease else None,
-            )
-            for held in shares(call.site)
-        )
-    )
 
 
 def _shown(known: Known) -> Session:
@@ -131,7 +102,18 @@ def _shown(known: Known) -> Session:
         cores_allowed=launch.cpus,
         mem_bytes=known.use.mem_bytes,
         mem_allowed=launch.mem_bytes,
-        gpus=tuple(lease.gpu_id for lease in known.leases),
+        gpus=tuple(
+            HeldGpu(
+                gpu=held.gpu.id,
+                device=held.gpu.device,
+                model=held.gpu.model,
+                mem_bytes=held.gpu.mem_bytes,
+                mem_used_bytes=held.use.mem_used_bytes,
+                percent=held.use.percent,
+                lost=held.lease.lost,
+            )
+            for held in known.gpus
+        ),
     )
 
 
@@ -149,5 +131,4 @@ OPERATIONS = (
         answer=Stopping,
         status=202,
     ),
-    Operation("GET", "/gpus", "GPUs, and who holds them", gpus, deed=READ, answer=Listed[Share]),
 )

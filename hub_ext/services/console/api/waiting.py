@@ -45,6 +45,15 @@ class WaitingImage(ApiModel):
     check: str | None = None
 
 
+class LostGpu(ApiModel):
+    """A session that goes on without the GPU that it leased; one's own, for operators everybody's."""
+
+    session: str
+    person: str
+    gpu: str
+    lost: AwareDatetime | None
+
+
 class Fault(ApiModel):
     """What the doctor found on the host, in English as `hub-ext doctor` says it."""
 
@@ -63,6 +72,7 @@ class Waiting(ApiModel):
     endings: tuple[WaitingGrant, ...]
     behind: tuple[WaitingImage, ...]
     failed: tuple[WaitingImage, ...]
+    lost_gpus: tuple[LostGpu, ...]
     host: tuple[Fault, ...]
     host_seen: AwareDatetime | None
 
@@ -84,6 +94,10 @@ def waiting(call: Call) -> Waiting:
         ),
         behind=tuple(WaitingImage(slug=one.entry.slug, revision=one.newest) for one in found.behind),
         failed=tuple(WaitingImage(slug=one.entry, revision=one.number, check=one.id) for one in found.failed),
+        lost_gpus=tuple(
+            LostGpu(session=one.launch.id, person=one.launch.person_id, gpu=one.gpu.id, lost=one.lease.lost)
+            for one in found.lost
+        ),
         host=tuple(
             Fault(check=one.check, health=one.health, seen=one.seen, advice=one.advice)
             for one in examined.faults

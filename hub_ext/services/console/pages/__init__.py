@@ -11,6 +11,7 @@ from hub_ext.services.console.pages import (
     catalogue,
     dataset_edit,
     datasets,
+    gpus,
     grants,
     home,
     image_browse,
@@ -46,6 +47,7 @@ ROUTES: Routes = (
     *requests.ROUTES,
     *sessions.ROUTES,
     *accounting.ROUTES,
+    *gpus.ROUTES,
     *audit.ROUTES,
     *audit_access.ROUTES,
 )

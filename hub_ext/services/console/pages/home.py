@@ -17,6 +17,7 @@ class HomePage(PageHandler):
         found = await self.in_thread(waiting, self.site, self.known.duties)
         named = {told.request.person_id for told in found.decisions}
         named |= {known.person_id for known in found.confirmations}
+        named |= {one.launch.person_id for one in found.lost}
         names = await self.in_thread(people.names, self.site, named)
         host = None
         if self.known.may(Deed.STOP_SESSION) is None:

@@ -1,9 +1,8 @@
-"""Sessions under way, live; one stopped with a reason that its owner reads. GPUs, and who holds them."""
+"""Sessions under way, live; one stopped with a reason that its owner reads."""
 
 from __future__ import annotations
 
 from hub_ext.errors import InputError
-from hub_ext.flows.gpu import shares
 from hub_ext.model.duties import Deed
 from hub_ext.services.console.forms import Filled, FormModel, Sentence, filled
 from hub_ext.services.console.live import looked, stop
@@ -68,19 +67,7 @@ class SessionPage(PageHandler):
         self.show("sessions/one.html", session=found[0], live=live, form=form)
 
 
-class GpusPage(PageHandler):
-    """Every share of every GPU."""
-
-    area = "gpus"
-    deed = Deed.READ_SESSIONS
-
-    async def get(self) -> None:
-        """The page."""
-        self.show("sessions/gpus.html", shares=await self.in_thread(shares, self.site))
-
-
 ROUTES = (
     (r"sessions", SessionsPage),
     (r"sessions/([^/]+)", SessionPage),
-    (r"gpus", GpusPage),
 )
