@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,7 @@ def kind(settings: Settings) -> Iterator[str]:
 def cards(settings: Settings, kind: str) -> tuple[Gpu, ...]:
     """The two cards as the inventory finds them."""
     found = inventory(replace(settings, gpu_source="cdi"))
-    return tuple(gpu for gpu in found if gpu.device.startswith(kind))
+    return tuple(one.gpu for one in found.seen if one.gpu.device.startswith(kind))
 
 
 def greedy(body: Body) -> None:
@@ -76,6 +77,26 @@ def greedy(body: Body) -> None:
         "NVIDIA_DRIVER_CAPABILITIES=all",
         "CUDA_VISIBLE_DEVICES=0,1",
     ]
+
+
+@pytest.fixture(scope="module")
+def wanting_image(ground: Ground, settings: Settings) -> Iterator[str]:
+    """The same image, built to want every device: by its environment and by labels."""
+    name = f"{settings.instance}-wants-all:1"
+    docker = ["docker", "--host", settings.engine_url]
+    wishes = (
+        *(
+            "ENV NVIDIA_VISIBLE_DEVICES=all",
+            "ENV NVIDIA_DRIVER_CAPABILITIES=all",
+            "ENV CUDA_VISIBLE_DEVICES=0,1",
+        ),
+        *("LABEL com.nvidia.volumes.needed=nvidia_driver", "LABEL com.nvidia.cuda.version=12"),
+    )
+    lines = "\n".join((f"FROM {ground.image}", *wishes))
+    build = [*docker, "build", "--quiet", "--tag", name, "-"]
+    subprocess.run(build, input=lines.encode(), check=True, capture_output=True)
+    yield name
+    subprocess.run([*docker, "rmi", "-f", name], check=True, capture_output=True)
 
 
 async def fake_devices(engine: Engine, body: Body) -> set[str]:
@@ -93,6 +114,27 @@ async def test_without_a_lease_no_device_whatever_the_environment_asks_for(
     engine: Engine, ground: Ground, cards: tuple[Gpu, ...], kind: str
 ) -> None:
     assert await fake_devices(engine, weakened(hardened(ground), greedy)) == set()
+
+
+async def test_an_image_that_wants_all_gets_what_its_launch_leases_and_no_more(
+    engine: Engine, ground: Ground, cards: tuple[Gpu, ...], wanting_image: str
+) -> None:
+    def image_s_own(body: Body) -> None:
+        body["Image"] = wanting_image
+
+    bare = weakened(hardened(ground), image_s_own)
+    assert await fake_devices(engine, bare) == set()
+    leased = weakened(hardened(ground, gpus=cards[:1]), image_s_own)
+    assert await fake_devices(engine, leased) == {"fakegpu0"}
+    asked = {"wish": ["environment", "NVIDIA_VISIBLE_DEVICES"]}
+    assert (await run(engine, bare, asked))["wish"] == "void"
+
+    def control(body: Body) -> None:
+        body["Image"] = wanting_image
+        body["Env"] = [entry for entry in body["Env"] if not entry.startswith("NVIDIA_VISIBLE")]
+
+    # Were it not for our word, the image's wish would reach whatever listens to it.
+    assert (await run(engine, weakened(hardened(ground), control), asked))["wish"] == "all"
 
 
 async def test_a_lease_shows_its_own_device_and_no_other(

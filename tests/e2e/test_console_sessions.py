@@ -94,14 +94,30 @@ def test_gpus_and_who_holds_them(hub: RunningHub, ada: Visitor, otto: ConsoleVis
             (1, None),
             (2, hub.scenario.ada.id),
         ]
+        (shown,) = program(otto).call("GET", f"sessions/{launch.id}").json()["gpus"]
+        assert (shown["gpu"], shown["percent"]) == (held.id, None)  # there is no driver here
         page = otto.page("gpus").text
         assert "H100 &lt;b&gt;" in page
         assert launch.id in page
         assert enter(hub, "ada").page("gpus").status_code == 403
+        lose_and_tell(hub, ada, otto)
     finally:
         with hub.site.store.transaction() as tx:
             leases.end(tx, launch.id, now)
             gpus.replace(tx, replace(held, ended=now, health=GpuHealth.LOST))
+
+
+def lose_and_tell(hub: RunningHub, ada: Visitor, otto: ConsoleVisitor) -> None:
+    """The card is gone, as the culler may see itself: its holder and the operators read it at home."""
+    with hub.site.store.transaction() as tx:
+        lease = leases.get(tx, "lea-console")
+        leases.replace(tx, replace(lease, lost=lease.lost or hub.site.now()))
+    for language, words in (("en", "This server lost its GPU"), ("fr", "Ce serveur a perdu son GPU")):
+        assert words in ada.page("home", headers={"Accept-Language": language}).text
+    for visitor in (otto, enter(hub, "ada")):
+        assert "Sessions that lost their GPU" in visitor.page().text
+    assert "lost while held" in otto.page("gpus").text
+    assert "Sessions that lost" not in enter(hub, "bob").page().text
 
 
 def test_in_a_browser(hub: RunningHub, ada: Visitor, page: Page, kept_state: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,11 +12,16 @@ from pathlib import Path
 import pytest
 
 from hub_ext.adapters.engine import ensure_firewall, remove_firewall
+from hub_ext.adapters.gpu_inventory import Inventory, SeenGpu
 from hub_ext.adapters.store import audit
-from hub_ext.flows.doctor import Finding, Health, engine, examine, record, software
+from hub_ext.errors import EngineError
+from hub_ext.flows import gpu, gpu_service
+from hub_ext.flows.doctor import Finding, Health, engine, examine, gpus, record, software
 from hub_ext.flows.site import Site, open_site, utc_now
-from hub_ext.model import Actor, ActorKind, Verb
+from hub_ext.model import Actor, ActorKind, Gpu, GpuHealth, Verb
 from hub_ext.settings import RegistrySettings, Settings
+
+TESTER = Actor(ActorKind.HOST_USER, "tester")
 
 
 @pytest.fixture
@@ -158,3 +164,96 @@ async def test_software_below_a_floor_is_a_failure(site: Site, monkeypatch: pyte
     assert only(await software.check(site), "jupyterhub").health is Health.OK
     monkeypatch.setitem(software.PYTHON_FLOORS, "jupyterhub", ("99", "a test"))
     assert only(await software.check(site), "jupyterhub").health is Health.FAIL
+
+
+# --- GPUs ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Site]:
+    """A site without an engine whose GPUs are what the specs in `cdi` say."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "cdi").mkdir()
+    held = open_site(Settings(tmp_path / "state", gpu_source="cdi", cdi_dirs=(tmp_path / "cdi",)))
+    yield held
+    held.close()
+
+
+def attach(machine: Site, file: str, *names: str) -> Path:
+    """A spec for these devices, and the folder of their nodes."""
+    (folder,) = machine.settings.cdi_dirs
+    for name in names:
+        (folder.parent / name).touch()
+    devices = [
+        {
+            "name": name,
+            "containerEdits": {
+                "deviceNodes": [{"path": f"/dev/{name}", "hostPath": str(folder.parent / name)}]
+            },
+        }
+        for name in names
+    ]
+    spec = {"cdiVersion": "0.6.0", "kind": "hub-ext.test/gpu", "devices": devices}
+    (folder / file).write_text(json.dumps(spec))
+    return folder.parent
+
+
+async def test_gpus_that_the_store_does_not_know_yet_are_told(machine: Site):
+    assert await gpus.check(machine) == (Finding("gpus", Health.OK, "none"),)
+    attach(machine, "a.json", "g0", "g1")
+    found = only(await gpus.check(machine), "gpus")
+    assert (found.health, found.seen) == (Health.WARN, "2 new or changed, 0 no longer there")
+    await gpu.refresh(machine, TESTER)
+    gpu_service.take_out(machine, TESTER, "hub-ext.test/gpu=g1", "a new fan")
+    assert await gpus.check(machine) == (Finding("gpus", Health.OK, "2 known, 0 leased, 1 out of service"),)
+
+
+async def test_specs_that_do_not_match_the_devices_are_told(machine: Site):
+    nodes = attach(machine, "a.json", "g0", "g1", "g2")
+    await gpu.refresh(machine, TESTER)
+    (nodes / "g0").unlink()
+    attach(machine, "b.json", "g2")
+    (machine.settings.cdi_dirs[0] / "c.yaml").write_text("{")
+    found = only(await gpus.check(machine), "cdi specs")
+    assert found.health is Health.WARN
+    assert f"hub-ext.test/gpu=g0 names {nodes / 'g0'}, which is not there" in found.seen
+    assert "hub-ext.test/gpu=g2 is defined twice in one folder" in found.seen
+    assert "c.yaml cannot be read" in found.seen
+    assert "nvidia-ctk" in found.advice
+    assert "2 no longer there" in only(await gpus.check(machine), "gpus").seen
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (GpuHealth.HELD_OUTSIDE, "is used by another program"),
+        (GpuHealth.FAULTY, "has failing memory"),
+        (GpuHealth.UNATTACHABLE, "is attached by no CDI spec"),
+    ],
+)
+async def test_a_gpu_that_is_not_offered_is_told_until_it_is_out_of_service(
+    machine: Site, health: GpuHealth, words: str, monkeypatch: pytest.MonkeyPatch
+):
+    seen = Gpu("GPU-1", "local", "nvidia.com/gpu=1", "H100", 0, machine.now(), health=health)
+    holders = ("",) if health is GpuHealth.HELD_OUTSIDE else None
+    seen = replace(seen, health=GpuHealth.OK) if holders else seen
+    told = Inventory((SeenGpu(seen, holders),))
+    monkeypatch.setattr(gpu.gpu_inventory, "inventory", lambda settings: told)
+    await gpu.refresh(machine, TESTER)
+    found = only(await gpus.check(machine), "gpus")
+    assert (found.health, found.seen) == (
+        Health.WARN,
+        f"nvidia.com/gpu=1 {words}" + (", as its driver says" if health is GpuHealth.FAULTY else ""),
+    )
+    assert found.advice
+    gpu_service.take_out(machine, TESTER, "GPU-1", "seen")
+    assert only(await gpus.check(machine), "gpus").health is Health.OK
+
+
+async def test_a_driver_that_fails_is_a_finding(machine: Site, monkeypatch: pytest.MonkeyPatch):
+    def fails(settings: Settings) -> Inventory:
+        raise EngineError("The NVIDIA driver does not tell its GPUs.", advice="See what `nvidia-smi` says.")
+
+    monkeypatch.setattr(gpu.gpu_inventory, "inventory", fails)
+    found = only(await examine(machine), "gpus")
+    assert (found.health, found.advice) == (Health.FAIL, "See what `nvidia-smi` says.")

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.adapters.store import gpus, launches, leases
-from hub_ext.errors import EngineError
+from hub_ext.adapters.gpu_inventory import Inventory, SeenGpu
+from hub_ext.adapters.store import gpus, launches, leases, letters
+from hub_ext.errors import EngineError, InputError, NotFound
 from hub_ext.flows import gpu as flow
-from hub_ext.flows import launch, reconcile
+from hub_ext.flows import gpu_service, launch, people, reconcile
 from hub_ext.flows.launch.end import container_name
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -34,8 +35,11 @@ from hub_ext.model import (
     LaunchState,
     ReasonCode,
     StopReason,
+    Verb,
 )
-from hub_ext.settings import Settings
+from hub_ext.model.letters import LetterKind
+from hub_ext.policy.gpus import works
+from hub_ext.settings import MailSettings, Settings
 from tests.flows.conftest import Clock
 from tests.support.scenario import Scenario
 
@@ -73,7 +77,10 @@ def node(site: Site, specs: Path) -> Site:
 
 
 def cards(specs: Path, *names: str) -> None:
-    write_spec(specs / "test.json", "hub-ext.test/gpu", {name: Path(f"/dev/none{name}") for name in names})
+    nodes = {name: specs.parent / f"node{name}" for name in names}
+    for node in nodes.values():
+        node.touch()
+    write_spec(specs / "test.json", "hub-ext.test/gpu", nodes)
 
 
 def known(site: Site) -> dict[str, GpuHealth]:
@@ -116,6 +123,102 @@ async def test_a_card_that_is_shared_otherwise_is_the_same_card(
     assert (await flow.refresh(shared, actor)).unchanged == 0
     with node.store.reading() as tx:
         assert [(gpu.shares, gpu.created) for gpu in gpus.listing(tx)] == [(3, first)]
+
+
+def from_driver(monkeypatch: pytest.MonkeyPatch, *seen: SeenGpu, whole: bool = True) -> None:
+    """What a driver says from now on."""
+    told = Inventory(seen, whole)
+    monkeypatch.setattr(flow.gpu_inventory, "inventory", lambda settings: told)
+
+
+def card(site: Site, number: int, holders: tuple[str, ...] | None = ()) -> SeenGpu:
+    """A card as a driver shows it, with the containers that compute on it."""
+    gpu = Gpu(f"GPU-{number}", "local", f"nvidia.com/gpu={number}", "H100", 2**36, site.now())
+    return SeenGpu(gpu, holders)
+
+
+async def test_a_driver_that_leaves_a_card_out_loses_none(
+    site: Site, actor: Actor, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from_driver(monkeypatch, card(site, 0), card(site, 1))
+    await flow.refresh(site, actor)
+    before = record()
+    from_driver(monkeypatch, card(site, 0), whole=False)
+    assert await flow.refresh(site, actor) == flow.GpuChanges((), (), 1)
+    assert (known(site), record()) == ({"0": GpuHealth.OK, "1": GpuHealth.OK}, before)
+    from_driver(monkeypatch, card(site, 0))
+    assert (await flow.refresh(site, actor)).lost == ("GPU-1",)
+
+
+async def test_a_card_that_somebody_else_computes_on_is_not_offered_until_they_are_gone(
+    site: Site, actor: Actor, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from_driver(monkeypatch, card(site, 0), card(site, 1))
+    await flow.refresh(site, actor)
+    # In a container that is none of ours, on the one; in none, on the other.
+    from_driver(monkeypatch, card(site, 0, ("f" * 64,)), card(site, 1, ("",)))
+    assert (await flow.refresh(site, actor)).found == ("GPU-0", "GPU-1")
+    assert set(known(site).values()) == {GpuHealth.HELD_OUTSIDE}
+    events = len(record())
+    from_driver(monkeypatch, card(site, 0, None), card(site, 1, None))  # unknown changes nothing
+    assert (await flow.refresh(site, actor)).unchanged == 2
+    assert len(record()) == events
+    from_driver(monkeypatch, card(site, 0), card(site, 1, ("",)))
+    await flow.refresh(site, actor)
+    assert known(site) == {"0": GpuHealth.OK, "1": GpuHealth.HELD_OUTSIDE}
+    assert [(event.verb, event.subject, event.facts["health"]) for event in record()[2:]] == [
+        (Verb.GPU_HELD_OUTSIDE, "GPU-0", "held-outside"),
+        (Verb.GPU_HELD_OUTSIDE, "GPU-1", "held-outside"),
+        (Verb.GPU_FOUND, "GPU-0", "ok"),
+    ]
+
+
+# --- what operators decide -------------------------------------------------------------------------
+
+
+async def test_out_of_service_and_back_with_a_reason(
+    node: Site, specs: Path, actor: Actor, record: Record, clock: Clock
+) -> None:
+    cards(specs, "0")
+    await flow.refresh(node, actor)
+    (found,) = flow.shares(node)
+    with pytest.raises(InputError):
+        gpu_service.take_out(node, actor, found.gpu.id, " ")
+    since = clock()
+    out = gpu_service.take_out(node, actor, found.gpu.device, "its fan is changed")
+    assert (out.out_since, out.out_why, works(out)) == (since, "its fan is changed", False)
+    clock.forward(hours=1)
+    assert gpu_service.take_out(node, actor, out.id, "its fan is changed") == out
+    assert gpu_service.take_out(node, actor, out.id, "new fan").out_since == since
+    assert await flow.refresh(node, actor) == flow.GpuChanges((), (), 1)  # it stays out
+    assert flow.shares(node)[0].gpu.out_why == "new fan"
+    back = gpu_service.put_back(node, actor, out.id)
+    assert (back, works(back)) == (found.gpu, True)
+    assert gpu_service.put_back(node, actor, out.id) == back
+    assert [event.verb for event in record()][1:] == [
+        Verb.GPU_TAKEN_OUT,
+        Verb.GPU_TAKEN_OUT,
+        Verb.GPU_PUT_BACK,
+    ]
+    with pytest.raises(NotFound):
+        gpu_service.take_out(node, actor, "GPU-none", "x")
+
+
+async def test_one_card_is_shared_otherwise_than_the_site_s(
+    node: Site, specs: Path, actor: Actor, record: Record
+) -> None:
+    cards(specs, "0", "1")
+    await flow.refresh(node, actor)
+    gpu_service.share(node, actor, "hub-ext.test/gpu=0", 3)
+    shared = replace(node, settings=replace(node.settings, gpu_shares=2))
+    await flow.refresh(shared, actor)
+    assert [share.number for share in flow.shares(shared)] == [1, 2, 3, 1, 2]
+    assert gpu_service.share(shared, actor, "hub-ext.test/gpu=0", None).shares == 2
+    for number in (0, -1, 17):
+        with pytest.raises(InputError):
+            gpu_service.share(shared, actor, "hub-ext.test/gpu=0", number)
+    changes = [event.facts for event in record() if event.verb is Verb.GPU_SHARED]
+    assert [(facts["before"], facts["after"], facts["own"]) for facts in changes] == [(1, 3, 3), (3, 2, None)]
 
 
 async def test_an_inventory_that_cannot_be_read_loses_nothing(
@@ -216,17 +319,116 @@ async def test_a_launch_sees_its_gpu_and_no_other_and_gives_it_back(with_gpus: S
     assert again.gpus[0].device in (f"{kind}=0", f"{kind}=1")
 
 
-async def test_a_lost_gpu_keeps_its_lease_and_is_given_to_nobody(
-    with_gpus: Scenario, specs: Path, actor: Actor
+async def test_a_lost_gpu_keeps_its_lease_which_is_marked_and_is_given_to_nobody(
+    with_gpus: Scenario, specs: Path, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = await with_gpus.admitted(gpus=1)
-    settings = replace(with_gpus.site.settings, gpu_source="cdi", cdi_dirs=(specs,))
-    changes = await flow.refresh(replace(with_gpus.site, settings=settings), actor)
+    mail = MailSettings("smtps://127.0.0.1:1", "hub-ext@hospital.example")
+    settings = replace(with_gpus.site.settings, gpu_source="cdi", cdi_dirs=(specs,), mail=mail)
+    site = replace(with_gpus.site, settings=settings)
+    people.change_person(site, actor, with_gpus.ada.id, email="ada@hospital.example")
+    changes = await flow.refresh(site, actor)
     assert plan.gpus[0].id in changes.lost
+    with site.store.reading() as tx:
+        (lease,) = leases.active(tx)
+        (letter,) = letters.listing(tx)
+    assert changes.lost_leases == (lease.id,)
+    assert lease.lost is not None
+    assert (letter.kind, letter.person_id) == (LetterKind.GPU_LOST, with_gpus.ada.id)
+    (event,) = with_gpus.record(lease.id)
+    assert (event.verb, event.facts["launch"], event.facts["person"]) == (
+        Verb.LEASE_LOST,
+        plan.launch_id,
+        with_gpus.ada.id,
+    )
+    # Told once; it stays marked where the device comes back: what computed on it is lost.
+    assert await flow.refresh(site, actor) == flow.GpuChanges((), (), 0)
+    from_driver(monkeypatch, SeenGpu(plan.gpus[0]))
+    assert await flow.refresh(site, actor) == flow.GpuChanges((plan.gpus[0].id,), (), 0)
+    monkeypatch.undo()
+    assert await flow.refresh(site, actor) == flow.GpuChanges((), (plan.gpus[0].id,), 0)
+    with site.store.reading() as tx:
+        assert (leases.get(tx, lease.id), letters.listing(tx)) == (lease, (letter,))
     assert held(with_gpus) == [plan.launch_id]
     await launch.release(with_gpus.site, plan.launch_id)
     refusal = await with_gpus.refused(gpus=1)
     assert [reason.code for reason in refusal.reasons] == [ReasonCode.GPUS_NONE_FREE]
+
+
+async def test_a_device_that_is_only_known_by_another_name_is_not_lost_nor_given_twice(
+    with_gpus: Scenario, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver's library is broken for a while, and specs alone tell; or the other way round."""
+    first, second = await with_gpus.admitted(gpus=1), await with_gpus.admitted(gpus=1, server_name="two")
+    seen = [SeenGpu(replace(plan.gpus[0], id=f"GPU-{number}")) for number, plan in enumerate((first, second))]
+    from_driver(monkeypatch, *seen)
+    changes = await flow.refresh(with_gpus.site, actor)
+    assert set(changes.found) == {"GPU-0", "GPU-1"}
+    assert (len(changes.lost), changes.lost_leases) == (2, ())
+    refusal = await with_gpus.refused(gpus=1, server_name="three")
+    assert [reason.code for reason in refusal.reasons] == [ReasonCode.GPUS_NONE_FREE]
+    await launch.release(with_gpus.site, first.launch_id)
+    again = await with_gpus.admitted(gpus=1, server_name="three")
+    assert [gpu.id for gpu in again.gpus] == ["GPU-0"]
+
+
+async def test_a_container_of_ours_computes_on_what_it_leases_and_on_nothing_else(
+    with_gpus: Scenario, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = with_gpus.site
+    leasing = await with_gpus.admitted(gpus=1)
+    bare = await with_gpus.admitted(server_name="bare")
+    await asyncio.gather(with_gpus.start(leasing), with_gpus.start(bare))
+    with site.store.reading() as tx:
+        own, other = (launches.get(tx, plan.launch_id).container_id for plan in (leasing, bare))
+        rest = next(gpu for gpu in gpus.listing(tx) if gpu.id != leasing.gpus[0].id)
+    from_driver(monkeypatch, SeenGpu(leasing.gpus[0], (own,)), SeenGpu(rest, (other,)))
+    changes = await flow.refresh(site, actor)
+    assert changes.found == (rest.id,)
+    assert changes.trespassers == ((rest.id, bare.launch_id),)
+    (event,) = with_gpus.events_of(Verb.GPU_HELD_OUTSIDE)
+    assert (event.subject, event.facts["launches"]) == (rest.id, [bare.launch_id])
+    assert (await flow.refresh(site, actor)).trespassers == ()  # told once
+    # Its lease ended, a process of its container would be a stranger's.
+    await launch.stop(site, leasing.launch_id, StopReason.PERSON, with_gpus.plan_actor)
+    assert (await flow.refresh(site, actor)).found == (leasing.gpus[0].id,)
+
+
+async def test_what_runs_on_a_gpu_out_of_service_goes_on_and_nothing_new_starts_there(
+    with_gpus: Scenario, actor: Actor
+) -> None:
+    plan = await with_gpus.admitted(gpus=1)
+    other = await with_gpus.admitted(gpus=1, server_name="two")
+    for one in (plan, other):
+        gpu_service.take_out(with_gpus.site, actor, one.gpus[0].id, "a new fan")
+    await with_gpus.start(plan)
+    assert await devices(with_gpus, plan) == {f"fakegpu{plan.gpus[0].device.rpartition('=')[2]}"}
+    await launch.release(with_gpus.site, other.launch_id)
+    refusal = await with_gpus.refused(gpus=1, server_name="two")
+    assert [reason.code for reason in refusal.reasons] == [ReasonCode.GPUS_NONE_FREE]
+    gpu_service.put_back(with_gpus.site, actor, other.gpus[0].id)
+    again = await with_gpus.admitted(gpus=1, server_name="two")
+    assert again.gpus[0].id == other.gpus[0].id
+
+
+async def test_shares_beyond_a_smaller_number_are_told_while_somebody_holds_them(
+    with_gpus: Scenario, actor: Actor
+) -> None:
+    site = with_gpus.site
+    with site.store.reading() as tx:
+        first, second = gpus.listing(tx)
+    gpu_service.take_out(site, actor, second.id, "not of this test")
+    gpu_service.share(site, actor, first.id, 2)
+    for name in ("one", "two"):
+        await with_gpus.admitted(gpus=1, server_name=name)
+    gpu_service.share(site, actor, first.id, 1)
+    held_shares = [share for share in flow.shares(site, first.id) if share.lease]
+    assert [share.number for share in held_shares] == [1, 2]
+    await with_gpus.refused(gpus=1, server_name="three")
+    assert held_shares[1].launch is not None
+    await launch.release(site, held_shares[1].launch.id)
+    assert [share.number for share in flow.shares(site, first.id)] == [1]
+    await with_gpus.refused(gpus=1, server_name="three")
 
 
 async def test_a_crash_that_the_hub_does_not_see_is_mended(with_gpus: Scenario) -> None:

@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.adapters.store import images, revisions
+from hub_ext.adapters.store import gpus, images, launches, leases, revisions
 from hub_ext.flows import data, grants, people, requests
 from hub_ext.flows.duties import duties_of_username
 from hub_ext.flows.site import Site, open_site
 from hub_ext.flows.waiting import Waiting, waiting
-from hub_ext.model import Actor, ActorKind, DatasetClass, ImageRevision, Localised, SiteRole
+from hub_ext.model import (
+    Actor,
+    ActorKind,
+    DatasetClass,
+    Gpu,
+    ImageRevision,
+    Launch,
+    LaunchState,
+    Lease,
+    Localised,
+    SiteRole,
+)
 from hub_ext.model.requests import AccessRequest
 from hub_ext.settings import Settings
 from tests.support.scenario import STEWARD, Scenario, build
@@ -72,3 +83,29 @@ def test_a_grant_that_ends_soon_waits_for_the_steward(made: Scenario) -> None:
     given = grants.add_grant(made.site, STEWARD, "echo", "onco", valid_until=soon)
     assert [one.grant.id for one in of(made.site, "stella").endings] == [given.grant.id]
     assert of(made.site, "cora").endings == ()
+
+
+def test_a_lost_gpu_is_told_to_its_holder_and_to_operators(made: Scenario) -> None:
+    site, now = made.site, made.site.now()
+    people.add_person(
+        site, STEWARD, issuer="demo", subject="otto", username="otto", roles=(SiteRole.OPERATOR,)
+    )
+    launch = Launch(
+        *("lau-1", "server", made.ada.id, "ada", "", "onco", "local", "answer", 1, f"sha256:{'0' * 64}"),
+        *((), (), "s", 1, 2**30, 1.0, 60, LaunchState.RUNNING, now),
+    )
+    gpu = Gpu("GPU-1", "local", "nvidia.com/gpu=1", "H100", 0, now)
+    lease = Lease("lea-1", gpu.id, 0, launch.id, now)
+    with site.store.transaction() as tx:
+        gpus.add(tx, gpu)
+        launches.add(tx, launch)
+        leases.add(tx, lease)
+    assert not of(site, "otto").lost
+    with site.store.transaction() as tx:
+        leases.replace(tx, replace(lease, lost=now))
+    for name in ("ada", "otto"):
+        assert [(one.gpu, one.launch) for one in of(site, name).lost] == [(gpu, launch)]
+    assert of(site, "bob").lost == of(site, "stella").lost == ()
+    with site.store.transaction() as tx:
+        leases.end(tx, launch.id, now)
+    assert not of(site, "otto").lost
