@@ -9,6 +9,7 @@ from hub_ext.errors import InputError, NotFound
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Gpu, GpuHealth, Verb
+from hub_ext.phrase import Phrase
 from hub_ext.settings import MOST_GPU_SHARES
 
 
@@ -17,7 +18,7 @@ def take_out(site: Site, actor: Actor, gpu: str, why: str) -> Gpu:
 
     A reason that stands is replaced. Raises NotFound, and InputError where the reason is empty.
     """
-    why = checks.line(why, "reason", most=2000, required=True)
+    why = checks.line(why, Phrase("reason"), most=2000, required=True)
     with site.store.transaction() as tx:
         known = _named(tx, site, gpu)
         out = replace(known, out_since=known.out_since or site.now(), out_why=why)
@@ -46,8 +47,10 @@ def share(site: Site, actor: Actor, gpu: str, number: int | None) -> Gpu:
     """
     if number is not None and not 1 <= number <= MOST_GPU_SHARES:
         raise InputError(
-            f"A GPU cannot have {number} shares.",
-            advice=f"Say 1 to {MOST_GPU_SHARES}; 1 is one launch.",
+            "A GPU cannot have {number} shares.",
+            advice="Say 1 to {most}; 1 is one launch.",
+            number=number,
+            most=MOST_GPU_SHARES,
         )
     with site.store.transaction() as tx:
         known = _named(tx, site, gpu)
@@ -63,6 +66,6 @@ def _named(tx: Tx, site: Site, gpu: str) -> Gpu:
     known = [one for one in gpus.listing(tx, node=site.settings.node) if one.ended is None]
     found = [one for one in known if one.id == gpu] or [one for one in known if one.device == gpu]
     if not found:
-        raise NotFound(f"There is no GPU {gpu!r}.", advice="`hub-ext gpu list` shows what there is.")
+        raise NotFound("There is no GPU {gpu!r}.", advice="`hub-ext gpu list` shows what there is.", gpu=gpu)
     # A device that was changed for another keeps its name: the one that is there is meant, not the lost one.
     return min(found, key=lambda one: (one.health is GpuHealth.LOST, one.id))

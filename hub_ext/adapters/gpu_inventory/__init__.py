@@ -89,8 +89,9 @@ def _driver_s(settings: Settings) -> tuple[tuple[Part, ...], bool] | None:
         if settings.gpu_source == "auto" and error.value in nvml.NO_DRIVER:
             return None
         raise EngineError(
-            f"The NVIDIA driver does not tell its GPUs: {error}.",
+            "The NVIDIA driver does not tell its GPUs: {why}.",
             advice="See what `nvidia-smi` says, or set c.HubExt.gpu_source.",
+            why=str(error),
         ) from error
 
 

@@ -71,7 +71,7 @@ class GpuPage(PageHandler):
         uses = await gpu_use(self.console)
         held = await self.in_thread(shares, self.site, gpu_id)
         if not held:
-            raise NotFound(f"There is no GPU {gpu_id!r}.")
+            raise NotFound("There is no GPU {gpu!r}.", gpu=gpu_id)
         self.show(
             "gpus/one.html",
             gpu=held[0].gpu,
@@ -98,7 +98,7 @@ class OutPage(GpuPage):
                     gpu_service.take_out, self.site, self.known.actor, gpu_id, form.value.why
                 )
             except InputError as error:
-                form = form.with_error("why", str(error))
+                form = form.with_error("why", self.told(error))
             else:
                 self.notice("gpus", self._("It is out of service: no new session gets it."))
                 return
@@ -131,7 +131,7 @@ class SharesPage(GpuPage):
                     gpu_service.share, self.site, self.known.actor, gpu_id, form.value.shares
                 )
             except InputError as error:
-                form = form.with_error("shares", str(error))
+                form = form.with_error("shares", self.told(error))
             else:
                 self.notice("gpus", self._("Saved."))
                 return
