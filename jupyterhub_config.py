@@ -136,12 +136,15 @@ c.JupyterHub.load_roles = [
     {
         "name": "console",
         # For operators: what runs, since when, and the stop of one; never access:servers.
+        # And, where a steward erases the name of somebody who was ended, their user here: that deletes tokens
+        # and sign-ins, which is no way to read or to start anything.
         "scopes": [
             "list:users",
             "read:users:activity",
             "read:servers",
             "admin:server_state",
             "delete:servers",
+            "delete:users",
         ],
         "services": ["console"],
     },

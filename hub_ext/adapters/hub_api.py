@@ -1,4 +1,4 @@
-"""What the Hub's REST API tells a service with a token of its own, and the stop of one server."""
+"""What the Hub's REST API tells a service with a token of its own; a server stopped, a user forgotten."""
 
 from __future__ import annotations
 
@@ -77,13 +77,23 @@ class HubApi:
         Needs `delete:servers`.
         """
         server = f"servers/{quote(server_name, safe='')}" if server_name else "server"
-        url = f"{self._url}/users/{quote(username, safe='')}/{server}"
+        status = await self._delete(f"users/{quote(username, safe='')}/{server}")
+        if status not in (202, 204, 400, 404):
+            raise HubApiError("The Hub answered {status} to the stop of a server.", status=status)
+
+    async def forget_user(self, username: str) -> None:
+        """Takes a user, with their tokens and server names, from the Hub's own database, if there is one.
+
+        Needs `delete:users`. One of them whose server runs would lose it.
+        """
+        status = await self._delete(f"users/{quote(username, safe='')}")
+        if status not in (204, 404):
+            raise HubApiError("The Hub answered {status} to the end of a user.", status=status)
+
+    async def _delete(self, path: str) -> int:
         try:
-            async with self._held().delete(url) as response:
-                if response.status not in (202, 204, 400, 404):
-                    raise HubApiError(
-                        "The Hub answered {status} to the stop of a server.", status=response.status
-                    )
+            async with self._held().delete(f"{self._url}/{path}") as response:
+                return response.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HubApiError("The Hub did not answer: {kind}.", kind=type(error).__name__) from error
 

@@ -163,8 +163,8 @@ class Erase(Command):
     """Erase the name of somebody who was ended: username, name, address and subject. Never undone.
 
     The record names the id only, and verifies as before. Homes stay. The Hub keeps the username in a database
-    of its own: it forgets it when its user is deleted there, with `DELETE /hub/api/users/NAME` and a token
-    that may do so, while the Hub runs; older backups know the name too.
+    of its own, which this command does not reach: the console's page of the person, which does the same, has
+    it forgotten there too. Logs and older backups know the name.
     """
 
     examples = 'hub-ext person erase marie --why "asked for it on 2027-01-12"'

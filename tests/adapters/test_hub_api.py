@@ -24,7 +24,7 @@ class Hub:
         self.answer: Answer = lambda request: web.json_response({})
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Any GET."""
+        """Any GET or DELETE."""
         self.asked.append(request)
         return self.answer(request)
 
@@ -40,6 +40,7 @@ async def api(hub: Hub) -> AsyncIterator[HubApi]:
     """A client of that Hub."""
     app = web.Application()
     app.router.add_get("/{path:.*}", hub.handle)
+    app.router.add_delete("/{path:.*}", hub.handle)
     server = TestServer(app)
     await server.start_server()
     async with HubApi(f"{server.make_url('/hub/api')}", "s3cret", seconds=5) as held:
@@ -103,3 +104,19 @@ async def test_a_hub_that_is_gone_is_a_failure() -> None:
     async with HubApi("http://127.0.0.1:9/hub/api", "s3cret", seconds=2) as api:
         with pytest.raises(HubApiError, match="did not answer"):
             await api.servers()
+
+
+@pytest.mark.parametrize("status", [204, 404])
+async def test_a_user_is_forgotten_once_or_again(hub: Hub, api: HubApi, status: int) -> None:
+    hub.answer = lambda request: web.Response(status=status)
+    await api.forget_user("ada/../bob")
+    assert [(asked.method, asked.raw_path) for asked in hub.asked] == [
+        ("DELETE", "/hub/api/users/ada%2F..%2Fbob")
+    ]
+
+
+@pytest.mark.parametrize("status", [202, 400, 401, 403, 500, 503])
+async def test_a_user_who_is_still_there_is_not_forgotten(hub: Hub, api: HubApi, status: int) -> None:
+    hub.answer = lambda request: web.Response(status=status)
+    with pytest.raises(HubApiError, match=str(status)):
+        await api.forget_user("ada")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Page, expect
 from hub_ext.adapters.store import persons
 from hub_ext.flows import people
 from hub_ext.model import Person, PersonKind, SiteRole
-from tests.e2e.test_console_requests import day
+from tests.e2e.test_console_requests import day, person
 from tests.support.console import ConsoleVisitor, enter, hidden, program
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.scenario import STEWARD
@@ -115,12 +116,47 @@ def test_nobody_changes_their_own_entry(hub: RunningHub, stella: ConsoleVisitor)
     assert people.person_of(hub.site, own.id).roles == (SiteRole.STEWARD,)
 
 
+def in_hub(hub: RunningHub, name: str) -> bool:
+    """Whether the Hub's own database has a user of that name."""
+    with sqlite3.connect(hub.site.settings.hub_dir / "jupyterhub.sqlite") as held:
+        return bool(held.execute("SELECT 1 FROM users WHERE name = ?", (name,)).fetchall())
+
+
+def test_a_name_is_erased_here_and_at_the_hub(hub: RunningHub, stella: ConsoleVisitor) -> None:
+    zelda = person(hub, "zelda")
+    seen = hub.visitor("zelda")
+    assert seen.servers() == {}
+    assert in_hub(hub, "zelda")
+    path, steward = f"people/{zelda.id}", program(stella)
+    assert stella.send(f"{path}/erase", {"why": "asked for it"}).status_code == 400  # not ended yet
+    assert steward.call("POST", f"{path}/erase", {"why": "asked for it"}).status_code == 400
+    assert in_hub(hub, "zelda")
+    people.end_person(hub.site, STEWARD, zelda.id, "left")
+    assert f"{path}/erase" in stella.page(path).text
+    assert "Fill this in" in stella.send(f"{path}/erase", {"why": " "}).text
+    assert in_hub(hub, "zelda")
+    # Somebody who has the username now keeps their user at the Hub.
+    other = people.add_person(hub.site, STEWARD, issuer="demo", subject="zelda-2", username="zelda")
+    assert "The name is erased." in stella.send(f"{path}/erase", {"why": "asked for it"}).text
+    assert people.person_of(hub.site, zelda.id).username == f"erased-{zelda.uid}"
+    assert in_hub(hub, "zelda")
+    assert f"{path}/erase" not in stella.page(path).text
+    path = f"people/{other.id}"
+    people.end_person(hub.site, STEWARD, other.id, "left too")
+    erased = steward.call("POST", f"{path}/erase", {"why": "asked for it"})
+    assert (erased.status_code, erased.json()["username"]) == (200, f"erased-{other.uid}")
+    assert not in_hub(hub, "zelda")
+    assert seen.session.get(f"{hub.url}/hub/api/user", timeout=30).status_code in (401, 403)
+    assert steward.call("POST", f"{path}/erase", {"why": "again"}).status_code == 400
+
+
 def test_only_stewards_see_people(hub: RunningHub, guest: Person) -> None:
     for name in ("audra", "cora", "otto", "ada"):
         visitor = enter(hub, name)
         assert "console/people" not in visitor.page().text
         for path in ("people", f"people/{guest.id}", "new/person", f"people/{guest.id}/end"):
             assert visitor.page(path).status_code == 403, (name, path)
+        assert visitor.send(f"people/{guest.id}/erase", {"why": "x"}).status_code == 403
         fields = {"username": guest.username, "roles": "operator", "version": "1"}
         for path in (f"people/{guest.id}", "new/person", f"people/{guest.id}/end"):
             assert visitor.send(path, fields).status_code == 403, (name, path)

@@ -30,6 +30,7 @@ PASSWORDS = {
     "audra": "reads it all",
     "rosa": "asks for data",
     "magda": "leads a study",
+    "zelda": "leaves for good",
 }
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()

@@ -79,8 +79,8 @@ async def stop(console: Console, actor: Actor, launch_id: str, why: str) -> bool
     launch = await asyncio.to_thread(order_stop, console.site, actor, launch_id, why)
     console.live.held = None
     try:
-        async with _hub() as hub:
-            await hub.stop(launch.username, launch.server_name)
+        async with hub() as answering:
+            await answering.stop(launch.username, launch.server_name)
     except HubApiError:
         return False
     return True
@@ -88,11 +88,12 @@ async def stop(console: Console, actor: Actor, launch_id: str, why: str) -> bool
 
 async def _asked() -> tuple[tuple[HubServer, ...], Mapping[str, Any], bool]:
     try:
-        async with _hub() as hub:
-            return await hub.servers(), await hub.kernels(), True
+        async with hub() as answering:
+            return await answering.servers(), await answering.kernels(), True
     except HubApiError:
         return (), {}, False
 
 
-def _hub() -> HubApi:
+def hub() -> HubApi:
+    """The Hub's API with the console's own token, to be entered with `async with`."""
     return HubApi(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"], seconds=HUB_SECONDS)

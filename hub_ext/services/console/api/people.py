@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
+from hub_ext.adapters.hub_api import HubApiError
 from hub_ext.flows import people as flows
 from hub_ext.model import Person as PersonValue
 from hub_ext.model import PersonKind, SiteRole
 from hub_ext.model.duties import Deed
 from hub_ext.services.console.api.parts import Reason, Short
 from hub_ext.services.console.editions import edition_of, seen
-from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation
+from hub_ext.services.console.erasing import erase
+from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation, Problem
 
 Roles = Annotated[tuple[SiteRole, ...], Field(max_length=10)]
 MOST = 1000
@@ -115,6 +118,16 @@ def end(call: Call) -> Person:
     return _shown(flows.end_person(call.site, call.actor, before.id, call.body.why))
 
 
+async def erase_name(call: Call) -> Person:
+    """The ended person without a name, here and at the Hub."""
+    before = await asyncio.to_thread(flows.person_of, call.site, call.path["id"])
+    call.require(Deed.WRITE_PERSON, requested_by=before.id)
+    try:
+        return _shown(await erase(call.site, call.actor, before.id, call.body.why))
+    except HubApiError as error:
+        raise Problem(503, "The Hub does not answer: nothing was erased", advice="Try later.") from error
+
+
 def _shown(person: PersonValue) -> Person:
     return Person(**{name: getattr(person, name) for name in Person.model_fields})
 
@@ -132,4 +145,10 @@ OPERATIONS = (
         conditional=True,
     ),
     Operation("POST", "/people/{id}/end", "End them for good", end, **WRITE, body=Reason, answer=Person),
+    Operation(
+        *("POST", "/people/{id}/erase", "Erase the name of one who was ended", erase_name),
+        **WRITE,
+        body=Reason,
+        answer=Person,
+    ),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from typing import Any
 
+from hub_ext.adapters.hub_api import HubApiError
 from hub_ext.errors import InputError, Stale
 from hub_ext.flows import grant_ends
 from hub_ext.flows import people as flows
@@ -12,11 +14,14 @@ from hub_ext.model import Person, PersonKind, SiteRole
 from hub_ext.model.duties import Deed
 from hub_ext.services.console import days
 from hub_ext.services.console.editions import edition_of, seen
+from hub_ext.services.console.erasing import erase
 from hub_ext.services.console.forms import Filled, FormModel, Line, RequiredLine, filled
 from hub_ext.services.console.page import PageHandler
 from hub_ext.services.console.pages.why import End, WhyPage
 
 MOST_SHOWN = 100
+
+log = logging.getLogger(__name__)
 
 
 def _(text: str) -> str:
@@ -223,9 +228,42 @@ class EndPage(WhyPage):
         return self._("Ended.")
 
 
+class ErasePage(WhyPage):
+    """Erases the name of somebody who was ended, here and at the Hub."""
+
+    area = "people"
+
+    async def about(self, *path: str) -> End:
+        """The question."""
+        self.require(Deed.WRITE_PERSON)
+        person = await self.in_thread(flows.person_of, self.site, path[0])
+        self.require(Deed.WRITE_PERSON, requested_by=person.id)
+        return End(
+            self._("Erase the name of {person}", person=person.username),
+            self._(
+                "For good: username, name, address and subject, here and at the Hub. The record goes on "
+                "naming the number; logs and backups made before know the name."
+            ),
+            self._("Erase it"),
+            f"people/{person.id}",
+        )
+
+    async def end(self, why: str, *path: str) -> str:
+        """Erases it."""
+        try:
+            await erase(self.site, self.known.actor, path[0], why)
+        except HubApiError as error:
+            log.warning("No name was erased: %s", error)
+            raise InputError(
+                self._("The Hub does not answer: nothing was erased."), advice=self._("Try again later.")
+            ) from error
+        return self._("The name is erased.")
+
+
 ROUTES = (
     (r"people", PeoplePage),
     (r"new/person", NewPage),
     (r"people/([a-z0-9-]{1,40})", PersonPage),
     (r"people/([a-z0-9-]{1,40})/end", EndPage),
+    (r"people/([a-z0-9-]{1,40})/erase", ErasePage),
 )
