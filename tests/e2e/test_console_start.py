@@ -78,3 +78,17 @@ def test_a_console_that_cannot_start_takes_nobody_along(hub: RunningHub, broken:
     assert program(otto).call("GET", "me").json()["username"] == "otto"
     assert serving.running
     assert serving.process.pid == process
+
+
+def test_what_was_verified_is_known_to_the_next_console(hub: RunningHub) -> None:
+    before = program(enter(hub, "audra"))
+    before.call("POST", "audit/chain")
+    wait_for(lambda: before.call("GET", "audit/chain").json()["ok"], 30)
+    known = before.call("GET", "audit/chain").json()
+    hub.kill()
+    hub.start_again()
+    audra = enter(hub, "audra")
+    state = program(audra).call("GET", "audit/chain").json()
+    assert (state["ok"], state["whole_at"]) == (True, known["whole_at"])
+    assert state["verified"] >= known["verified"]
+    assert "From its first event on it was last verified on" in audra.page("audit").text
