@@ -255,7 +255,7 @@ class ErasePage(WhyPage):
         except HubApiError as error:
             log.warning("No name was erased: %s", error)
             raise InputError(
-                self._("The Hub does not answer: nothing was erased."), advice=self._("Try again later.")
+                "The Hub does not answer: nothing was erased.", advice="Try again later."
             ) from error
         return self._("The name is erased.")
 
