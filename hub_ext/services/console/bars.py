@@ -23,8 +23,11 @@ class Bar:
 
 
 def bars(values: Sequence[tuple[str, float]], parts: Sequence[float]) -> tuple[Bar, ...]:
-    """Bars from 0 up, the highest as high as the drawing; `parts` of the values are at their feet."""
-    top = max((value for _, value in values), default=0.0) or 1.0
+    """Bars from 0 up, the highest as high as the drawing; `parts` of the values are at their feet.
+
+    The drawing is 1 high at least: some minutes do not look like a month of work.
+    """
+    top = max((1.0, *(value for _, value in values)))
     step = WIDTH / max(len(values), 1)
     return tuple(
         Bar(
