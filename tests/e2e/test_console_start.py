@@ -52,7 +52,8 @@ def asked(hub: RunningHub, path: str) -> requests.Response:
 def test_a_console_that_cannot_start_takes_nobody_along(hub: RunningHub, broken: Path) -> None:
     serving = hub.serving.hub
     assert serving is not None
-    wait_for(lambda: asked(hub, "").status_code == 503, 30)
+    # Until it listens, the proxy answers 503 of its own.
+    wait_for(lambda: "Retry-After" in asked(hub, "").headers, 30)
     page = asked(hub, "images?q=%3Cscript%3E")
     assert page.status_code == 503
     assert "Retry-After" in page.headers
