@@ -80,7 +80,7 @@ def _line(share: gpu.Share, use: GpuUse) -> Share:
         username=launch.username if launch else "",
         project=launch.project if launch else "",
         since=lease.since if lease else None,
-        until=lease.until if lease else None,
+        until=share.until,
         lost=lease.lost if lease else None,
     )
 

@@ -99,16 +99,15 @@ async def judge(
     servers: tuple[HubServer, ...],
     reports: Mapping[str, Any],
     watch: CpuWatch,
-    gpu_shares: Mapping[str, float | None] | None = None,
 ) -> tuple[Judged, ...]:
     """A verdict for each ready server that belongs to a running launch of this node.
 
-    `reports` are what servers said of their kernels, by launch id (`services.activity`); `gpu_shares` are the
-    devices' utilisations, by GPU id. All launches and rights are read in one snapshot of the store.
+    `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches and
+    rights are read in one snapshot of the store.
     """
 
     def read() -> tuple[Judged, ...]:
-        gpu_work = gpu_watch.look(site, gpu_shares or {})
+        gpu_work = gpu_watch.look(site, gpu_watch.shares(site))
         by_launch = {server.launch_id: server for server in servers if server.ready and not server.pending}
         with site.store.reading() as tx:
             running = [

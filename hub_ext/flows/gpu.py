@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hub_ext.adapters import gpu_inventory
 from hub_ext.adapters.gpu_inventory import GpuUse, Inventory
@@ -40,6 +41,12 @@ class Share:
     lease: Lease | None
     launch: Launch | None
     person: Person | None
+
+    @property
+    def until(self) -> datetime | None:
+        """When it is free at the latest: its lease's own end, or that of a right of the launch."""
+        ends = (self.lease and self.lease.until, self.launch and self.launch.expires_at)
+        return min((end for end in ends if end), default=None)
 
 
 def shares(site: Site, gpu_id: str | None = None) -> tuple[Share, ...]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from hub_ext.adapters.store import Tx, gpu_use, leases
+from hub_ext.flows import gpu
 from hub_ext.flows.site import Site
 from hub_ext.model import Lease
 from hub_ext.model.idleness import GpuUseSum
@@ -18,6 +19,13 @@ from hub_ext.policy.idle import IDLE_GPU_SHARE, GpuWork
 
 # Looks that are further apart than so many sweeps of the culler leave a gap.
 GAP_SWEEPS = 3
+
+
+def shares(site: Site) -> dict[str, float | None]:
+    """The utilisation of each device now, from 0 to 1, by GPU id; None: not known. Raises nothing."""
+    return {
+        gpu_id: None if read.percent is None else read.percent / 100 for gpu_id, read in gpu.use(site).items()
+    }
 
 
 def look(site: Site, shares: Mapping[str, float | None]) -> dict[str, GpuWork]:

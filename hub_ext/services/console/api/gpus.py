@@ -110,7 +110,7 @@ def _share(known: Known, use: GpuUse) -> Share:
         person_id=known.launch.person_id if known.launch else None,
         project=known.launch.project if known.launch else None,
         since=known.lease.since if known.lease else None,
-        until=known.lease.until if known.lease else None,
+        until=known.until,
         lost=known.lease.lost if known.lease else None,
     )
 
