@@ -33,12 +33,12 @@ class Phrase:
 
     @classmethod
     def restored(cls, held: Mapping[str, Any]) -> Phrase:
-        """What `kept` gave. Raises KeyError or TypeError for anything else."""
-        return cls(str(held["template"]), **held["values"])
+        """What `kept` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(str(held["template"]), **{name: _restored(one) for name, one in held["values"].items()})
 
     def kept(self) -> dict[str, Any]:
-        """As it can be written down, where its values can."""
-        return {"template": self.template, "values": dict(self.values)}
+        """As it can be written down in JSON: a day is {"day": ISO}, a tuple a list."""
+        return {"template": self.template, "values": {name: _kept(one) for name, one in self.values.items()}}
 
     def __hash__(self) -> int:
         return hash(self.template)
@@ -77,3 +77,25 @@ def _english(value: Value, quoted: bool) -> str:
         case str():
             return repr(str(value)) if quoted else str(value)
     return MISSING if value is None else str(value)
+
+
+def _kept(value: Value) -> Any:
+    match value:
+        case Phrase():
+            return value.kept()
+        case date():
+            return {"day": value.isoformat()}
+        case tuple():
+            return [_kept(one) for one in value]
+    return value
+
+
+def _restored(held: Any) -> Any:
+    match held:
+        case {"template": _, "values": _}:
+            return Phrase.restored(held)
+        case {"day": day}:
+            return (datetime if "T" in day else date).fromisoformat(day)
+        case list():
+            return tuple(_restored(one) for one in held)
+    return held

@@ -45,4 +45,4 @@ def _line(found: Finding, *, colour: bool) -> str:
     if colour:
         word = f"\x1b[{COLOURS[found.health]}m{word}\x1b[0m"
     advice = f"\n      {'':<16} → {found.advice}" if found.advice else ""
-    return f"{word}  {found.check:<16} {found.seen}{advice}"
+    return f"{word}  {found.check!s:<16} {found.seen}{advice}"

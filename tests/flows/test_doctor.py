@@ -17,6 +17,7 @@ from hub_ext.adapters.store import audit
 from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, gpu_service
 from hub_ext.flows.doctor import Finding, Health, engine, examine, gpus, record, software
+from hub_ext.flows.doctor.finding import ok
 from hub_ext.flows.site import Site, open_site, utc_now
 from hub_ext.model import Actor, ActorKind, Gpu, GpuHealth, Verb
 from hub_ext.settings import RegistrySettings, Settings
@@ -39,7 +40,7 @@ def with_settings(site: Site, **changes: object) -> Site:
 
 
 def only(findings: tuple[Finding, ...], check: str) -> Finding:
-    return next(found for found in findings if found.check == check)
+    return next(found for found in findings if str(found.check) == check)
 
 
 async def test_the_run_s_engine_network_and_firewall_are_well(site: Site):
@@ -120,7 +121,7 @@ async def test_an_edited_record_is_a_failure(site: Site, tmp_path: Path):
         stored.execute("UPDATE audit SET subject = 'lau-2' WHERE sequence = 2")
     found = only(await record.check_store(site), "audit trail")
     assert found.health is Health.FAIL
-    assert "2" in found.seen
+    assert "2" in str(found.seen)
 
 
 async def test_a_secret_that_others_may_read_is_named(site: Site, tmp_path: Path):
@@ -132,7 +133,7 @@ async def test_a_secret_that_others_may_read_is_named(site: Site, tmp_path: Path
     secret.chmod(0o644)
     found = only(await record.check_secrets(here), "secrets")
     assert found.health is Health.FAIL
-    assert str(secret) in found.seen
+    assert str(secret) in str(found.seen)
 
 
 async def test_demo_sign_in_is_a_failure_and_another_is_not(site: Site):
@@ -199,13 +200,15 @@ def attach(machine: Site, file: str, *names: str) -> Path:
 
 
 async def test_gpus_that_the_store_does_not_know_yet_are_told(machine: Site):
-    assert await gpus.check(machine) == (Finding("gpus", Health.OK, "none"),)
+    assert await gpus.check(machine) == (ok("gpus", "none"),)
     attach(machine, "a.json", "g0", "g1")
     found = only(await gpus.check(machine), "gpus")
-    assert (found.health, found.seen) == (Health.WARN, "2 new or changed, 0 no longer there")
+    assert (found.health, str(found.seen)) == (Health.WARN, "2 new or changed, 0 no longer there")
     await gpu.refresh(machine, TESTER)
     gpu_service.take_out(machine, TESTER, "hub-ext.test/gpu=g1", "a new fan")
-    assert await gpus.check(machine) == (Finding("gpus", Health.OK, "2 known, 0 leased, 1 out of service"),)
+    assert await gpus.check(machine) == (
+        ok("gpus", "{known} known, {held} leased, {out} out of service", known=2, held=0, out=1),
+    )
 
 
 async def test_specs_that_do_not_match_the_devices_are_told(machine: Site):
@@ -216,19 +219,19 @@ async def test_specs_that_do_not_match_the_devices_are_told(machine: Site):
     (machine.settings.cdi_dirs[0] / "c.yaml").write_text("{")
     found = only(await gpus.check(machine), "cdi specs")
     assert found.health is Health.WARN
-    assert f"hub-ext.test/gpu=g0 names {nodes / 'g0'}, which is not there" in found.seen
-    assert "hub-ext.test/gpu=g2 is defined twice in one folder" in found.seen
-    assert "c.yaml cannot be read" in found.seen
+    assert f"hub-ext.test/gpu=g0 names {nodes / 'g0'}, which is not there" in str(found.seen)
+    assert "hub-ext.test/gpu=g2 is defined twice in one folder" in str(found.seen)
+    assert "c.yaml cannot be read" in str(found.seen)
     assert "nvidia-ctk" in found.advice
-    assert "2 no longer there" in only(await gpus.check(machine), "gpus").seen
+    assert "2 no longer there" in str(only(await gpus.check(machine), "gpus").seen)
 
 
 @pytest.mark.parametrize(
     ("health", "words"),
     [
-        (GpuHealth.HELD_OUTSIDE, "is used by another program"),
-        (GpuHealth.FAULTY, "has failing memory"),
-        (GpuHealth.UNATTACHABLE, "is attached by no CDI spec"),
+        (GpuHealth.HELD_OUTSIDE, "used by another program"),
+        (GpuHealth.FAULTY, "its memory fails, as the driver says"),
+        (GpuHealth.UNATTACHABLE, "no CDI spec attaches it"),
     ],
 )
 async def test_a_gpu_that_is_not_offered_is_told_until_it_is_out_of_service(
@@ -241,9 +244,9 @@ async def test_a_gpu_that_is_not_offered_is_told_until_it_is_out_of_service(
     monkeypatch.setattr(gpu.gpu_inventory, "inventory", lambda settings: told)
     await gpu.refresh(machine, TESTER)
     found = only(await gpus.check(machine), "gpus")
-    assert (found.health, found.seen) == (
+    assert (found.health, str(found.seen)) == (
         Health.WARN,
-        f"nvidia.com/gpu=1 {words}" + (", as its driver says" if health is GpuHealth.FAULTY else ""),
+        f"nvidia.com/gpu=1: {words}",
     )
     assert found.advice
     gpu_service.take_out(machine, TESTER, "GPU-1", "seen")

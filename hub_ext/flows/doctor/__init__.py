@@ -12,31 +12,32 @@ from hub_ext.errors import HubExtError
 from hub_ext.flows.doctor import engine, gpus, record, software
 from hub_ext.flows.doctor.finding import Finding, Health, failed
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 
 __all__ = ["CHECKS", "Finding", "Health", "examine"]
 
 Check = Callable[[Site], Awaitable[tuple[Finding, ...]]]
 
 # In the order in which a person should read and mend.
-CHECKS: dict[str, Check] = {
-    "engine": engine.check,
-    "network": engine.check_network,
-    "isolation": engine.check_isolation,
-    "registry": record.check_registries,
-    "store": record.check_store,
-    "secrets": record.check_secrets,
-    "sign-in": record.check_sign_in,
-    "hub admins": record.check_admins,
-    "gpus": gpus.check,
-    "disk": engine.check_disk,
-    "software": software.check,
+CHECKS: dict[Phrase, Check] = {
+    Phrase("engine"): engine.check,
+    Phrase("network"): engine.check_network,
+    Phrase("isolation"): engine.check_isolation,
+    Phrase("registry"): record.check_registries,
+    Phrase("store"): record.check_store,
+    Phrase("secrets"): record.check_secrets,
+    Phrase("sign-in"): record.check_sign_in,
+    Phrase("hub admins"): record.check_admins,
+    Phrase("gpus"): gpus.check,
+    Phrase("disk"): engine.check_disk,
+    Phrase("software"): software.check,
 }
 
 
 async def examine(site: Site) -> tuple[Finding, ...]:
     """Every finding, in the order of CHECKS. A check that itself fails is a finding, never an exception."""
 
-    async def one(name: str, check: Check) -> tuple[Finding, ...]:
+    async def one(name: Phrase, check: Check) -> tuple[Finding, ...]:
         try:
             return await check(site)
         except HubExtError as error:

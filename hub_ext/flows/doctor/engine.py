@@ -13,6 +13,7 @@ from typing import Any
 from hub_ext.adapters.engine import check_firewall, gateway
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 from hub_ext.settings import GIB
 
 OLDEST_ENGINE = 26
@@ -20,6 +21,7 @@ PROBE_PYTHON = "/opt/hub-ext/venv/bin/python"
 PROBE_UID = 65534
 # TEST-NET-1 (RFC 5737) belongs to nobody: a container without a way out has no route to it.
 NOWHERE = "192.0.2.1:443"
+_AGAIN = "Start hub-ext again: it makes the network and puts the rules back."
 
 
 async def check(site: Site) -> tuple[Finding, ...]:
@@ -31,19 +33,26 @@ async def check(site: Site) -> tuple[Finding, ...]:
 def _version(version: dict[str, Any]) -> Finding:
     text = str(version.get("Version", ""))
     if text.split(".")[0].isdigit() and int(text.split(".")[0]) >= OLDEST_ENGINE:
-        return ok("engine", f"Docker {text}")
+        return ok("engine", "Docker {version}", version=text)
     return fail(
         "engine",
-        f"Docker {text or '?'} lacks recursive read-only mounts",
-        f"Install Docker {OLDEST_ENGINE} or newer.",
+        "Docker {version} lacks recursive read-only mounts",
+        "Install Docker {oldest} or newer.",
+        version=text or "?",
+        oldest=OLDEST_ENGINE,
     )
 
 
 def _seccomp(info: dict[str, Any]) -> Finding:
-    options = ", ".join(str(option) for option in info.get("SecurityOptions") or ())
+    options = tuple(str(option) for option in info.get("SecurityOptions") or ())
     if "name=seccomp,profile=builtin" in options:
-        return ok("seccomp", options)
-    return fail("seccomp", options or "off", "Start the engine with its built-in seccomp profile.")
+        return ok("seccomp", "{options}", options=options)
+    return fail(
+        "seccomp",
+        "{options}",
+        "Start the engine with its built-in seccomp profile.",
+        options=options or Phrase("off"),
+    )
 
 
 def _live_restore(info: dict[str, Any]) -> Finding:
@@ -57,15 +66,13 @@ async def check_network(site: Site) -> tuple[Finding, ...]:
     network, rules = await asyncio.gather(
         site.engine.check_network(), asyncio.to_thread(check_firewall, site.settings)
     )
-    advice = "Start hub-ext again: it makes the network and puts the rules back."
-    name, port = site.settings.network_name, site.settings.hub_port
     return (
-        fail("network", "; ".join(map(str, network)), advice)
+        fail("network", "{problems}", _AGAIN, problems=network)
         if network
-        else ok("network", f"{name} is closed"),
-        fail("firewall", "; ".join(map(str, rules)), advice)
+        else ok("network", "{name} is closed", name=site.settings.network_name),
+        fail("firewall", "{problems}", _AGAIN, problems=rules)
         if rules
-        else ok("firewall", f"only port {port} is open"),
+        else ok("firewall", "only port {port} is open", port=site.settings.hub_port),
     )
 
 
@@ -87,21 +94,36 @@ async def check_isolation(site: Site) -> tuple[Finding, ...]:
     try:
         seen = json.loads(probe.output)
     except ValueError:
-        return (warn("isolation", f"cannot be verified: {probe.output[-200:]!r}", "Run `make images`."),)
+        return (
+            warn("isolation", "cannot be verified: {said!r}", "Run `make images`.", said=probe.output[-200:]),
+        )
     reached = [target for target, how in seen["closed"].items() if how in ("open", "refused")]
     if reached or seen["ipv6"]:
         return (
             fail(
                 "isolation",
-                f"a notebook reaches {', '.join([*reached, *seen['ipv6']])}",
+                "a notebook reaches {targets}",
                 "Stop all sessions, then start hub-ext again: it puts the firewall rules back.",
+                targets=(*reached, *map(str, seen["ipv6"])),
             ),
         )
     if seen["hub"] not in ("open", "refused"):
         return (
-            fail("isolation", f"a notebook does not reach the Hub ({seen['hub']})", "Start hub-ext again."),
+            fail(
+                "isolation",
+                "a notebook does not reach the Hub ({how})",
+                "Start hub-ext again.",
+                how=str(seen["hub"]),
+            ),
         )
-    return (ok("isolation", f"from inside: the Hub {seen['hub']}, {len(closed)} other targets closed"),)
+    return (
+        ok(
+            "isolation",
+            "from inside: the Hub {how}, {count} other targets closed",
+            how=str(seen["hub"]),
+            count=len(closed),
+        ),
+    )
 
 
 def _script() -> str:
@@ -115,14 +137,18 @@ def _listener() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+_ROOM = "{free} GiB free, {reserve} GiB kept in reserve"
+_FULL = "No server starts until there is room: remove images or old volumes."
+
+
 async def check_disk(site: Site) -> tuple[Finding, ...]:
     """There is room for homes and images beyond the reserve."""
     free, reserve = await site.engine.free_bytes(), site.settings.disk_reserve_bytes
     if free is None:
         return (warn("disk", "free room cannot be measured", "See that the engine runs on this machine."),)
-    seen = f"{free / GIB:.1f} GiB free, {reserve / GIB:.1f} GiB kept in reserve"
+    room = {"free": round(free / GIB, 1), "reserve": round(reserve / GIB, 1)}
     if free < reserve:
-        return (fail("disk", seen, "No server starts until there is room: remove images or old volumes."),)
+        return (fail("disk", _ROOM, _FULL, **room),)
     if free < 2 * reserve:
-        return (warn("disk", seen, "Make room soon: below the reserve no server starts."),)
-    return (ok("disk", seen),)
+        return (warn("disk", _ROOM, "Make room soon: below the reserve no server starts.", **room),)
+    return (ok("disk", _ROOM, **room),)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hub_ext.errors import HubExtError
+from hub_ext.phrase import Phrase, Value
 
 
 class Health(StrEnum):
@@ -20,27 +21,34 @@ class Health(StrEnum):
 class Finding:
     """One line of the doctor: what was looked at, how it is, what was seen, what to do about it."""
 
-    check: str
+    check: Phrase
     health: Health
-    seen: str
-    advice: str = ""
+    seen: Phrase
+    advice: Phrase = Phrase("")
 
 
-def ok(check: str, seen: str) -> Finding:
+# Texts are templates, as `errors` has them, with the same values.
+
+
+def ok(check: str, seen: str, /, **values: Value) -> Finding:
     """All is as it should be."""
-    return Finding(check, Health.OK, seen)
+    return Finding(Phrase(check, **values), Health.OK, Phrase(seen, **values))
 
 
-def warn(check: str, seen: str, advice: str) -> Finding:
+def warn(check: str, seen: str, advice: str, /, **values: Value) -> Finding:
     """Not as it should be, yet no danger; or it cannot be verified."""
-    return Finding(check, Health.WARN, seen, advice)
+    return _fault(Health.WARN, check, seen, advice, values)
 
 
-def fail(check: str, seen: str, advice: str) -> Finding:
+def fail(check: str, seen: str, advice: str, /, **values: Value) -> Finding:
     """Something that must be mended."""
-    return Finding(check, Health.FAIL, seen, advice)
+    return _fault(Health.FAIL, check, seen, advice, values)
 
 
-def failed(check: str, error: HubExtError) -> Finding:
+def failed(check: Phrase, error: HubExtError) -> Finding:
     """The failure of what was looked at, with its own advice."""
-    return Finding(check, Health.FAIL, error.message, error.advice)
+    return Finding(check, Health.FAIL, error.fact, error.next_step)
+
+
+def _fault(health: Health, check: str, seen: str, advice: str, values: dict[str, Value]) -> Finding:
+    return Finding(Phrase(check, **values), health, Phrase(seen, **values), Phrase(advice, **values))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from hub_ext.adapters.store import remembered
 from hub_ext.flows.doctor import Finding, Health, examine
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 
 KEY = "doctor"
 EVERY = timedelta(minutes=10)
@@ -49,7 +50,7 @@ async def keep_examining(site: Site, said: Callable[[Exception], None]) -> None:
 async def look(site: Site) -> Examined:
     """Examines, and keeps what is not well."""
     faults = tuple(found for found in await examine(site) if found.health is not Health.OK)
-    value: dict[str, Any] = {"faults": [asdict(found) for found in faults]}
+    value: dict[str, Any] = {"faults": [_stored(found) for found in faults]}
 
     def keep() -> datetime:
         now = site.now()
@@ -60,5 +61,16 @@ async def look(site: Site) -> Examined:
     return Examined(faults, await asyncio.to_thread(keep))
 
 
+def _stored(found: Finding) -> dict[str, Any]:
+    texts = {name: getattr(found, name).kept() for name in ("check", "seen", "advice")}
+    return {**texts, "health": found.health.value}
+
+
 def _finding(held: dict[str, Any]) -> Finding:
-    return Finding(**held | {"health": Health(held["health"])})
+    check, seen, advice = (_phrase(held[name]) for name in ("check", "seen", "advice"))
+    return Finding(check, Health(held["health"]), seen, advice)
+
+
+def _phrase(held: Any) -> Phrase:
+    # What an earlier version kept are sentences.
+    return Phrase("{said}", said=held) if isinstance(held, str) else Phrase.restored(held)

@@ -10,8 +10,10 @@ from hub_ext.adapters.store import audit
 from hub_ext.errors import RegistryError
 from hub_ext.flows.doctor.finding import Finding, fail, failed, ok, warn
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 
 CERTIFICATE_DAYS = 14
+_REGISTRY = "registry {alias}"
 
 
 async def check_registries(site: Site) -> tuple[Finding, ...]:
@@ -24,17 +26,28 @@ async def check_registries(site: Site) -> tuple[Finding, ...]:
 async def _registry(site: Site, alias: str) -> Finding:
     known = site.settings.registry(alias)
     assert known is not None
-    name = f"registry {alias}"
     try:
         async with site.registry(alias) as registry:
             await registry.ping()
         ends = await asyncio.to_thread(host.certificate_end, known.address, known.ca_file)
     except (RegistryError, host.HostError) as error:
-        return failed(name, error)
+        return failed(Phrase(_REGISTRY, alias=alias), error)
     left = ends - site.now()
     if left < timedelta(days=CERTIFICATE_DAYS):
-        return warn(name, f"its certificate ends on {ends:%Y-%m-%d}", "Renew it (`make run` does).")
-    return ok(name, f"{known.address} answers; certificate until {ends:%Y-%m-%d}")
+        return warn(
+            _REGISTRY,
+            "its certificate ends on {ends}",
+            "Renew it (`make run` does).",
+            alias=alias,
+            ends=ends.date(),
+        )
+    return ok(
+        _REGISTRY,
+        "{address} answers; certificate until {ends}",
+        alias=alias,
+        address=known.address,
+        ends=ends.date(),
+    )
 
 
 async def check_store(site: Site) -> tuple[Finding, ...]:
@@ -44,11 +57,13 @@ async def check_store(site: Site) -> tuple[Finding, ...]:
         with site.store.reading() as tx:
             found = audit.verify(tx)
         if found.ok:
-            return ok("audit trail", f"{found.events} events, unbroken")
+            return ok("audit trail", "{count} events, unbroken", count=found.events)
         return fail(
             "audit trail",
-            f"event {found.first_bad}: {found.why}",
+            "event {number}: {why}",
             "Keep a copy of the store as it is, and compare it with the last export.",
+            number=found.first_bad,
+            why=found.why,
         )
 
     return (await asyncio.to_thread(verify),)
@@ -66,7 +81,15 @@ async def check_secrets(site: Site) -> tuple[Finding, ...]:
     }
     bad = sorted(str(path) for path in files if host.open_to_others(path))
     if bad:
-        return (fail("secrets", f"others may read {', '.join(bad)}", f"Run `chmod 600 {' '.join(bad)}`."),)
+        return (
+            fail(
+                "secrets",
+                "others may read {files}",
+                "Run `chmod 600 {paths}`.",
+                files=tuple(bad),
+                paths=" ".join(bad),
+            ),
+        )
     return (ok("secrets", "each file its owner's alone"),)
 
 
@@ -88,7 +111,7 @@ async def check_sign_in(site: Site) -> tuple[Finding, ...]:
                 "Name your institution's provider in c.CuratedOAuthenticator (docs/sign-in.md).",
             ),
         )
-    return (ok("sign-in", site.settings.sign_in),)
+    return (ok("sign-in", "{kind}", kind=site.settings.sign_in),)
 
 
 async def check_admins(site: Site) -> tuple[Finding, ...]:
@@ -96,13 +119,14 @@ async def check_admins(site: Site) -> tuple[Finding, ...]:
     try:
         admins = await asyncio.to_thread(host.hub_admins, site.settings.hub_dir / "jupyterhub.sqlite")
     except host.HostError as error:
-        return (warn("hub admins", f"cannot be verified: {error.message}", "Start the Hub once."),)
+        return (warn("hub admins", "cannot be verified: {why}", "Start the Hub once.", why=error.fact),)
     if admins:
         return (
             fail(
                 "hub admins",
-                f"{', '.join(admins)} can open everybody's server",
+                "{admins} can open everybody's server",
                 "Take the admin role from them on the Hub's admin page; operators have a role of their own.",
+                admins=admins,
             ),
         )
     return (ok("hub admins", "none"),)

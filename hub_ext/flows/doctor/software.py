@@ -11,16 +11,20 @@ from packaging.version import InvalidVersion, Version
 from hub_ext.adapters import host
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
 
 # Distribution: the first version whose known escapes or takeovers of accounts are mended, and which they are.
-PYTHON_FLOORS = {
-    "jupyterhub": ("6.1.1", "security releases up to 6.1.1"),
+PYTHON_FLOORS: dict[str, tuple[str, str | Phrase]] = {
+    "jupyterhub": ("6.1.1", Phrase("security releases up to {version}", version="6.1.1")),
     "dockerspawner": ("13.0.0", "CVE-2023-48311"),
-    "oauthenticator": ("17.0.0", "allow_all defaults to no"),
+    "oauthenticator": ("17.0.0", Phrase("allow_all defaults to no")),
 }
 # Debian mends its own packages without moving to the upstream version that is named here.
-DEBIAN_FLOORS = {
-    "docker.io": ("26.0", "recursive read-only mounts, volume subpaths, no DNS from internal networks"),
+DEBIAN_FLOORS: dict[str, tuple[str, str | Phrase]] = {
+    "docker.io": (
+        "26.0",
+        Phrase("recursive read-only mounts, volume subpaths, no DNS from internal networks"),
+    ),
     "runc": ("1.2.8", "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881"),
     "containerd": ("1.7.29", "CVE-2024-25621, CVE-2025-64329"),
     "docker-registry": ("2.8.2", "CVE-2023-2253"),
@@ -36,9 +40,17 @@ def _python() -> Iterator[Finding]:
     for name, (floor, why) in PYTHON_FLOORS.items():
         here = python_version(name)
         if Version(here) >= Version(floor):
-            yield ok(name, here)
+            yield ok("{package}", "{version}", package=name, version=here)
         else:
-            yield fail(name, f"{here} is below {floor} ({why})", "Install the locked versions again.")
+            yield fail(
+                "{package}",
+                "{version} is below {floor} ({why})",
+                "Install the locked versions again.",
+                package=name,
+                version=here,
+                floor=floor,
+                why=why,
+            )
 
 
 def _debian() -> Iterator[Finding]:
@@ -46,25 +58,49 @@ def _debian() -> Iterator[Finding]:
         try:
             state = host.debian_package(name)
         except host.HostError as error:
-            yield warn(name, error.message, "Compare its version with its publisher's advisories.")
+            yield warn(
+                "{package}",
+                "{why}",
+                "Compare its version with its publisher's advisories.",
+                package=name,
+                why=error.fact,
+            )
             continue
         if state is None:
-            yield warn(name, "not a package of this host; cannot be verified", f"See that it has {why}.")
+            yield warn(
+                "{package}",
+                "not a package of this host; cannot be verified",
+                "See that it has {why}.",
+                package=name,
+                why=why,
+            )
         elif not state.candidate:
-            yield warn(name, f"{state.installed}; the package lists are missing", "Run `apt-get update`.")
+            yield warn(
+                "{package}",
+                "{version}; the package lists are missing",
+                "Run `apt-get update`.",
+                package=name,
+                version=state.installed,
+            )
         elif not state.current:
             yield fail(
-                name,
-                f"{state.installed}, and {state.candidate} is offered",
-                f"Run `apt-get update && apt-get install {name}`.",
+                "{package}",
+                "{version}, and {candidate} is offered",
+                "Run `apt-get update && apt-get install {package}`.",
+                package=name,
+                version=state.installed,
+                candidate=state.candidate,
             )
         elif _upstream(state.installed) >= Version(floor):
-            yield ok(name, state.installed)
+            yield ok("{package}", "{version}", package=name, version=state.installed)
         else:
             yield warn(
-                name,
-                f"{state.installed} is the newest here; whether it has {why} cannot be verified",
+                "{package}",
+                "{version} is the newest here; whether it has {why} cannot be verified",
                 "Look the names up in the distribution's security tracker.",
+                package=name,
+                version=state.installed,
+                why=why,
             )
 
 

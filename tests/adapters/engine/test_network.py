@@ -73,7 +73,7 @@ async def test_another_network_of_that_name_is_refused_and_left_alone(
         with pytest.raises(NetworkError, match=f"{key} is .* instead of") as caught:
             await engine.ensure_network()
         assert "docker network rm" in caught.value.advice
-        assert (await engine.check_network())[0].startswith(f"{key} is")
+        assert str((await engine.check_network())[0]).startswith(f"{key} is")
         left = (await engine._call("look", "GET", f"/networks/{other.network_name}")).json()
         assert left["Name"] == other.network_name
     finally:
@@ -96,7 +96,7 @@ async def test_a_subnet_in_use_is_said(closed_network: Settings) -> None:
     with pytest.raises(NetworkError, match="is in use") as caught:
         await engine.ensure_network()
     assert "network_subnet" in caught.value.advice
-    assert await engine.check_network() == (f"There is no network {other.network_name}.",)
+    assert [str(one) for one in await engine.check_network()] == [f"there is no network {other.network_name}"]
     engine.close()
 
 
@@ -152,7 +152,7 @@ def test_whatever_is_altered_is_found_and_mended(fenced: Settings, name: str) ->
 def test_ipv6_is_closed_and_found_open(fenced: Settings) -> None:
     chain = f"HUB-EXT-{fenced.instance}"
     iptables("-F", chain, tool="ip6tables")
-    assert any("ip6tables" in problem for problem in check_firewall(fenced))
+    assert any("ip6tables" in str(problem) for problem in check_firewall(fenced))
     ensure_firewall(fenced)
     assert iptables("-S", chain, tool="ip6tables").splitlines()[-1] == f"-A {chain} -j DROP"
 

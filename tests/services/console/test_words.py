@@ -21,7 +21,7 @@ CATALOGUES = sorted((LOCALE / "fr" / "LC_MESSAGES").glob("*.po"))
 def shown() -> set[str]:
     """Every text that a page or a handler marks with `_`, and all that errors and findings say."""
     words = {word.value for words in WORDS for word in words}
-    return _marked() | {one.template for one in said()[0]} | words
+    return _marked() | {one.template for one in said()[0] if not one.wordless} | words
 
 
 def _marked() -> set[str]:

@@ -99,7 +99,7 @@ def waiting(call: Call) -> Waiting:
             for one in found.lost
         ),
         host=tuple(
-            Fault(check=one.check, health=one.health, seen=one.seen, advice=one.advice)
+            Fault(check=str(one.check), health=one.health, seen=str(one.seen), advice=str(one.advice))
             for one in examined.faults
         ),
         host_seen=examined.seen,
