@@ -222,7 +222,7 @@ async def test_specs_that_do_not_match_the_devices_are_told(machine: Site):
     assert f"hub-ext.test/gpu=g0 names {nodes / 'g0'}, which is not there" in str(found.seen)
     assert "hub-ext.test/gpu=g2 is defined twice in one folder" in str(found.seen)
     assert "c.yaml cannot be read" in str(found.seen)
-    assert "nvidia-ctk" in found.advice
+    assert "nvidia-ctk" in str(found.advice)
     assert "2 no longer there" in str(only(await gpus.check(machine), "gpus").seen)
 
 
@@ -259,4 +259,4 @@ async def test_a_driver_that_fails_is_a_finding(machine: Site, monkeypatch: pyte
 
     monkeypatch.setattr(gpu.gpu_inventory, "inventory", fails)
     found = only(await examine(machine), "gpus")
-    assert (found.health, found.advice) == (Health.FAIL, "See what `nvidia-smi` says.")
+    assert (found.health, str(found.advice)) == (Health.FAIL, "See what `nvidia-smi` says.")
