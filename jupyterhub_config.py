@@ -103,6 +103,12 @@ c.JupyterHub.services = [
         "environment": SERVICE_ENVIRONMENT,
     },
     {
+        # No role: it keeps store and engine in agreement, and asks the Hub for nothing.
+        "name": "reconciler",
+        "command": [sys.executable, "-m", "hub_ext.services.reconciler"],
+        "environment": SERVICE_ENVIRONMENT,
+    },
+    {
         "name": "console",
         "command": [sys.executable, "-m", "hub_ext.services.console"],
         "url": f"http://127.0.0.1:{settings.console_port}",

@@ -62,6 +62,7 @@ _UNCHANGED = (
     "extension_seconds",
     "extensions_most",
     "cull_seconds",
+    "reconcile_seconds",
     "cull_brake_share",
     "cull_brake_least",
     "time_zone",
@@ -145,6 +146,10 @@ class HubExt(Configurable):
     ).tag(config=True)
     extensions_most = Int(3, help="How often they may, for one server start.").tag(config=True)
     cull_seconds = Int(60, help="Time between two sweeps of the culler, seconds.").tag(config=True)
+    reconcile_seconds = Int(
+        30,
+        help="Time between two listings of the reconciler, which hears the engine's events at once, seconds.",
+    ).tag(config=True)
     cull_brake_share = Float(0.5, help="Share of running servers that one sweep may stop.").tag(config=True)
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)

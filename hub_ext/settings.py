@@ -108,6 +108,7 @@ class Settings:
     extension_seconds: int = 2 * 3600  # more time, asked for after a warning
     extensions_most: int = 3  # of one launch
     cull_seconds: int = 60  # between two sweeps of the culler
+    reconcile_seconds: int = 30  # between two listings of the reconciler, which hears events beside them
     cull_brake_share: float = 0.5  # of the running servers, in one sweep
     cull_brake_least: int = 4  # fewer culls than this are never braked
     time_zone: str = "UTC"

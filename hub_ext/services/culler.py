@@ -1,7 +1,6 @@
 """Stops idle servers: jupyterhub-idle-culler with our arbiter, and a brake on mass culls.
 
-Now and then it also mends what store and engine disagree on, looks which GPUs are there, and measures homes
-and project folders.
+It also sends the letters that are due.
 
 Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It holds no `access:servers`.
 """
@@ -9,11 +8,8 @@ Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It hol
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 from jupyterhub_idle_culler import IdleCuller, cull_idle
@@ -21,16 +17,12 @@ from traitlets import default
 
 from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.config import load_settings
-from hub_ext.errors import EngineError, HubExtError
-from hub_ext.flows import cull, disk, gpu, idle_warnings, outbox, reconcile
+from hub_ext.flows import cull, idle_warnings, outbox
 from hub_ext.flows.site import Site, open_site
 from hub_ext.services.parent import end_with_parent
+from hub_ext.services.rounds import alone, for_ever
 
-MEND_SECONDS = 300
-GPU_SECONDS = 60
-MEASURE_SECONDS = 3600
 MAIL_SECONDS = 60
-MEASURED_WITHIN_SECONDS = 900
 
 
 class CuratedIdleCuller(IdleCuller):
@@ -55,63 +47,18 @@ class CuratedIdleCuller(IdleCuller):
     async def _run(self) -> None:
         site = open_site(load_settings())
         try:
-            async with _alone(site), asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._for_ever(site.settings.cull_seconds, lambda: self.sweep(site)))
-                tasks.create_task(self._for_ever(MEND_SECONDS, lambda: self.mend(site)))
-                tasks.create_task(self._for_ever(GPU_SECONDS, lambda: self.look_at_gpus(site)))
-                tasks.create_task(self._for_ever(MAIL_SECONDS, lambda: self.mail(site)))
-                tasks.create_task(self._for_ever(MEASURE_SECONDS, lambda: self.measure(site)))
+            async with alone(site, "culler"), asyncio.TaskGroup() as tasks:
+                # Whatever one round met, rights must go on ending: the next round looks again.
+                tasks.create_task(for_ever(site.settings.cull_seconds, lambda: self.sweep(site), self.log))
+                tasks.create_task(for_ever(MAIL_SECONDS, lambda: self.mail(site), self.log))
         finally:
             site.close()
-
-    async def _for_ever(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except HubExtError as error:
-                self.log.error("Not this time: %s", error)
-            except Exception:
-                # Whatever one round met, rights must go on ending: the next round looks again.
-                self.log.exception("A round of the culler failed")
-            await asyncio.sleep(seconds)
-
-    async def mend(self, site: Site) -> None:
-        """Finish what the Hub could not: a stop while the engine was down, a start that died."""
-        for mended in await reconcile.sweep(site):
-            self.log.warning("Mended: %s %s", mended.mend, mended.subject)
-
-    async def look_at_gpus(self, site: Site) -> None:
-        """Offer a GPU that has appeared, and no longer one that is gone or somebody else's.
-
-        Raises EngineError.
-        """
-        changes = await gpu.refresh(site, cull.CULLER)
-        for found in changes.found:
-            self.log.warning("GPU there, or changed: %s", found)
-        for lost in changes.lost:
-            self.log.error("GPU gone: %s", lost)
-        for lease in changes.lost_leases:
-            self.log.error("Lease without its GPU: %s", lease)
-        for gpu_id, launch_id in changes.trespassers:
-            self.log.error("Launch %s computes on GPU %s, which it does not lease", launch_id, gpu_id)
 
     async def mail(self, site: Site) -> None:
         """Send the letters that are due, where a mail server is named. Raises SettingsError."""
         done = await outbox.send_due(site)
         if done.given_up:
             self.log.error("Letters given up: %d. The mail server's log says why.", done.given_up)
-
-    async def measure(self, site: Site) -> None:
-        """Measure what homes and project folders hold. Raises EngineError, also where it takes too long."""
-        try:
-            async with asyncio.timeout(MEASURED_WITHIN_SECONDS):
-                await disk.measure(site)
-        except TimeoutError as error:
-            raise EngineError(
-                "Homes and project folders were not measured within {seconds} s.",
-                advice="See whether the disk of the engine's volumes is slow.",
-                seconds=MEASURED_WITHIN_SECONDS,
-            ) from error
 
     async def sweep(self, site: Site) -> None:
         """One sweep: judge, write the reasons down, stop. Raises HubExtError, having stopped nothing."""
@@ -143,19 +90,6 @@ class CuratedIdleCuller(IdleCuller):
             concurrency=self.concurrency,
             cull_arbiter=arbiter,
         )
-
-
-@asynccontextmanager
-async def _alone(site: Site) -> AsyncIterator[None]:
-    """Waits until no other culler of this instance sweeps: one outlives a killed Hub for some seconds."""
-    with (site.settings.state_dir / "culler.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(1)
-        yield
 
 
 def main() -> None:
