@@ -6,7 +6,7 @@ import sys
 from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.services import activity
-from hub_ext.services.parent import HUB_VARIABLE
+from hub_ext.services.parent import hub_environment
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
@@ -95,7 +95,7 @@ c.JupyterHub.jinja_environment_options = {"extensions": [TwoLanguages]}
 # --- services and what they may do -----------------------------------------------------------------
 
 # Managed services get LANG, PATH and JUPYTERHUB_* only.
-SERVICE_ENVIRONMENT = {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE], HUB_VARIABLE: str(os.getpid())}
+SERVICE_ENVIRONMENT = {CONFIG_VARIABLE: os.environ[CONFIG_VARIABLE], **hub_environment()}
 c.JupyterHub.services = [
     {
         "name": "culler",
@@ -103,7 +103,6 @@ c.JupyterHub.services = [
         "environment": SERVICE_ENVIRONMENT,
     },
     {
-        # No role: it keeps store and engine in agreement, and asks the Hub for nothing.
         "name": "reconciler",
         "command": [sys.executable, "-m", "hub_ext.services.reconciler"],
         "environment": SERVICE_ENVIRONMENT,
@@ -138,6 +137,12 @@ c.JupyterHub.load_roles = [
             "delete:servers",
         ],
         "services": ["culler"],
+    },
+    {
+        "name": "reconciler",
+        # Reads which launches the Hub's servers are; it stops what the Hub has lost by the engine.
+        "scopes": ["list:users", "read:servers", "admin:server_state"],
+        "services": ["reconciler"],
     },
     {
         "name": "console",

@@ -60,7 +60,14 @@ class HubApi:
     async def servers(self) -> tuple[HubServer, ...]:
         """Every server that is ready, page by page."""
         try:
-            return tuple([server async for server in self._ready()])
+            return tuple([server async for server in self._servers("ready")])
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise HubApiError("The Hub's list of servers is not one.") from error
+
+    async def launches(self) -> frozenset[str]:
+        """The launch of every server that the Hub starts, has or stops."""
+        try:
+            return frozenset([server.launch_id async for server in self._servers("active")]) - {""}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise HubApiError("The Hub's list of servers is not one.") from error
 
@@ -97,8 +104,8 @@ class HubApi:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise HubApiError("The Hub did not answer: {kind}.", kind=type(error).__name__) from error
 
-    async def _ready(self) -> AsyncIterator[HubServer]:
-        url: str | None = f"{self._url}/users?state=ready&limit={PAGE}"
+    async def _servers(self, state: str) -> AsyncIterator[HubServer]:
+        url: str | None = f"{self._url}/users?state={state}&limit={PAGE}"
         while url:
             page = await self._get(url)
             for user in page["items"]:

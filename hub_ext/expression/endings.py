@@ -92,4 +92,11 @@ ENDINGS: dict[StopReason, Sentences] = {
         ),
         _TELL,
     ),
+    StopReason.HUB_LOST: (
+        Localised(
+            "It was stopped because the Hub had lost it, and nobody could have reached it any more.",
+            "Il a été arrêté parce que le Hub l’avait perdu : personne n’aurait plus pu y accéder.",
+        ),
+        _START_AGAIN,
+    ),
 }

@@ -7,20 +7,30 @@ mended. Unknown is not gone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, ContainerSummary
-from hub_ext.adapters.engine.volumes import LABEL_SEED
-from hub_ext.adapters.store import audit, launches, leases
+from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, LABEL_SEED, PROBE, ContainerSummary
+from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.expression.docker import LABEL_LAUNCH
-from hub_ext.flows import launch as launch_flow
+from hub_ext.flows.launch import end
+from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Lease, Verb
+from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Lease, StopReason, Verb
 
 RECONCILER = Actor(ActorKind.SERVICE, "reconciler")
+# A stop that was ordered has the server's time to save, and this long beside it.
+STOP_PATIENCE = timedelta(seconds=5)
+# A volume is seeded in a second, and a probe has a minute: what is older was left behind.
+SEED_HOLDS = timedelta(seconds=30)
+PROBE_HOLDS = timedelta(minutes=15)
+# What cannot be mended is tried again at each sweep, and written down once a day.
+SAID_HOLDS = timedelta(days=1)
+
+
+RUNNING = frozenset({"running", "paused"})
 
 
 class Mend(StrEnum):
@@ -28,6 +38,7 @@ class Mend(StrEnum):
 
     CONTAINER_REMOVED = "container-removed"  # a container of ours whose launch holds nothing
     LAUNCH_RELEASED = "launch-released"  # a launch whose container is gone, or has ended
+    LAUNCH_FORGOTTEN = "launch-forgotten"  # a launch that runs, and that no server of the Hub is
     LEASE_ENDED = "lease-ended"  # a GPU held for a launch that holds nothing
 
 
@@ -39,113 +50,164 @@ class Mended:
     subject: str
 
 
-async def sweep(site: Site, *, booting: bool = False, dry_run: bool = False) -> tuple[Mended, ...]:
-    """Mend everything of this node and say what was, or with `dry_run` what would be.
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one sweep compares. `overdue` are launches whose stop was ordered, and should be done by now."""
 
-    `booting`: the Hub is not up, so that nobody starts anything; otherwise a launch that was admitted a
-    short while ago may still be on its way, and is left alone. Raises EngineError, having changed nothing,
-    where the engine cannot be read.
-    """
-    containers = await site.engine.listing({LABEL_INSTANCE: site.settings.instance})
-    known, held = await asyncio.to_thread(_read, site)
-    overdue = await asyncio.to_thread(_overdue, site, known.values())
-    mends = [
-        *_stray_containers(containers, known, booting=booting),
-        *_lost_launches(site, containers, known, overdue, booting=booting),
-        *_stray_leases(held, known),
-    ]
-    if dry_run:
-        return tuple(mends)
-    by_name = {_launch_of(container) or container.name: container.id for container in containers}
-    return tuple([mended for mended in mends if await _mend(site, mended, by_name)])
+    containers: tuple[ContainerSummary, ...]
+    active: dict[str, Launch]
+    held: tuple[Lease, ...]
+    overdue: frozenset[str]
 
-
-def _read(site: Site) -> tuple[dict[str, Launch], tuple[Lease, ...]]:
-    with site.store.reading() as tx:
-        active = launches.listing(tx, node=site.settings.node, active=True)
-        return {launch.id: launch for launch in active}, leases.active(tx, node=site.settings.node)
-
-
-def _overdue(site: Site, active: Iterable[Launch]) -> frozenset[str]:
-    """Launches whose stop was ordered, and is not done though it has had its time: the engine failed then."""
-    limit = site.now() - timedelta(seconds=site.settings.stop_seconds + 2 * site.settings.engine_seconds)
-    stopping = [launch.id for launch in active if launch.state is LaunchState.STOPPING]
-    with site.store.reading() as tx:
-        return frozenset(
-            launch_id
-            for launch_id in stopping
-            if not audit.listing(tx, subject=launch_id, verb=Verb.LAUNCH_STOPPING, since=limit)
+    def only(self, launch_id: str) -> View:
+        """The same of one launch."""
+        return View(
+            tuple(container for container in self.containers if launch_of(container) == launch_id),
+            {known: launch for known, launch in self.active.items() if known == launch_id},
+            tuple(lease for lease in self.held if lease.launch_id == launch_id),
+            self.overdue,
         )
 
 
-def _launch_of(container: ContainerSummary) -> str:
+async def sweep(
+    site: Site,
+    *,
+    hub_since: datetime | None = None,
+    forgotten: Collection[str] = (),
+    only: str = "",
+    actor: Actor = RECONCILER,
+    dry_run: bool = False,
+) -> tuple[Mended, ...]:
+    """Mend everything of this node, or of the launch `only`; what was, or with `dry_run` would be mended.
+
+    `hub_since` is when the present Hub began: whatever was under way before that has nobody to finish it.
+    Otherwise what was begun a short while ago is left alone. `forgotten` are launches of which the Hub has
+    long known nothing. Raises EngineError, having changed nothing, where the engine cannot be read.
+    """
+    containers = await site.engine.listing({LABEL_INSTANCE: site.settings.instance})
+    view = await asyncio.to_thread(_read, site, containers, hub_since)
+    if only:
+        view = view.only(only)
+    mends = [
+        *_stray_containers(site, view, hub_since),
+        *_lost_launches(site, view, hub_since, frozenset(forgotten)),
+        *_stray_leases(view),
+    ]
+    if dry_run:
+        return tuple(mends)
+    ids = {launch_of(container) or container.name: container.id for container in containers}
+    return tuple([mended for mended in mends if await _mend(site, actor, mended, ids)])
+
+
+def _read(site: Site, containers: tuple[ContainerSummary, ...], hub_since: datetime | None) -> View:
+    patience = timedelta(seconds=site.settings.stop_seconds) + STOP_PATIENCE
+    limit = max(site.now() - patience, hub_since or datetime.min.replace(tzinfo=UTC))
+    with site.store.reading() as tx:
+        active = {known.id: known for known in launches.listing(tx, node=site.settings.node, active=True)}
+        overdue = frozenset(
+            launch.id
+            for launch in active.values()
+            if launch.state is LaunchState.STOPPING
+            and not audit.listing(tx, subject=launch.id, verb=Verb.LAUNCH_STOPPING, since=limit)
+        )
+        return View(containers, active, leases.active(tx, node=site.settings.node), overdue)
+
+
+def launch_of(container: ContainerSummary) -> str:
+    """The id of the launch that the container is; "" for one that is none."""
     return container.labels.get(LABEL_LAUNCH, "")
 
 
-def _stray_containers(
-    containers: Iterable[ContainerSummary], active: dict[str, Launch], *, booting: bool
-) -> list[Mended]:
+def _stray_containers(site: Site, view: View, hub_since: datetime | None) -> list[Mended]:
+    def stray(container: ContainerSummary) -> bool:
+        age = site.now() - container.created
+        if LABEL_PROBE in container.labels:
+            # A check of an image has a sweep of its own, which takes its volumes along.
+            return container.labels[LABEL_PROBE] == PROBE and age > PROBE_HOLDS
+        if LABEL_SEED in container.labels:
+            return age > SEED_HOLDS or (hub_since is not None and container.created < hub_since)
+        return launch_of(container) not in view.active
+
     return [
-        Mended(Mend.CONTAINER_REMOVED, _launch_of(container) or container.name)
-        for container in containers
-        if _launch_of(container) not in active
-        and LABEL_PROBE not in container.labels
-        # It lives for a second, in the hands of a start.
-        and (booting or LABEL_SEED not in container.labels)
+        Mended(Mend.CONTAINER_REMOVED, launch_of(container) or container.name)
+        for container in view.containers
+        if stray(container)
     ]
 
 
 def _lost_launches(
-    site: Site,
-    containers: Iterable[ContainerSummary],
-    active: dict[str, Launch],
-    overdue: frozenset[str],
-    *,
-    booting: bool,
+    site: Site, view: View, hub_since: datetime | None, forgotten: frozenset[str]
 ) -> list[Mended]:
-    running = {_launch_of(container) for container in containers if container.state in ("running", "paused")}
+    running = {launch_of(container) for container in view.containers if container.state in RUNNING}
     slowest_start = timedelta(seconds=site.settings.pull_seconds + site.settings.start_seconds)
 
     def lost(launch: Launch) -> bool:
-        if booting:
-            return launch.id not in running or launch.state is not LaunchState.RUNNING
-        starts = launch.state is LaunchState.ADMITTED and site.now() - launch.admitted <= slowest_start
-        under_way = starts or launch.state is LaunchState.STOPPING
-        return launch.id in overdue or (launch.id not in running and not under_way)
+        if launch.state is LaunchState.STOPPING:
+            return launch.id in view.overdue
+        if launch.state is LaunchState.ADMITTED:
+            if hub_since is not None and launch.admitted < hub_since:
+                return True
+            return launch.id not in running and site.now() - launch.admitted > slowest_start
+        return launch.id not in running
 
-    return [Mended(Mend.LAUNCH_RELEASED, launch.id) for launch in active.values() if lost(launch)]
-
-
-def _stray_leases(held: Iterable[Lease], active: dict[str, Launch]) -> list[Mended]:
+    released = [launch.id for launch in view.active.values() if lost(launch)]
+    alive = [
+        launch.id
+        for launch in view.active.values()
+        if launch.state is LaunchState.RUNNING and launch.id in forgotten and launch.id not in released
+    ]
     return [
-        Mended(Mend.LEASE_ENDED, launch_id)
-        for launch_id in sorted({lease.launch_id for lease in held} - set(active))
+        *(Mended(Mend.LAUNCH_RELEASED, launch_id) for launch_id in released),
+        *(Mended(Mend.LAUNCH_FORGOTTEN, launch_id) for launch_id in alive),
     ]
 
 
-async def _mend(site: Site, mended: Mended, container_ids: dict[str, str]) -> bool:
-    """Whether it could be mended; what could not be is looked at again by the next sweep."""
-    if mended.mend is Mend.LAUNCH_RELEASED:
-        await launch_flow.release(site, mended.subject)
-        active, _ = await asyncio.to_thread(_read, site)
-        if mended.subject in active:
-            return False
-    elif mended.mend is Mend.CONTAINER_REMOVED:
-        await site.engine.remove(container_ids[mended.subject])
-    await asyncio.to_thread(_write_down, site, mended)
-    return True
+def _stray_leases(view: View) -> list[Mended]:
+    stray = {lease.launch_id for lease in view.held} - set(view.active)
+    return [Mended(Mend.LEASE_ENDED, launch_id) for launch_id in sorted(stray)]
 
 
-def _write_down(site: Site, mended: Mended) -> None:
-    now = site.now()
+async def _mend(site: Site, actor: Actor, mended: Mended, container_ids: dict[str, str]) -> bool:
+    """Whether it was mended here; what could not be is looked at again by the next sweep."""
+    if mended.mend is Mend.LEASE_ENDED:
+        await in_store(lambda: _end_leases(site, actor, mended))
+        return True
+    if mended.mend is Mend.CONTAINER_REMOVED:
+        container_id = container_ids[mended.subject]
+        if await site.engine.inspect(container_id) is None:
+            return False  # somebody else was quicker
+        # Before it is done: whoever is killed in between has not removed anything unsaid.
+        await in_store(lambda: _say(site, actor, mended))
+        await site.engine.remove(container_id)
+        return True
+    if mended.mend is Mend.LAUNCH_FORGOTTEN:
+        await in_store(lambda: _announce(site, actor, mended.subject))
+    return await end.release(
+        site, mended.subject, actor, beside=lambda tx: _write_down(tx, site, actor, mended)
+    )
+
+
+def _announce(site: Site, actor: Actor, launch_id: str) -> None:
     with site.store.transaction() as tx:
-        if mended.mend is Mend.LEASE_ENDED:
-            leases.end(tx, mended.subject, now)
-        audit.append(
-            tx,
-            time=now,
-            actor=RECONCILER,
-            verb=Verb.RECONCILE_MENDED,
-            subject=mended.subject,
-            facts={"mend": mended.mend.value},
+        launch = launches.find(tx, launch_id)
+        if launch is not None and launch.state is LaunchState.RUNNING:
+            end.announce(tx, site, launch, StopReason.HUB_LOST, actor)
+
+
+def _end_leases(site: Site, actor: Actor, mended: Mended) -> None:
+    with site.store.transaction() as tx:
+        leases.end(tx, mended.subject, site.now())
+        _write_down(tx, site, actor, mended)
+
+
+def _say(site: Site, actor: Actor, mended: Mended) -> None:
+    with site.store.transaction() as tx:
+        said = audit.listing(
+            tx, subject=mended.subject, verb=Verb.RECONCILE_MENDED, since=site.now() - SAID_HOLDS
         )
+        if not any(event.facts["mend"] == mended.mend for event in said):
+            _write_down(tx, site, actor, mended)
+
+
+def _write_down(tx: Tx, site: Site, actor: Actor, mended: Mended) -> None:
+    site.record(tx, actor, Verb.RECONCILE_MENDED, mended.subject, {"mend": mended.mend.value})

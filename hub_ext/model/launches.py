@@ -37,6 +37,7 @@ class StopReason(StrEnum):
     START_FAILED = "start-failed"
     CONTAINER_LOST = "container-lost"
     NO_ANSWER = "no-answer"
+    HUB_LOST = "hub-lost"
 
 
 @dataclass(frozen=True, slots=True)

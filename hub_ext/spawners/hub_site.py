@@ -13,11 +13,13 @@ from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import Settings
+from hub_ext.spawners.listener import Listener
 
 log = logging.getLogger("hub_ext")
 
 _lock = threading.Lock()
 _site: Site | None = None
+_listener: Listener | None = None
 
 
 def hub_site() -> Site:
@@ -27,6 +29,14 @@ def hub_site() -> Site:
         if _site is None:
             _site = open_site(load_settings())
         return _site
+
+
+def hub_listener() -> Listener:
+    """The one listener of this Hub. For its event loop only."""
+    global _listener
+    if _listener is None:
+        _listener = Listener(hub_site())
+    return _listener
 
 
 def prepare(settings: Settings) -> None:
@@ -46,7 +56,7 @@ async def _prepare(settings: Settings) -> None:
     site = open_site(settings)
     try:
         await site.engine.ensure_network()
-        for mended in await reconcile.sweep(site, booting=True):
+        for mended in await reconcile.sweep(site, hub_since=site.now()):
             log.warning("Mended at the Hub's start: %s %s", mended.mend, mended.subject)
         await gpu.refresh(site, reconcile.RECONCILER)
     except EngineError as error:

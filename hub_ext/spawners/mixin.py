@@ -29,7 +29,7 @@ from hub_ext.model import (
 )
 from hub_ext.spawners import form, home, options, pages, requester
 from hub_ext.spawners.failures import Failed, OnlyPrefill, Refused
-from hub_ext.spawners.hub_site import hub_site
+from hub_ext.spawners.hub_site import hub_listener, hub_site
 from hub_ext.spawners.progress import Progress
 
 COMMAND = ("/opt/hub-ext/start", "jupyterhub-singleuser")
@@ -84,6 +84,10 @@ class CuratedMixin(HasTraits):
     @default("consecutive_failure_limit")
     def _default_consecutive_failure_limit(self) -> int:
         return 0  # an engine that is down must not take the Hub along
+
+    @default("poll_interval")
+    def _default_poll_interval(self) -> int:
+        return 300  # the engine's events tell it at once; this is for an event that was lost
 
     @default("apply_user_options")
     def _default_apply_user_options(self) -> Any:
@@ -154,6 +158,16 @@ class CuratedMixin(HasTraits):
     async def poll(self) -> int | None:
         """None while it runs and whenever the engine fails; its exit status once it has ended for sure."""
         return await flow.poll(self.site, self.launch_id)
+
+    def start_polling(self) -> None:
+        """The Hub wants to know when this server ends: the engine's events tell, and a poll now and then."""
+        super().start_polling()
+        hub_listener().add(self)
+
+    def stop_polling(self) -> None:
+        """It has ended, or the Hub itself stops it."""
+        super().stop_polling()
+        hub_listener().remove(self)
 
     async def run_post_stop_hook(self) -> None:
         """Lets go of the launch's resources: the Hub comes here also where it skips stop()."""

@@ -15,7 +15,7 @@ from hub_ext.adapters.engine import Engine
 from hub_ext.adapters.store import audit, gpus, launches, leases
 from hub_ext.errors import EngineError
 from hub_ext.flows import reconcile
-from hub_ext.flows.launch.end import container_name
+from hub_ext.flows.launch.end import container_name, stop
 from hub_ext.flows.reconcile import Mend, Mended
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -119,8 +119,8 @@ async def on_engine(held: Held) -> AsyncIterator[Callable[[str], Site]]:
 
 async def test_what_agrees_is_left_alone(held: Held) -> None:
     plan = await held.running()
-    for booting in (False, True):
-        assert await reconcile.sweep(held.site, booting=booting) == ()
+    for since in (None, held.site.now()):
+        assert await reconcile.sweep(held.site, hub_since=since) == ()
     assert held.launch(plan).state is LaunchState.RUNNING
     assert held.leases == (plan.launch_id,)
     assert held.mends == []
@@ -197,7 +197,8 @@ async def test_what_was_only_admitted_fails_at_the_boot_and_not_before(held: Hel
     assert await reconcile.sweep(held.site) == ()
     assert held.leases == (plan.launch_id,)
 
-    assert await reconcile.sweep(held.site, booting=True) == (Mended(Mend.LAUNCH_RELEASED, plan.launch_id),)
+    mended = await reconcile.sweep(held.site, hub_since=held.site.now())
+    assert mended == (Mended(Mend.LAUNCH_RELEASED, plan.launch_id),)
     launch = held.launch(plan)
     assert (launch.state, launch.stop_reason) == (LaunchState.FAILED, "start-failed")
     assert held.leases == ()
@@ -224,7 +225,7 @@ async def test_a_stop_that_the_engine_failed_is_finished_once_its_time_is_over(
 ) -> None:
     plan = await held.running()
     with pytest.raises(EngineError):
-        await reconcile.launch_flow.stop(
+        await stop(
             on_engine("unix:///nowhere.sock"), plan.launch_id, StopReason.PERSON, held.scenario.plan_actor
         )
     assert await reconcile.sweep(held.site) == ()
@@ -280,9 +281,9 @@ async def test_an_engine_that_is_down_or_fails_frees_nothing(
         ):
             if answer is not None:
                 sick.answer = answer
-            for booting in (False, True):
+            for since in (None, held.site.now()):
                 with pytest.raises(EngineError):
-                    await reconcile.sweep(on_engine(url), booting=booting)
+                    await reconcile.sweep(on_engine(url), hub_since=since)
     assert held.launch(plan).state is LaunchState.RUNNING
     assert held.launch(admitted).state is LaunchState.ADMITTED
     assert held.leases == (plan.launch_id,)

@@ -14,7 +14,12 @@ from typing import Any
 from hub_ext.adapters.engine.connection import Connection, unreachable
 from hub_ext.errors import EngineError
 
-ACTIONS = ("start", "die", "oom", "destroy")
+ENDINGS = frozenset({"die", "oom", "destroy"})
+# What root on the host does to a container beside us. `docker logs` and nsenter leave no event.
+BACK_DOORS = frozenset(
+    {"exec_create", "exec_start", "attach", "archive-path", "extract-to-dir", "export", "commit"}
+)
+ACTIONS = ("start", *sorted(ENDINGS | BACK_DOORS))
 # The engine ends each stream at a set instant, so that a hung engine and a caller that left are both noticed.
 _WINDOW_SECONDS = 30
 _EARLY_SECONDS = 2  # an earlier end of a stream is a broken one
@@ -22,7 +27,7 @@ _EARLY_SECONDS = 2  # an earlier end of a stream is a broken one
 
 @dataclass(frozen=True, slots=True)
 class ContainerEvent:
-    """`action` is start, die, oom or destroy; `exit_code` is known for die."""
+    """`action` is one of ACTIONS; `exit_code` is known for die, `command` for exec_create and exec_start."""
 
     id: str
     name: str
@@ -30,17 +35,21 @@ class ContainerEvent:
     time: datetime
     labels: Mapping[str, str]
     exit_code: int | None = None
+    command: str = ""
 
 
 class Events(Connection):
     """One daemon thread for each listener."""
 
-    async def events(self, labels: Mapping[str, str]) -> AsyncIterator[ContainerEvent]:
-        """Events of containers with all of `labels`, from now on, until the caller leaves.
+    async def events(
+        self, labels: Mapping[str, str], since: datetime | None = None
+    ) -> AsyncIterator[ContainerEvent]:
+        """Events of containers with all of `labels`, from `since` (or now) on, until the caller leaves.
 
         Raises EngineError when the stream breaks: list again, then listen again, for the engine keeps only
-        its last 256 events.
+        its last 256 events, and none over a restart of its own.
         """
+        begun = since.timestamp() if since else time.time()
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[ContainerEvent | EngineError] = asyncio.Queue()
         left = threading.Event()
@@ -50,11 +59,11 @@ class Events(Connection):
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
         def listen() -> None:
-            since = time.time()
+            start, end = begun, time.time() + _WINDOW_SECONDS
             try:
                 while not left.is_set():
-                    self._window(labels, since, since + _WINDOW_SECONDS, hand_over)
-                    since += _WINDOW_SECONDS
+                    self._window(labels, start, end, hand_over)
+                    start, end = end, end + _WINDOW_SECONDS
             except EngineError as error:
                 hand_over(error)
 
@@ -109,13 +118,15 @@ def _event(line: bytes) -> ContainerEvent:
         told: dict[str, Any] = json.loads(line)
         attributes = dict(told["Actor"]["Attributes"])
         exit_code = attributes.pop("exitCode", None)
+        action, _, command = str(told["Action"]).partition(": ")
         return ContainerEvent(
             id=str(told["Actor"]["ID"]),
             name=str(attributes.pop("name", "")),
-            action=str(told["Action"]),
+            action=action,
             time=datetime.fromtimestamp(told["timeNano"] / 1e9, UTC),
             labels=attributes,
             exit_code=None if exit_code is None else int(exit_code),
+            command=command,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise EngineError("The engine tells an event that cannot be read.") from error

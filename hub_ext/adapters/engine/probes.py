@@ -14,6 +14,7 @@ from hub_ext.errors import EngineUnreachable
 from hub_ext.settings import MIB
 
 LABEL_PROBE = "io.hub-ext.probe"
+PROBE = "1"  # its value for the probes of this room
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Probes(Volumes):
             "User": f"{uid}:{gid}",
             "WorkingDir": "/",
             "Env": [f"{key}={value}" for key, value in (environment or {}).items()],
-            "Labels": {LABEL_INSTANCE: self._settings.instance, LABEL_PROBE: "1"},
+            "Labels": {LABEL_INSTANCE: self._settings.instance, LABEL_PROBE: PROBE},
             "HostConfig": {
                 **_HARDENED,
                 "GroupAdd": [str(group) for group in groups],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ HUB = Actor(ActorKind.SERVICE, "hub")
 # What a container can be doing when it does not run any more.
 _ENDED = frozenset({"exited", "dead", "removing"})
 _NOT_STARTED = "created"
+_KILLED = ", killed for memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,21 @@ class Exit:
     code: int | None = None
     out_of_memory: bool = False
     gone: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """As `Launch.outcome` has it."""
+        if self.gone:
+            return "its container was gone"
+        if self.code is None:
+            return "it never ran"
+        return f"exit status {self.code}{_KILLED if self.out_of_memory else ''}"
+
+    @classmethod
+    def noted(cls, outcome: str) -> Exit | None:
+        """The exit that this outcome tells of; None where it tells of none."""
+        told = re.fullmatch(rf"exit status (\d+)({_KILLED})?", outcome)
+        return cls(int(told[1]), bool(told[2])) if told else None
 
 
 def container_name(site: Site, launch_id: str) -> str:
@@ -73,43 +90,55 @@ async def stop(site: Site, launch_id: str, reason: StopReason, actor: Actor) -> 
     await finish(site, launch_id, actor)
 
 
-async def release(site: Site, launch_id: str) -> None:
-    """Lets go of what a launch that the Hub has given up still holds. Safe to repeat.
+async def release(
+    site: Site, launch_id: str, actor: Actor = HUB, *, beside: Callable[[Tx], None] | None = None
+) -> bool:
+    """Lets go of what a launch that the Hub has given up still holds. Safe to repeat, and to race.
 
-    Nothing is let go of while the engine fails or says that a container runs that nobody ordered to stop:
-    the reconciler looks again.
+    Whether this call ended it; `beside` is then written in the same transaction. Nothing is let go of while
+    the engine fails or says that a container runs that nobody ordered to stop: the reconciler looks again.
     """
     if not launch_id:
-        return
+        return False
     launch = await in_store(lambda: _active(site, launch_id))
     if launch is None:
-        return
+        return False
     name = container_name(site, launch_id)
     try:
         inspected = await site.engine.inspect(name)
         running = inspected is not None and inspected["State"]["Status"] not in (*_ENDED, _NOT_STARTED)
         if running and launch.state is LaunchState.RUNNING:
-            return
+            return False
         if running:
             await site.engine.stop(name, site.settings.stop_seconds)
-        await finish(site, launch_id, HUB)
+        return await finish(site, launch_id, actor, beside=beside)
     except EngineError:
-        return
+        return False
 
 
-async def finish(site: Site, launch_id: str, actor: Actor, *, failed: str = "") -> Exit:
+async def finish(
+    site: Site,
+    launch_id: str,
+    actor: Actor,
+    *,
+    failed: str = "",
+    beside: Callable[[Tx], None] | None = None,
+) -> bool:
     """Records how a container ended, removes it, and ends the launch once the engine says that it is gone.
 
-    `failed` is the outcome of a launch that did not come up. Raises EngineError; nothing is ended then.
+    `failed` is the outcome of a launch that did not come up. Whether this call ended it, or another was
+    first. Raises EngineError; nothing is ended then.
     """
     name = container_name(site, launch_id)
     inspected = await site.engine.inspect(name)
     ended = exit_of(inspected)
     if inspected is not None:
+        if ended.code is not None:
+            # Who is killed after the removal leaves a launch whose container tells its exit no more.
+            await in_store(lambda: _note_exit(site, launch_id, ended))
         await site.engine.remove(name)
         await site.engine.wait_gone(name)
-    await in_store(lambda: _write_end(site, launch_id, actor, ended, failed))
-    return ended
+    return await in_store(lambda: _write_end(site, launch_id, actor, ended, failed, beside))
 
 
 def _active(site: Site, launch_id: str) -> Launch | None:
@@ -148,15 +177,30 @@ def announce(
     return launch
 
 
-def _write_end(site: Site, launch_id: str, actor: Actor, ended: Exit, failed: str) -> None:
+def _note_exit(site: Site, launch_id: str, ended: Exit) -> None:
+    with site.store.transaction() as tx:
+        launch = launches.find(tx, launch_id)
+        if launch is not None and launch.state.active and not launch.outcome:
+            launches.replace(tx, replace(launch, outcome=ended.outcome))
+
+
+def _write_end(
+    site: Site,
+    launch_id: str,
+    actor: Actor,
+    ended: Exit,
+    failed: str,
+    beside: Callable[[Tx], None] | None,
+) -> bool:
     now = site.now()
     with site.store.transaction() as tx:
         launch = launches.find(tx, launch_id)
         if launch is None or not launch.state.active:
-            return
+            return False
+        ended = Exit.noted(launch.outcome) or ended
         reason = launch.stop_reason or _reason(launch, ended, failed).value
         failed = failed or ("it did not come up" if reason == StopReason.START_FAILED else "")
-        outcome = failed or _outcome(ended)
+        outcome = failed or ended.outcome
         held = leases.end(tx, launch_id, now)
         launches.replace(
             tx,
@@ -179,6 +223,9 @@ def _write_end(site: Site, launch_id: str, actor: Actor, ended: Exit, failed: st
         }
         verb = Verb.LAUNCH_FAILED if failed else Verb.LAUNCH_STOPPED
         audit.append(tx, time=now, actor=actor, verb=verb, subject=launch_id, facts=facts)
+        if beside is not None:
+            beside(tx)
+        return True
 
 
 def _reason(launch: Launch, ended: Exit, failed: str) -> StopReason:
@@ -187,12 +234,3 @@ def _reason(launch: Launch, ended: Exit, failed: str) -> StopReason:
     if ended.gone:
         return StopReason.CONTAINER_LOST
     return StopReason.OUT_OF_MEMORY if ended.out_of_memory else StopReason.ENDED_BY_ITSELF
-
-
-def _outcome(ended: Exit) -> str:
-    if ended.gone:
-        return "its container was gone"
-    if ended.code is None:
-        return "it never ran"
-    killed = ", killed for memory" if ended.out_of_memory else ""
-    return f"exit status {ended.code}{killed}"

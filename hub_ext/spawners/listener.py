@@ -1,0 +1,77 @@
+"""A server that has ended is known to the Hub at once, and not at the next poll.
+
+There is one listener for each Hub. It knows the spawners that the Hub polls, and has them look when the
+engine tells of an end, and after each time that the engine could not tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Protocol
+
+from hub_ext.adapters.engine import ENDINGS, LABEL_INSTANCE, ContainerEvent
+from hub_ext.errors import HubExtError
+from hub_ext.expression.docker import LABEL_LAUNCH
+from hub_ext.flows.reconcile import RUNNING, launch_of
+from hub_ext.flows.site import Site
+from hub_ext.flows.watch import watch
+
+log = logging.getLogger("hub_ext")
+
+
+class Watched(Protocol):
+    """A spawner of the Hub's."""
+
+    launch_id: str
+
+    async def poll_and_notify(self) -> int | None:
+        """Looks whether the server has ended, and tells the Hub."""
+
+
+class Listener:
+    """For the Hub's event loop only."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._watched: dict[str, Watched] = {}
+        self._looks: set[asyncio.Task[int | None]] = set()
+        self._listening: asyncio.Task[None] | None = None
+
+    def add(self, spawner: Watched) -> None:
+        """From now on; the first one begins the listening."""
+        self._watched[spawner.launch_id] = spawner
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.get_running_loop().create_task(self._listen())
+
+    def remove(self, spawner: Watched) -> None:
+        """No more. One that is not watched is fine."""
+        if self._watched.get(spawner.launch_id) is spawner:
+            del self._watched[spawner.launch_id]
+
+    async def _listen(self) -> None:
+        await watch(self._site, look=self._look, hear=self._hear, failed=_failed)
+
+    async def _look(self) -> None:
+        containers = await self._site.engine.listing({LABEL_INSTANCE: self._site.settings.instance})
+        running = {launch_of(container) for container in containers if container.state in RUNNING}
+        self._have_look(set(self._watched) - running)
+
+    async def _hear(self, event: ContainerEvent) -> None:
+        if event.action in ENDINGS:
+            self._have_look([event.labels.get(LABEL_LAUNCH, "")])
+
+    def _have_look(self, launch_ids: Iterable[str]) -> None:
+        for launch_id in launch_ids:
+            if launch_id in self._watched:
+                look = asyncio.ensure_future(self._watched[launch_id].poll_and_notify())
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
+
+
+def _failed(error: Exception) -> None:
+    if isinstance(error, HubExtError):
+        log.warning("The engine's events are not heard now: %s", error)
+    else:
+        log.exception("An event of the engine's could not be dealt with", exc_info=error)
