@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, LABEL_SEED, PROBE, ContainerSummary
+from hub_ext.adapters.engine import (
+    LABEL_INSTANCE,
+    LABEL_PROBE,
+    LABEL_SEED,
+    PROBE,
+    ContainerSummary,
+    EngineAnswered,
+)
 from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.flows.launch import end
@@ -173,18 +180,24 @@ async def _mend(site: Site, actor: Actor, mended: Mended, container_ids: dict[st
         await in_store(lambda: _end_leases(site, actor, mended))
         return True
     if mended.mend is Mend.CONTAINER_REMOVED:
-        container_id = container_ids[mended.subject]
-        if await site.engine.inspect(container_id) is None:
-            return False  # somebody else was quicker
-        # Before it is done: whoever is killed in between has not removed anything unsaid.
-        await in_store(lambda: _say(site, actor, mended))
-        await site.engine.remove(container_id)
-        return True
+        return await _remove(site, actor, mended, container_ids[mended.subject])
     if mended.mend is Mend.LAUNCH_FORGOTTEN:
         await in_store(lambda: _announce(site, actor, mended.subject))
     return await end.release(
         site, mended.subject, actor, beside=lambda tx: _write_down(tx, site, actor, mended)
     )
+
+
+async def _remove(site: Site, actor: Actor, mended: Mended, container_id: str) -> bool:
+    try:
+        if await site.engine.inspect(container_id) is None:
+            return False  # somebody else was quicker
+        # Before it is done: whoever is killed in between has not removed anything unsaid.
+        await in_store(lambda: _say(site, actor, mended))
+        await site.engine.remove(container_id)
+    except EngineAnswered:
+        return False  # this one is stuck; the others are not
+    return True
 
 
 def _announce(site: Site, actor: Actor, launch_id: str) -> None:

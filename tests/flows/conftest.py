@@ -25,6 +25,7 @@ from hub_ext.settings import RegistrySettings, Settings
 from tests.support import reader_image as reader_image_of
 from tests.support import scenario as scenarios
 from tests.support import stub_image
+from tests.support.held import Held
 from tests.support.scenario import Scenario
 
 START_SECONDS = 6
@@ -176,3 +177,9 @@ async def scenario(
         for container in await site.engine.listing({"io.hub-ext.instance": site.settings.instance}):
             await site.engine.remove(container.id)
         site.close()
+
+
+@pytest.fixture
+def held(scenario: Scenario) -> Held:
+    """The scenario of this test, with its store."""
+    return Held(scenario, scenario.site)
