@@ -28,6 +28,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
+from tests.support import stub_image
 
 # A shell's background processes ignore interrupts, and a run that is interrupted has things to remove.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -121,6 +122,14 @@ def registry(
     finally:
         child.stop()
         engine_setup.remove_trust(docker, known.address)
+
+
+@pytest.fixture(scope="session")
+def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> Iterator[dict[str, str]]:
+    """The digest of each stub image in the registry; none of them stays on the engine."""
+    digests = stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
+    yield digests
+    stub_image.remove(registry, settings.engine_url, digests)
 
 
 @pytest.fixture(scope="session")

@@ -45,10 +45,12 @@ class Reconciler:
         self._looked: datetime | None = None
         # Two sweeps at once would mend the same twice.
         self._sweeping = asyncio.Lock()
+        self._tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
         """Works until it is cancelled."""
         async with alone(self.site, "reconciler"), asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             tasks.create_task(self.listen())
             tasks.create_task(for_ever(self.site.settings.reconcile_seconds, self.mend_all, log))
             tasks.create_task(for_ever(GPU_SECONDS, self.look_at_gpus, log))
@@ -72,6 +74,15 @@ class Reconciler:
         begun = self.site.now()
         await self._mend()
         self._looked = begun
+        # Stops that failed while the engine was away are still left to the Hub now, and soon no more.
+        self._tasks.create_task(self._look_again())
+
+    async def _look_again(self) -> None:
+        await asyncio.sleep(self.site.settings.stop_seconds + reconcile.STOP_PATIENCE.total_seconds() + 1)
+        try:
+            await self._mend()
+        except HubExtError as error:
+            log.error("Not this time: %s", error)
 
     def _since(self) -> datetime:
         # What happened while nobody listened is told again, as far as the engine remembers.

@@ -42,6 +42,8 @@ class Listener:
     def add(self, spawner: Watched) -> None:
         """From now on; the first one begins the listening."""
         self._watched[spawner.launch_id] = spawner
+        # It may have ended between its last answer to start() and now, when nobody was watching it.
+        self._have_look([spawner.launch_id])
         if self._listening is None or self._listening.done():
             self._listening = asyncio.get_running_loop().create_task(self._listen())
 

@@ -65,6 +65,7 @@ class CuratedMixin(HasTraits):
     user: Any
     user_options: Any
     _callbacks: list[Any]
+    _poll_callback: Any
 
     plan: LaunchPlan
     _progress: Progress
@@ -163,6 +164,16 @@ class CuratedMixin(HasTraits):
         """The Hub wants to know when this server ends: the engine's events tell, and a poll now and then."""
         super().start_polling()
         hub_listener().add(self)
+
+    def add_poll_callback(self, callback: Any, *args: Any, **more: Any) -> None:
+        """The Hub hangs up its callback some time after it began to poll: it may have ended by then."""
+        super().add_poll_callback(callback, *args, **more)
+        if self._poll_callback is not None:
+            hub_listener().add(self)
+
+    async def poll_and_notify(self) -> int | None:
+        """Tells the Hub where the server has ended; where it is not listening yet, the next look tells."""
+        return await super().poll_and_notify() if self._callbacks else None
 
     def stop_polling(self) -> None:
         """It has ended, or the Hub itself stops it."""

@@ -21,8 +21,8 @@ from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
 from hub_ext.flows.site import Site, open_site
-from hub_ext.settings import RegistrySettings, Settings
-from tests.support import console, stub_image
+from hub_ext.settings import RegistrySettings
+from tests.support import console
 from tests.support import scenario as scenarios
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.wire import Wire
@@ -41,14 +41,6 @@ FLAGS = (
 PAGE_MS = 20_000
 # How long a kernel or a terminal may be at work.
 BUSY_SECONDS = 30
-
-
-@pytest.fixture(scope="session")
-def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> Iterator[dict[str, str]]:
-    """The digest of each stub image in the registry; none of them stays on the engine."""
-    digests = stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
-    yield digests
-    stub_image.remove(registry, settings.engine_url, digests)
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +69,7 @@ def hub(
     data = tmp_path_factory.mktemp("datasets")
     traits |= {"dataset_roots": [str(data)]}
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
-    traits |= {"cull_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
+    traits |= {"cull_seconds": 2, "reconcile_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
     # Servers tell the Hub every second what they do; the culler's tests do not wait for a minute.
     layout.local_settings_file.write_text('c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}\n')
     settings = load_settings(str(settings_file.write(layout, traits)))

@@ -17,14 +17,12 @@ import pytest_asyncio
 
 from hub_ext.adapters.engine import Engine
 from hub_ext.adapters.store import audit
-from hub_ext.cli.setup.layout import Layout
 from hub_ext.flows import people
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import Actor, ActorKind, AuditEvent, Person
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import reader_image as reader_image_of
 from tests.support import scenario as scenarios
-from tests.support import stub_image
 from tests.support.held import Held
 from tests.support.scenario import Scenario
 
@@ -130,14 +128,6 @@ def record(site: Site) -> Callable[[], list[AuditEvent]]:
             return list(audit.listing(tx))
 
     return read
-
-
-@pytest.fixture(scope="session")
-def stubs(registry: RegistrySettings, layout: Layout, settings: Settings) -> Iterator[dict[str, str]]:
-    """The digest of each stub image in the registry; none of them stays on the engine."""
-    digests = stub_image.push(registry, settings.engine_url, docker_config=layout.docker_config)
-    yield digests
-    stub_image.remove(registry, settings.engine_url, digests)
 
 
 @pytest.fixture(scope="session")

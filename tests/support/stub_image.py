@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hub_ext.settings import RegistrySettings
 
-BEHAVIOURS = ("answer", "die", "hang", "memory")
+BEHAVIOURS = ("answer", "die", "hang", "memory", "stubborn")
 _LEFT_OUT = (
     "test",
     "idlelib",

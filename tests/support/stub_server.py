@@ -1,6 +1,7 @@
 """/opt/hub-ext/start of the stub image: stands for a notebook server where none is needed.
 
-What it does is said by the image's environment variable STUB: "answer", "die", "hang" or "memory".
+What it does is said by the image's environment variable STUB: "answer", "die", "hang", "memory",
+or "stubborn" for one that answers and does not end when it is asked to.
 """
 
 import os
@@ -24,6 +25,8 @@ def main() -> None:
             held.append(b"x" * 2**24)
     if behaviour == "hang":
         time.sleep(3600)
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     server = socket.create_server(("", 8888))
     while True:
         connection, _ = server.accept()
