@@ -75,6 +75,8 @@ NOUNS: tuple[Word, ...] = (
     ("grant", "hub_ext.cli.grant.Grant", "datasets given to projects, until a date"),
     ("request", "hub_ext.cli.request.Request", "who asks for which dataset, and the answer"),
     ("outbox", "hub_ext.cli.outbox.Outbox", "letters that are still to be sent"),
+    ("volume", "hub_ext.cli.volume.Volume", "homes and project folders, and the end of one"),
+    ("reconcile", "hub_ext.cli.reconcile.Reconcile", "bring store and engine into agreement now"),
     ("gpu", "hub_ext.cli.gpu.Gpu", "GPUs and who holds them"),
     ("hours", "hub_ext.cli.hours.Hours", "GPU-, CPU- and memory-hours by project, person and month"),
     ("audit", "hub_ext.cli.audit.Audit", "the record: list, export, verify"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from hub_ext.adapters.store import audit, launches
+from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Launch, LaunchState, Verb
 from tests.support.hub import RunningHub, Visitor, wait_for
@@ -77,3 +79,18 @@ def test_a_crash_while_the_engine_cannot_be_heard_is_seen_once_it_can(hub: Runni
     wait_for(lambda: not ada.servers(), 30)
     wait_for(lambda: newest(hub).state is LaunchState.ENDED, 30)
     assert newest(hub).outcome == "exit status 137"
+
+
+def test_a_server_that_the_hub_has_lost_is_stopped(hub: RunningHub, ada: Visitor) -> None:
+    """As where the Hub is killed between the start of a server and its own note of it."""
+    launch = started(hub, ada)
+    hub.kill()
+    with sqlite3.connect(hub.site.settings.hub_dir / "jupyterhub.sqlite") as of_hub:
+        of_hub.execute("UPDATE spawners SET server_id = NULL, state = '{}'")
+    hub.start_again()
+    assert ada.servers() == {}
+    assert newest(hub).state is LaunchState.RUNNING
+    wait_for(lambda: newest(hub).state is LaunchState.ENDED, 60)
+    assert (newest(hub).id, newest(hub).stop_reason) == (launch.id, "hub-lost")
+    assert hub.containers({LABEL_LAUNCH: launch.id}) == []
+    assert "the Hub had lost it" in ada.page("home").text

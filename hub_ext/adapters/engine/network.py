@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -114,6 +116,14 @@ class Networks(Connection):
         if problems is not None:
             return problems
         return (Phrase("there is no network {name}", name=self._settings.network_name),)
+
+    async def networks(self, labels: Mapping[str, str]) -> tuple[str, ...]:
+        """Names of the networks that carry all of `labels`."""
+        filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
+        answer = await self._call(
+            "list networks", "GET", "/networks", parameters={"filters": json.dumps(filters)}
+        )
+        return tuple(str(one["Name"]) for one in answer.json())
 
     async def remove_network(self) -> None:
         """Removes the closed network. Absent is success; containers on it raise EngineAnswered."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from hub_ext.adapters.engine.connection import LABEL_INSTANCE, EngineAnswered, Lane
@@ -14,6 +16,14 @@ from hub_ext.errors import EngineError
 LABEL_SEED = "io.hub-ext.seed"
 _SEED_FOLDER = "seed"
 _MEASURE_SECONDS = 600  # the engine walks every volume
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """`gone`: the engine knows no such volume. `folder_absent` None: its folder cannot be seen from here."""
+
+    gone: bool
+    folder_absent: bool | None = None
 
 
 class Volumes(Containers):
@@ -106,6 +116,24 @@ class Volumes(Containers):
             if volume["Name"] in wanted and (volume.get("UsageData") or {}).get("Size", -1) >= 0
         }
 
+    async def volumes(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """Every volume that carries all of `labels`: its name, and where the engine keeps it."""
+        filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
+        answer = await self._call(
+            "list volumes", "GET", "/volumes", parameters={"filters": json.dumps(filters)}
+        )
+        return {str(one["Name"]): str(one["Mountpoint"]) for one in answer.json().get("Volumes") or ()}
+
+    async def users_of_volume(self, name: str) -> tuple[str, ...]:
+        """Names of the containers, stopped ones too, that have this volume."""
+        answer = await self._call(
+            "list containers",
+            "GET",
+            "/containers/json",
+            parameters={"all": 1, "filters": json.dumps({"volume": [name]})},
+        )
+        return tuple(str(row["Names"][0]).removeprefix("/") for row in answer.json())
+
     async def has_volume(self, name: str) -> bool:
         """Whether the engine has it; an engine that fails raises."""
         try:
@@ -120,6 +148,12 @@ class Volumes(Containers):
         """Destroys a volume and all in it. Absent is success; one in use raises EngineAnswered."""
         await self._unless_absent("remove a volume", "DELETE", f"/volumes/{name}", parameters={"force": 0})
 
+    async def proof_of_removal(self, name: str, folder: str | None) -> Removal:
+        """What shows that a volume is gone: the engine's own word, and its former folder on this host."""
+        if await self.has_volume(name):
+            return Removal(gone=False)
+        return Removal(gone=True, folder_absent=_absent(folder) if folder else None)
+
     async def free_bytes(self) -> int | None:
         """Free room where the engine keeps images and volumes; None where this machine does not see it."""
         answer = await self._call("describe itself", "GET", "/info")
@@ -128,6 +162,12 @@ class Volumes(Containers):
         except (OSError, KeyError):
             return None
         return room.f_bavail * room.f_frsize
+
+
+def _absent(folder: str) -> bool | None:
+    """Whether it is not there; None where the engine's folders are not this host's."""
+    of_engine = os.path.dirname(os.path.dirname(folder))
+    return not os.path.lexists(folder) if os.path.isdir(of_engine) else None
 
 
 def _with_parents(files: Iterable[str]) -> list[str]:
