@@ -81,8 +81,8 @@ class Reconciler:
         await asyncio.sleep(self.site.settings.stop_seconds + reconcile.STOP_PATIENCE.total_seconds() + 1)
         try:
             await self._mend()
-        except HubExtError as error:
-            log.error("Not this time: %s", error)
+        except Exception as error:  # the timer's round looks again
+            _failed(error)
 
     def _since(self) -> datetime:
         # What happened while nobody listened is told again, as far as the engine remembers.

@@ -94,3 +94,16 @@ def test_a_server_that_the_hub_has_lost_is_stopped(hub: RunningHub, ada: Visitor
     assert (newest(hub).id, newest(hub).stop_reason) == (launch.id, "hub-lost")
     assert hub.containers({LABEL_LAUNCH: launch.id}) == []
     assert "the Hub had lost it" in ada.page("home").text
+
+
+def test_who_enters_a_session_is_on_record(hub: RunningHub, ada: Visitor) -> None:
+    launch = started(hub, ada)
+    command = ("docker", "--host", hub.site.settings.engine_url, "exec")
+    subprocess.run([*command, container_name(hub.site, launch.id), "/bin/id"], capture_output=True)
+
+    def told() -> list[str]:
+        with hub.site.store.reading() as tx:
+            used = audit.listing(tx, subject=launch.id, verb=Verb.BACK_DOOR_USED)
+        return [event.facts["action"] for event in used]
+
+    wait_for(lambda: told() == ["exec_create", "exec_start"], 20)

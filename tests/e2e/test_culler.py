@@ -109,15 +109,15 @@ def report(name: str = "", state: str = "idle", **other: Any) -> dict[str, Any]:
     return {"server": name, "kernels": [kernel | other], "terminals": 0}
 
 
-def culler_token(hub: RunningHub) -> str:
-    """The token of the culler that runs, from its environment."""
+def service_token(hub: RunningHub, name: str) -> str:
+    """The token of the service that runs, from its environment."""
     assert hub.serving.hub is not None
     pid = hub.serving.hub.process.pid
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if b"hub_ext.services.culler" in Path(f"/proc/{child}/cmdline").read_bytes():
+        if f"hub_ext.services.{name}".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
             environment = Path(f"/proc/{child}/environ").read_bytes().decode().split("\0")
             return dict(entry.split("=", 1) for entry in environment if entry)["JUPYTERHUB_API_TOKEN"]
-    raise AssertionError("no culler runs")
+    raise AssertionError(f"no {name} runs")
 
 
 def test_an_idle_server_is_stopped_and_a_busy_or_silent_one_is_not(
@@ -216,10 +216,10 @@ def running(hub: RunningHub) -> str:
 
 
 def test_the_culler_cannot_open_servers(hub: RunningHub) -> None:
-    told = call("GET", f"{api(hub)}/user", culler_token(hub)).json()
+    told = call("GET", f"{api(hub)}/user", service_token(hub, "culler")).json()
     assert "delete:servers" in told["scopes"]
     assert not [scope for scope in told["scopes"] if scope.startswith("access:")]
-    assert call("GET", f"{api(hub)}/hub-ext/kernels", culler_token(hub)).status_code == 200
+    assert call("GET", f"{api(hub)}/hub-ext/kernels", service_token(hub, "culler")).status_code == 200
 
 
 WARNED_SECONDS = 15
@@ -258,3 +258,15 @@ def test_who_is_warned_reads_it_and_asks_for_more_time(
         (extended,) = audit.listing(tx, subject=launch_id, verb=Verb.LAUNCH_EXTENDED)
     assert warned.sequence < extended.sequence
     assert extended.facts["number"] == 1
+
+
+def test_the_reconciler_reads_what_servers_there_are_and_no_more(hub: RunningHub) -> None:
+    token = service_token(hub, "reconciler")
+    scopes = set(call("GET", f"{api(hub)}/user", token).json()["scopes"])
+    assert {"list:users", "read:servers", "admin:server_state"} <= scopes
+    assert not [
+        one for one in scopes if one.split(":")[0] in ("access", "delete", "start", "tokens", "custom")
+    ]
+    for path in ("hub-ext/kernels", "users/ada/tokens", "proxy"):
+        assert call("GET", f"{api(hub)}/{path}", token).status_code in (403, 404)
+    assert call("DELETE", f"{api(hub)}/users/ada/server", token).status_code in (403, 404)

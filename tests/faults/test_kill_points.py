@@ -54,6 +54,9 @@ def test_killed_there(house: House, killed: dict[Victim, Killed], victim: Victim
     if step.of_stop:
         assert after.state is LaunchState.ENDED
         assert after.stop_reason == "stopped-by-person"
+    if step in (Step.STOPPED, Step.REMOVED, Step.ENDED):
+        # Known from before the kill, also where the container is gone by now.
+        assert after.outcome == "exit status 0"
 
 
 def test_a_mend_that_was_begun_is_done_and_told_once(house: House, killed: dict[Victim, Killed]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.adapters.store import Store, gpus
 from hub_ext.errors import EngineError
-from hub_ext.flows.site import Site
+from hub_ext.flows.site import Site, utc_now
 from hub_ext.policy.gpus import works
 from hub_ext.services import reconciler as service
 from hub_ext.services.reconciler import Reconciler
@@ -101,3 +104,36 @@ async def _until(true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError("it did not come to be")
+
+
+async def test_what_the_hub_has_lost_is_known_after_a_while_and_never_while_it_is_silent(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = utc_now()
+    reconciler = Reconciler(replace(site, now=lambda: moment))
+    carried: frozenset[str] | None = frozenset({"lau-known"})
+
+    async def of_hub(self: HubApi) -> frozenset[str]:
+        if carried is None:
+            raise HubApiError("The Hub did not answer: it is starting.")
+        return carried
+
+    monkeypatch.setenv("JUPYTERHUB_API_URL", "http://127.0.0.1:9/hub/api")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "none")
+    monkeypatch.setattr(HubApi, "launches", of_hub)
+    monkeypatch.setattr(reconciler, "_running", lambda: {"lau-known", "lau-lost"})
+
+    assert await reconciler._forgotten() == frozenset()
+    moment += service.FORGOTTEN_AFTER - timedelta(seconds=1)
+    assert await reconciler._forgotten() == frozenset()
+    moment += timedelta(seconds=1)
+    assert await reconciler._forgotten() == {"lau-lost"}
+    # A Hub that does not answer says nothing, and what it then says is counted from the beginning.
+    carried = None
+    assert await reconciler._forgotten() == frozenset()
+    carried = frozenset({"lau-known"})
+    moment += service.FORGOTTEN_AFTER
+    assert await reconciler._forgotten() == frozenset()
+    carried = frozenset({"lau-known", "lau-lost"})
+    moment += service.FORGOTTEN_AFTER
+    assert await reconciler._forgotten() == frozenset()
