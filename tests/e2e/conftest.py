@@ -53,7 +53,11 @@ def hub(
     kept_state: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningHub]:
-    """The Hub, its proxy and a scenario; all of it stopped and removed at the end."""
+    """The Hub, its proxy and a scenario; all of it stopped and removed at the end.
+
+    In one run with tests/flows its reconciler would take their containers, which its store does not know, for
+    strays: these tests have a run of their own, as deploy/check has it.
+    """
     if not layout.node.exists():
         layout.node.symlink_to(kept_state / "node")
     wire = Wire(layout.state / "engine.sock", Path(docker.url.removeprefix("unix://")))

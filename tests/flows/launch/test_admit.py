@@ -224,6 +224,6 @@ async def test_the_form_offers_what_admission_gives(scenario: Scenario) -> None:
     onco = offered.projects[1]
     assert [dataset.slug for dataset in onco.datasets] == ["codes", "mri", "table"]
     assert onco.datasets[0].excludes == ("mri",)
-    assert [known.slug for known in onco.environments] == ["answer", "die", "hang", "memory"]
+    assert [known.slug for known in onco.environments] == list(BEHAVIOURS)
     bobs = await flow.choices(scenario.site, scenario.bob.id, "", groups=frozenset())
     assert [project.slug for project in bobs.projects] == ["onco"]
