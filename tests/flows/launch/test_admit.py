@@ -24,6 +24,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from tests.support.scenario import STEWARD, Scenario
+from tests.support.stub_image import BEHAVIOURS
 
 
 async def test_an_admission_is_written_whole(scenario: Scenario) -> None:
