@@ -80,6 +80,8 @@ class OwnEngine:
                 self._process.wait(20)
             self._process.kill()
         _ip("link", "delete", self.bridge)
+        # With live-restore an engine leaves its folder mounted on itself.
+        subprocess.run(["umount", str(self.folder / "data")], capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
