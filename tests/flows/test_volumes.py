@@ -62,7 +62,7 @@ async def test_what_no_row_knows_is_told_and_left_alone(scenario: Scenario) -> N
         assert found.missing == (home.name,)
         assert await reconcile.sweep(site) == ()
         assert f"{instance}-vol-stray" in (await strays.find(site)).volumes
-        health = {(one.check, one.health) for one in await agreement.check(site)}
+        health = {(str(one.check), one.health) for one in await agreement.check(site)}
         assert health == {("volumes", Health.FAIL), ("volumes", Health.WARN), ("networks", Health.WARN)}
         gone = await flow.delete(site, OPERATOR, f"{instance}-vol-stray", reason="nobody's")
         assert gone.stray

@@ -15,24 +15,27 @@ async def check(site: Site) -> tuple[Finding, ...]:
         findings.append(
             fail(
                 "volumes",
-                f"the engine has lost {', '.join(found.missing)}",
+                "the engine has lost {names}",
                 "Restore them from a backup: no server that needs one starts.",
+                names=tuple(found.missing),
             )
         )
     if found.volumes:
         findings.append(
             warn(
                 "volumes",
-                f"in no row: {', '.join(found.volumes)}",
+                "in no row: {names}",
                 "See whose they were: `hub-ext volume show`; `hub-ext volume delete` removes one.",
+                names=tuple(found.volumes),
             )
         )
     if found.networks:
         findings.append(
             warn(
                 "networks",
-                f"ours by label, and not the closed one: {', '.join(found.networks)}",
+                "ours by label, and not the closed one: {names}",
                 "See who made them, then `docker network rm`.",
+                names=tuple(found.networks),
             )
         )
     return tuple(findings) or (ok("volumes", "store and engine have the same"),)
