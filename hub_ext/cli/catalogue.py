@@ -21,10 +21,11 @@ from hub_ext.cli.catalogue_words import (
 )
 from hub_ext.cli.titles import merged
 from hub_ext.expression.catalogue import finding_text
-from hub_ext.flows import admission
+from hub_ext.flows import admission, image_check
 from hub_ext.flows import catalogue as flows
 from hub_ext.model import (
     Ceilings,
+    FindingCode,
     ImageEntry,
     ImageState,
     Localised,
@@ -46,8 +47,11 @@ class _Edit(Command):
     def conclude(self, result: ImageEntry | Rejection, sentence: Callable[[ImageEntry], str]) -> int:
         """Say what was done, or every reason why not; the exit status."""
         if isinstance(result, Rejection):
+            sentences = [finding_text(finding) for finding in result.findings]
+            if any(finding.code is FindingCode.CHECK_FAILED for finding in result.findings):
+                sentences.append("--despite-failed-check publishes it all the same.")
             return self.refused(
-                [finding_text(finding) for finding in result.findings],
+                sentences,
                 {"entry": result.entry, "refused": explained(result.findings)},
             )
         self.done(result, sentence(result))
@@ -252,8 +256,9 @@ class Refresh(Command):
 class Publish(_Edit):
     """Publish a revision: from now on it is what researchers launch.
 
-    Without --revision the newest is taken. The image is read from the registry and reviewed again. Running
-    servers keep their digest. A deprecated or retired entry is back in use.
+    Without --revision the newest is taken. The image is read from the registry and reviewed again. One whose
+    last check failed is refused unless --despite-failed-check is said. Running servers keep their digest. A
+    deprecated or retired entry is back in use.
     """
 
     examples = """
@@ -262,6 +267,7 @@ class Publish(_Edit):
     """
     arguments = (ENTRY,)
     revision = Int(None, allow_none=True, help="Number of the revision.").tag(option=True, metavar="N")
+    despite_failed_check = Bool(False, help="Also where its last check failed.").tag(option=True)
 
     async def run(self) -> int:
         """Publish the revision."""
@@ -271,8 +277,15 @@ class Publish(_Edit):
             self.argument("entry"),
             number=self.revision,
             expected_version=self.expected,
+            despite_failed_check=self.despite_failed_check,
         )
-        return self.conclude(result, lambda entry: f"{entry.slug} now launches revision {entry.revision}.")
+        return self.conclude(result, self._published)
+
+    def _published(self, entry: ImageEntry) -> str:
+        done = f"{entry.slug} now launches revision {entry.revision}."
+        if entry.revision in image_check.verdicts(self.site, entry.slug):
+            return done
+        return f"{done} It was never checked: `hub-ext catalogue check {entry.slug}` does."
 
 
 class Rollback(_Edit):

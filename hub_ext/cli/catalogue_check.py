@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from traitlets import Int
@@ -9,13 +10,14 @@ from traitlets import Int
 from hub_ext.cli.app import Argument, Command
 from hub_ext.expression.catalogue import OUTCOMES
 from hub_ext.flows import image_check as flow
-from hub_ext.model.image_checks import CheckOutcome
+from hub_ext.model.image_checks import CheckOutcome, CheckRunner
 
 
 class Check(Command):
-    """Start a revision as a notebook server would be, without data, and run its own smoke test.
+    """Start a revision's notebook server as a launch does, without data, then run the image's smoke test.
 
-    What it prints is shown as it comes, on standard error. Status 0 where it passed, 1 where it did not.
+    What it prints is shown as it comes, on standard error. Status 0 where it passed, 1 where it did not, 130
+    where it was interrupted.
     """
 
     examples = """
@@ -38,15 +40,20 @@ class Check(Command):
             sys.stderr.flush()
             shown = log
 
-        begun = flow.begin(self.site, self.actor, self.argument("entry"), self.revision)
-        ended = await flow.run(self.site, self.actor, begun, tell)
+        begun = flow.begin(
+            self.site, self.actor, self.argument("entry"), self.revision, runner=CheckRunner.COMMAND
+        )
+        try:
+            ended = await flow.run(self.site, self.actor, begun, tell)
+        except asyncio.CancelledError:
+            self.progress("Interrupted; nothing of it is left, and it is written down")
+            raise
         if ended.outcome is CheckOutcome.ERROR:
-            sys.stderr.write(f"{ended.log}\n")
-        passed = ended.outcome is CheckOutcome.PASSED
+            sys.stderr.write(f"{' '.join(str(one) for one in flow.why(self.site, ended.id))}\n")
         words = OUTCOMES[ended.outcome].en
         status = f" (exit status {ended.status})" if ended.outcome is CheckOutcome.FAILED else ""
         self.done(
             {"check": ended.id, "revision": ended.number, "outcome": ended.outcome, "status": ended.status},
             f"Revision {ended.number} of {ended.entry}: {words[0].lower()}{words[1:]}{status}.",
         )
-        return 0 if passed else 1
+        return 0 if ended.outcome.for_image else 1

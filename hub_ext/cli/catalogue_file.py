@@ -55,13 +55,18 @@ class Import(Command):
     arguments = (Argument("file", 'The file; "-" is stdin.'),)
     dry_run = Bool(False, help="Say what would change; write nothing.").tag(option=True)
     retire_missing = Bool(False, help="Retire entries that the file leaves out.").tag(option=True)
+    despite_failed_check = Bool(False, help="Also where a last check failed.").tag(option=True)
     expected = Unicode(None, allow_none=True, help="Do just what this dry run said, or nothing.").tag(
         option=True, metavar="PLAN"
     )
 
     async def run(self) -> int:
         """Say what changes, and change it."""
-        wanted = flows.wish(_content(self.argument("file")), retire_missing=self.retire_missing)
+        wanted = flows.wish(
+            _content(self.argument("file")),
+            retire_missing=self.retire_missing,
+            despite_failed_check=self.despite_failed_check,
+        )
         if self.dry_run:
             plan = await flows.preview(self.site, wanted)
             if plan.refused:

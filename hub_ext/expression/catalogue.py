@@ -15,7 +15,14 @@ STATES: dict[ImageState, Localised] = {
 OUTCOMES: dict[CheckOutcome, Localised] = {
     CheckOutcome.RUNNING: Localised("Under way", "En cours"),
     CheckOutcome.PASSED: Localised("Passed", "Réussi"),
+    CheckOutcome.NO_SMOKE_TEST: Localised(
+        "Passed: its server answers; it has no smoke test",
+        "Réussi : son serveur répond ; l’image n’a pas de test à elle",
+    ),
     CheckOutcome.FAILED: Localised("Failed", "Échoué"),
+    CheckOutcome.NO_SERVER: Localised(
+        "Failed: its server did not come up", "Échoué : son serveur n’a pas démarré"
+    ),
     CheckOutcome.OUT_OF_MEMORY: Localised(
         "Failed: it took more memory than it may", "Échoué : mémoire épuisée"
     ),
@@ -99,6 +106,12 @@ SENTENCES: dict[Code, Localised] = {
         "newer one.",
         "{entry} démarre déjà la révision {revision}. Lancez `hub-ext catalogue refresh {entry}` pour en "
         "chercher une plus récente.",
+    ),
+    Code.CHECK_FAILED: Localised(
+        "The last check of revision {revision} of {entry} failed. Its log says why; publish it only where "
+        "you know better.",
+        "La dernière vérification de la révision {revision} de {entry} a échoué. Son journal dit pourquoi ; "
+        "ne la publiez que si vous savez ce qu’il en est.",
     ),
     Code.REVISION_NOT_EARLIER: Localised(
         "Revision {revision} of {entry} is not earlier than the present one, {current}. To go on, publish.",

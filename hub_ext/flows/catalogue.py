@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from hub_ext.adapters.store import Tx, images, projects, revisions
 from hub_ext.errors import Conflict, InputError, Stale
-from hub_ext.flows import checks
+from hub_ext.flows import checks, image_check
 from hub_ext.flows.admission import (
     EntryChanges,
     EntryOptions,
@@ -177,17 +177,22 @@ async def publish(
     *,
     number: int | None = None,
     expected_version: int | None = None,
+    despite_failed_check: bool = False,
 ) -> ImageEntry | Rejection:
     """From now on the revision of that number (the newest) is launched; running servers keep theirs.
 
     The image is read from the registry by its digest and reviewed again: a digest that is gone cannot be
-    published. Raises Conflict where the entry is no longer of `expected_version` (of the one read first).
+    published. One whose last check failed is refused, unless `despite_failed_check`. Raises Conflict where
+    the entry is no longer of `expected_version` (of the one read first).
     """
     shown = await asyncio.to_thread(show, site, slug)
     expected = shown.entry.version if expected_version is None else expected_version
     if shown.entry.version != expected:
         raise _stale(slug)
-    chosen = policy.choose_publication(shown.entry, shown.revisions, number)
+    failed = await asyncio.to_thread(_failed, site, slug)
+    chosen = policy.choose_publication(
+        *(shown.entry, shown.revisions, number), failed=failed, despite_failed_check=despite_failed_check
+    )
     if isinstance(chosen, Finding):
         return await asyncio.to_thread(_refuse, site, actor, slug, "publish", (chosen,))
     review = await review_image(site, shown.entry, chosen.digest)
@@ -205,6 +210,8 @@ async def publish(
             stored = images.replace(tx, entry, expected_version=expected)
             revisions.mark_published(tx, slug, chosen.number, site.now())
             facts = _facts(chosen, review) | _was(before)
+            if chosen.number in failed:
+                facts["despite_failed_check"] = failed[chosen.number]
             site.record(tx, actor, Verb.IMAGE_PUBLISHED, slug, facts)
         return stored
 
@@ -291,6 +298,11 @@ def _revise(site: Site, tx: Tx, actor: Actor, entry: ImageEntry, review: Review)
     )
     revisions.add(tx, revision)
     return revision
+
+
+def _failed(site: Site, slug: str) -> dict[int, str]:
+    with site.store.reading() as tx:
+        return image_check.failed(tx, slug).get(slug, {})
 
 
 def _facts(revision: ImageRevision, review: Review) -> dict[str, Any]:

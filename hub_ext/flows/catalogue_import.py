@@ -14,7 +14,7 @@ from typing import Any
 from hub_ext.adapters.store import Tx, images, projects, revisions
 from hub_ext.errors import InputError, ManifestUnknown, Stale
 from hub_ext.expression import catalogue_reading
-from hub_ext.flows import checks
+from hub_ext.flows import checks, image_check
 from hub_ext.flows.admission import REPORT, Review, checked, plain, review_image
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -41,11 +41,15 @@ Digests = dict[tuple[str, str], Review]
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A file's content, and what to do with entries that it leaves out."""
+    """A file's content, and what to do with entries that it leaves out.
+
+    `despite_failed_check`: what it says is published is, whatever came of its last check.
+    """
 
     stated: tuple[Stated, ...]
     digest: str
     retire_missing: bool = False
+    despite_failed_check: bool = False
 
 
 def export(site: Site) -> tuple[Stated, ...]:
@@ -58,7 +62,7 @@ def export(site: Site) -> tuple[Stated, ...]:
         )
 
 
-def wish(content: bytes, *, retire_missing: bool = False) -> Wish:
+def wish(content: bytes, *, retire_missing: bool = False, despite_failed_check: bool = False) -> Wish:
     """What a file wants. Raises InputError with the line of what cannot be used."""
     stated = []
     for one in catalogue_reading.read(content):
@@ -74,7 +78,7 @@ def wish(content: bytes, *, retire_missing: bool = False) -> Wish:
             ) from error
     # A form sends other ends of lines than the file has; the record names the file as git has it.
     digest = sha256(content.replace(b"\r\n", b"\n")).hexdigest()
-    return Wish(tuple(stated), f"sha256:{digest}", retire_missing)
+    return Wish(tuple(stated), f"sha256:{digest}", retire_missing, despite_failed_check)
 
 
 async def preview(site: Site, wanted: Wish) -> ImportPlan:
@@ -113,6 +117,7 @@ def _plan(site: Site, tx: Tx, wanted: Wish) -> ImportPlan:
         _revisions(tx),
         projects={project.slug for project in projects.listing(tx)},
         registries={registry.alias for registry in site.settings.registries},
+        failed={} if wanted.despite_failed_check else image_check.failed(tx),
         retire_missing=wanted.retire_missing,
     )
 
@@ -221,6 +226,8 @@ class _Import:
             revisions.mark_published(self.tx, slug, after.revision, now)
             review = self.reviews[slug, held.digest].report
             facts = {"revision": held.number, "digest": held.digest, "review": review}
+            if check := image_check.failed(self.tx, slug).get(slug, {}).get(held.number):
+                facts["despite_failed_check"] = check
             self.tell(Verb.IMAGE_PUBLISHED, slug, facts | was)
         if ImportStep.ROLL_BACK in later:
             held = revisions.get(self.tx, slug, after.revision)

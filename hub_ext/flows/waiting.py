@@ -38,6 +38,7 @@ class Waiting:
     """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed.
 
     `lost` are one's own sessions, and for operators everybody's.
+    `failed` are the last checks of revisions that start, or are the newest.
     """
 
     decisions: tuple[Told, ...] = ()
@@ -100,6 +101,13 @@ def _lost(site: Site, duties: Duties) -> tuple[LostLease, ...]:
 
 def _failed(site: Site) -> tuple[ImageCheck, ...]:
     with site.store.reading() as tx:
-        last = image_checks.newest(tx)
-        used = {entry.slug for entry in images.listing(tx) if entry.state is not ImageState.RETIRED}
-    return tuple(check for check in last if check.outcome.against_image and check.entry in used)
+        told = image_checks.verdicts(tx)
+        used = {entry.slug: entry for entry in images.listing(tx) if entry.state is not ImageState.RETIRED}
+        newest = {known.entry: known.number for known in revisions.listing(tx)}
+    return tuple(
+        check
+        for check in told
+        if check.outcome.against_image
+        and check.entry in used
+        and check.number in (used[check.entry].revision, newest.get(check.entry))
+    )

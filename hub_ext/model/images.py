@@ -94,6 +94,7 @@ class FindingCode(StrEnum):
     REVISION_NONE = "revision-none"
     REVISION_UNKNOWN = "revision-unknown"
     REVISION_CURRENT = "revision-current"
+    CHECK_FAILED = "check-failed"
     REVISION_NOT_EARLIER = "revision-not-earlier"
     REVISION_NEVER_PUBLISHED = "revision-never-published"
     EARLIER_NONE = "earlier-none"

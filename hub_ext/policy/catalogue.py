@@ -93,9 +93,18 @@ def _remarks(image: ImageFacts, emptied: Collection[str]) -> Iterable[Finding]:
 
 
 def choose_publication(
-    entry: ImageEntry, known: Collection[ImageRevision], number: int | None
+    entry: ImageEntry,
+    known: Collection[ImageRevision],
+    number: int | None,
+    *,
+    failed: Collection[int] = (),
+    despite_failed_check: bool = False,
 ) -> ImageRevision | Finding:
-    """The revision to publish: that of the number, else the newest; or why not."""
+    """The revision to publish: that of the number, else the newest; or why not.
+
+    One whose last check failed (`failed`) is published only where that was said; one that was never checked,
+    as one that passed.
+    """
     by_number = {revision.number: revision for revision in known}
     if not by_number:
         return _no(FindingCode.REVISION_NONE, entry=entry.slug)
@@ -104,7 +113,14 @@ def choose_publication(
         return _no(FindingCode.REVISION_UNKNOWN, entry=entry.slug, revision=wanted)
     if entry.state is ImageState.PUBLISHED and entry.revision == wanted:
         return _no(FindingCode.REVISION_CURRENT, entry=entry.slug, revision=wanted)
+    if wanted in failed and not despite_failed_check:
+        return check_failed(entry.slug, wanted)
     return by_number[wanted]
+
+
+def check_failed(slug: str, number: int) -> Finding:
+    """In the way of publishing it, until somebody says "all the same"."""
+    return _no(FindingCode.CHECK_FAILED, entry=slug, revision=number)
 
 
 def choose_rollback(

@@ -31,11 +31,13 @@ def plan(
     *,
     projects: Collection[str],
     registries: Collection[str],
+    failed: Mapping[str, Collection[int]],
     retire_missing: bool = False,
 ) -> ImportPlan:
     """What would change, and everything that is in the way. What the file leaves out is left alone.
 
-    `retire_missing` retires those entries instead.
+    `retire_missing` retires those entries instead. `failed` are revisions that may not be published because
+    their last check failed.
     """
     said = {one.entry.slug for one in stated}
     later = {**entries, **{one.entry.slug: one.entry for one in stated}}
@@ -43,7 +45,8 @@ def plan(
     for one in stated:
         slug = one.entry.slug
         known = revisions.get(slug, ())
-        plans.append(_entry(one, entries.get(slug), known, later, projects, registries))
+        plan = _entry(one, entries.get(slug), known, later, projects, registries)
+        plans.append(_doubted(plan, failed.get(slug, ())))
     missing = sorted((entry for slug, entry in entries.items() if slug not in said), key=_slug)
     if retire_missing:
         plans += [_retired(entry) for entry in missing if entry.state is not ImageState.RETIRED]
@@ -54,6 +57,13 @@ def plan(
         missing=() if retire_missing else tuple(entry.slug for entry in missing),
         expected=_name(told, entries),
     )
+
+
+def _doubted(plan: EntryPlan, failed: Collection[int]) -> EntryPlan:
+    if ImportStep.PUBLISH not in plan.steps or plan.after.revision not in failed:
+        return plan
+    doubt = catalogue.check_failed(plan.after.slug, plan.after.revision)
+    return replace(plan, findings=(*plan.findings, doubt))
 
 
 def _slug(entry: ImageEntry) -> str:

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from hub_ext.settings import RegistrySettings
 
 BEHAVIOURS = ("answer", "die", "hang", "memory", "stubborn")
+CHECKS = ("fail", "hang", "bare")
 _LEFT_OUT = (
     "test",
     "idlelib",
@@ -33,17 +34,37 @@ _LEFT_OUT = (
 def push(registry: RegistrySettings, engine_url: str, *, docker_config: Path) -> dict[str, str]:
     """The digest of each behaviour's image, pushed as HOST:PORT/stub/BEHAVIOUR; not left on the engine."""
     layer = _layer()
-    digests = {}
-    for behaviour in BEHAVIOURS:
-        name = f"{registry.address}/stub/{behaviour}:1"
-        command = ["import", "--change", f"ENV STUB={behaviour}", "--change", "USER 65534:65534"]
-        command += ["--change", "LABEL io.hub-ext.contract=1", "-", name]
-        _docker(engine_url, command, docker_config, said=layer)
-        _docker(engine_url, ["push", "-q", name], docker_config)
-        told = _docker(engine_url, ["inspect", "--format", "{{index .RepoDigests 0}}", name], docker_config)
-        digests[behaviour] = told.decode().strip().rpartition("@")[2]
-        _docker(engine_url, ["rmi", "-f", name], docker_config)
-    return digests
+    return {
+        behaviour: _push(registry, engine_url, docker_config, layer, behaviour, STUB=behaviour)
+        for behaviour in BEHAVIOURS
+    }
+
+
+def push_check_stubs(
+    registry: RegistrySettings, engine_url: str, *, docker_config: Path, only: Collection[str] = CHECKS
+) -> dict[str, str]:
+    """The same of images whose server answers, and whose smoke test does that; "bare" has none."""
+    layers = {has: _layer(smoke=has) for has in {name != "bare" for name in only}}
+    return {
+        f"smoke-{name}": _push(
+            *(registry, engine_url, docker_config, layers[name != "bare"], f"smoke-{name}"), STUB_SMOKE=name
+        )
+        for name in only
+    }
+
+
+def _push(
+    registry: RegistrySettings, engine_url: str, config: Path, layer: bytes, path: str, **env: str
+) -> str:
+    name = f"{registry.address}/stub/{path}:1"
+    command = ["import", "--change", "USER 65534:65534", "--change", "LABEL io.hub-ext.contract=1"]
+    for variable, value in env.items():
+        command += ["--change", f"ENV {variable}={value}"]
+    _docker(engine_url, [*command, "-", name], config, said=layer)
+    _docker(engine_url, ["push", "-q", name], config)
+    told = _docker(engine_url, ["inspect", "--format", "{{index .RepoDigests 0}}", name], config)
+    _docker(engine_url, ["rmi", "-f", name], config)
+    return told.decode().strip().rpartition("@")[2]
 
 
 def remove(registry: RegistrySettings, engine_url: str, digests: Mapping[str, str]) -> None:
@@ -61,7 +82,7 @@ def _docker(engine_url: str, command: list[str], config: Path, *, said: bytes | 
     return done.stdout
 
 
-def _layer() -> bytes:
+def _layer(*, smoke: bool = True) -> bytes:
     python = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib"))
     told = subprocess.run(["ldd", python], capture_output=True, text=True, check=True).stdout
@@ -76,7 +97,9 @@ def _layer() -> bytes:
     with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
         for path in sorted(files):
             _add(tar, str(path), path.read_bytes(), path.stat().st_mode & 0o755)
-        _add(tar, "/opt/hub-ext/start", start, 0o755)
+        programs = ["start", "bin/jupyterhub-singleuser", *(["smoke"] if smoke else [])]
+        for program in programs:
+            _add(tar, f"/opt/hub-ext/{program}", start, 0o755)
         for folder in ("tmp", "run", "data", "project", "home/jovyan", "etc"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755

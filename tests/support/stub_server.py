@@ -1,7 +1,8 @@
-"""/opt/hub-ext/start of the stub image: stands for a notebook server where none is needed.
+"""Every program of the stub image: its start, its notebook server where none is needed, its smoke test.
 
-What it does is said by the image's environment variable STUB: "answer", "die", "hang", "memory",
-or "stubborn" for one that answers and does not end when it is asked to.
+What they do is said by the image's environment variable STUB: "answer", "die", "hang", "memory", or "stubborn"
+for a server that answers and does not end when it is asked to; for the smoke test by STUB_SMOKE: "pass",
+"fail" or "hang".
 """
 
 import os
@@ -10,12 +11,23 @@ import socket
 import sys
 import time
 
+BIN = "/opt/hub-ext/bin"
+
 
 def main() -> None:
-    behaviour = os.environ.get("STUB", "answer")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if sys.argv[1:] == ["/opt/hub-ext/smoke"]:
+    if sys.argv[0] == "/opt/hub-ext/smoke":
         smoke()
+    elif sys.argv[1:2] == ["python3"]:
+        os.environ["PATH"] = BIN
+        os.execv(sys.executable, [sys.executable, *sys.argv[2:]])  # noqa: S606
+    else:
+        serve()
+
+
+def serve() -> None:
+    """The server that a launch starts."""
+    behaviour = os.environ.get("STUB", "answer")
     if behaviour == "die":
         print("the stub says why: nothing works", flush=True)
         sys.exit(3)
@@ -24,6 +36,7 @@ def main() -> None:
         while True:
             held.append(b"x" * 2**24)
     if behaviour == "hang":
+        print("the stub hangs", flush=True)
         time.sleep(3600)
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -43,7 +56,7 @@ def main() -> None:
 
 
 def smoke() -> None:
-    """What a check runs: says what is open to it, then goes on as the behaviour says."""
+    """Says what is open to it, then goes on as it is told."""
     for place in ("/opt/trace", "/home/jovyan/trace", "/project/trace", "/tmp/trace"):
         try:
             with open(place, "w"):
@@ -51,10 +64,13 @@ def smoke() -> None:
         except OSError as error:
             print(place, error.strerror, flush=True)
     print("user", os.getuid(), os.getgid(), flush=True)
+    print("of the Hub:", sorted(name for name in os.environ if name.startswith("JUPYTERHUB_")), flush=True)
     with open("/proc/self/status") as status:
         print(*(line.strip() for line in status if line.startswith(("CapEff", "NoNewPrivs"))), flush=True)
-    if os.environ.get("STUB", "answer") == "answer":
-        sys.exit(0)
+    told = os.environ.get("STUB_SMOKE", "pass")
+    if told == "hang":
+        time.sleep(3600)
+    sys.exit(3 if told == "fail" else 0)
 
 
 main()

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from hub_ext.model import Ceilings, Localised
 from hub_ext.model.gpu_limits import GpuLimits
+from hub_ext.phrase import Phrase
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -88,5 +89,8 @@ LOCALISED: Json[Localised] = Json(asdict, lambda stored: Localised(**stored))
 CEILINGS: Json[Ceilings] = Json(asdict, lambda stored: Ceilings(**stored))
 GPU_LIMITS: Json[GpuLimits] = Json(asdict, lambda stored: GpuLimits(**stored))
 MAPPING: Json[Mapping[str, Any]] = Json(_mapping, _mapping)
+PHRASES: Json[tuple[Phrase, ...]] = Json(
+    lambda value: [one.kept() for one in value], lambda stored: tuple(Phrase.restored(one) for one in stored)
+)
 STRINGS = tuple_of(str)
 INTEGERS = tuple_of(int)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables_checks import image_checks
-from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.model.image_checks import VERDICTS, CheckOutcome, ImageCheck
 from hub_ext.phrase import Phrase
 
 _rows = Rows(image_checks, ImageCheck, Phrase("check of an image"))
@@ -34,14 +34,18 @@ def running(tx: Tx) -> tuple[ImageCheck, ...]:
     return _rows.all(tx, _rows.select().where(image_checks.c.outcome == CheckOutcome.RUNNING))
 
 
-def newest(tx: Tx) -> tuple[ImageCheck, ...]:
-    """The last check of each entry that was ever checked."""
-    last = select(image_checks.c.entry, func.max(image_checks.c.started).label("started"))
-    held = last.group_by(image_checks.c.entry).subquery()
-    query = _rows.select().join(
-        held, (image_checks.c.entry == held.c.entry) & (image_checks.c.started == held.c.started)
+def verdicts(tx: Tx, entry: str | None = None) -> tuple[ImageCheck, ...]:
+    """For each revision (of the entry) the last check that says something of it, by entry and number."""
+    told: list[ColumnElement[bool]] = [image_checks.c.outcome.in_(VERDICTS)]
+    if entry is not None:
+        told.append(image_checks.c.entry == entry)
+    place = func.row_number().over(
+        partition_by=(image_checks.c.entry, image_checks.c.number),
+        order_by=(image_checks.c.started.desc(), image_checks.c.id.desc()),
     )
-    return _rows.all(tx, query.order_by(image_checks.c.entry))
+    ranked = select(image_checks.c.id, place.label("place")).where(*told).subquery()
+    query = _rows.select().join(ranked, image_checks.c.id == ranked.c.id).where(ranked.c.place == 1)
+    return _rows.all(tx, query.order_by(image_checks.c.entry, image_checks.c.number))
 
 
 def add(tx: Tx, check: ImageCheck) -> None:
@@ -49,6 +53,6 @@ def add(tx: Tx, check: ImageCheck) -> None:
     _rows.add(tx, check)
 
 
-def replace(tx: Tx, check: ImageCheck) -> None:
-    """Update by id. Raises NotFound."""
-    _rows.replace(tx, check)
+def end(tx: Tx, check: ImageCheck) -> bool:
+    """Update one that runs by id; False where it has ended already. Raises NotFound."""
+    return _rows.replace(tx, check, image_checks.c.outcome == CheckOutcome.RUNNING)

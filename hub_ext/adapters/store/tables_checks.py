@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKeyConstraint, Index, Table
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Table
 
-from hub_ext.adapters.store.columns import OneOf
+from hub_ext.adapters.store.columns import PHRASES, OneOf
 from hub_ext.adapters.store.table_parts import (
     has,
     key,
@@ -15,7 +15,7 @@ from hub_ext.adapters.store.table_parts import (
     when,
     whole,
 )
-from hub_ext.model.image_checks import CheckOutcome
+from hub_ext.model.image_checks import CheckOutcome, CheckRunner
 
 image_checks = Table(
     "image_checks",
@@ -34,4 +34,12 @@ image_checks = Table(
     Index(None, "entry", "started"),
     # One at a time of an entry, whoever asks for it.
     unique_where("uq_image_checks_running", "entry", where="outcome = 'running'"),
+)
+image_check_runs = Table(
+    "image_check_runs",
+    metadata,
+    key("check_id", ForeignKey("image_checks.id")),
+    has("runner", OneOf(CheckRunner)),
+    when("seen"),
+    has("why", PHRASES),
 )

@@ -9,10 +9,12 @@ from functools import partial
 
 from hub_ext.flows import image_check as flow
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor
-from hub_ext.model.image_checks import ImageCheck
+from hub_ext.model import Actor, ActorKind
+from hub_ext.model.image_checks import CheckRunner, ImageCheck
 
 AT_ONCE = 2
+SETTLE_SECONDS = 20
+CONSOLE = Actor(ActorKind.SERVICE, "console")
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +36,19 @@ class Checking:
         """What it printed so far."""
         return self._logs.get(check.id, check.log)
 
+    async def keep_settled(self, site: Site, said: Callable[[Exception], None]) -> None:
+        """Writes down, for ever, the ends of what nobody is at, and takes away what it left behind.
+
+        `said` is told what could not be done; the next turn tries again.
+        """
+        while True:
+            try:
+                await asyncio.to_thread(flow.settle, site, CONSOLE)
+                await flow.sweep(site)
+            except Exception as error:  # the next turn may do better
+                said(error)
+            await asyncio.sleep(SETTLE_SECONDS)
+
     async def end(self) -> None:
         """Calls off what runs and what waits in line; each writes that down, and takes its container away."""
         called_off = dict(self._tasks)
@@ -52,7 +67,13 @@ class Checking:
     async def _run(self, site: Site, actor: Actor, check: ImageCheck) -> None:
         try:
             self._logs[check.id] = ""
-            async with self._free:
-                await flow.run(site, actor, check, lambda log: self._logs.update({check.id: log}))
+            await flow.run(
+                *(site, actor, check), lambda log: self._logs.update({check.id: log}), turn=self._free
+            )
         finally:
             self._logs.pop(check.id, None)
+
+
+def settle_earlier(site: Site) -> None:
+    """Before this console begins any check: those that a console runs were another's, which has ended."""
+    flow.settle(site, CONSOLE, ended=CheckRunner.CONSOLE)

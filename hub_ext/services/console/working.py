@@ -17,6 +17,7 @@ from hub_ext.flows.doctor import kept
 from hub_ext.flows.site import Site, open_site
 from hub_ext.services.console.app import application, kept_cookie_secret
 from hub_ext.services.console.base import Console
+from hub_ext.services.console.checking import settle_earlier
 
 # The Hub's answer about a token is good for this long: a right that is gone is seen gone soon.
 CACHE_SECONDS = 10
@@ -28,7 +29,13 @@ def opened() -> tuple[Site, bytes]:
     """The site, and the secret of the console's cookies. Waits for the store; raises whatever is wrong."""
     settings = load_settings()
     secret = kept_cookie_secret(settings.secrets_dir / "console-cookie-secret")
-    return open_site(settings), secret
+    site = open_site(settings)
+    try:
+        settle_earlier(site)  # we hold the port: no other console of this site runs
+    except BaseException:
+        site.close()
+        raise
+    return site, secret
 
 
 @asynccontextmanager
@@ -44,6 +51,9 @@ async def working(site: Site, secret: bytes) -> AsyncIterator[web.Application]:
             ),
             asyncio.create_task(
                 console.chain.keep_looking(site, partial(log.error, "The record is not verified: %s"))
+            ),
+            asyncio.create_task(
+                console.checking.keep_settled(site, partial(log.error, "Checks are not looked after: %s"))
             ),
         ]
         try:

@@ -47,11 +47,12 @@ from hub_ext.model import (
 )
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind, OwnGpuLimits
 from hub_ext.model.idleness import GpuUseSum, IdleWarning, TimeExtension
-from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.model.image_checks import CheckOutcome, CheckRun, CheckRunner, ImageCheck
 from hub_ext.model.launches import StopNote
 from hub_ext.model.letters import Letter, LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
 from hub_ext.model.requests import AccessRequest, RequestQuestion, RequestState
+from hub_ext.phrase import Phrase
 
 NOW = datetime(2026, 5, 3, 10, 20, 30, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
@@ -122,6 +123,13 @@ PROPOSAL = MemberProposal(
 CHECK = ImageCheck(
     *("chk-1", "python", 1, DIGEST, NOW, "per-1", LATER, CheckOutcome.OUT_OF_MEMORY, 137, "one\ntwo é\n")
 )
+CHECK_RUN = CheckRun(
+    *("chk-1", CheckRunner.COMMAND, LATER),
+    (
+        Phrase("The engine could not {what}: {said}.", what=Phrase("pull {image}", image="é"), said="no {x}"),
+        Phrase("Give {names}, {most} at most.", names=("a", "b"), most=2),
+    ),
+)
 LETTER = Letter(
     "let-1", LetterKind.GRANT_ENDS, "per-2", "grants/gra-1?end=20260602", NOW, LATER, 3, LATER, LATER, "550"
 )
@@ -159,6 +167,7 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.exposures, EXPOSURE, ("vol-1", "ver-1")),
     (store.terms, TERMS, ("mri", 1)),
     (store.image_checks, CHECK, ("chk-1",)),
+    (store.image_check_runs, CHECK_RUN, ("chk-1",)),
     (store.letters, LETTER, ("let-1",)),
     (store.proposals, PROPOSAL, ("pro-1",)),
     (store.requests, REQUEST, ("req-1",)),

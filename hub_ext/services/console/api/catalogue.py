@@ -64,11 +64,13 @@ class CatalogueQuery(ApiModel):
 class ImportQuery(ApiModel):
     """`dry_run` writes nothing. `plan` is a dry run's: what it told is done, or nothing.
 
-    Entries that the document leaves out are left alone, or retired with `retire_missing`.
+    Entries that the document leaves out are left alone, or retired with `retire_missing`. Revisions whose
+    last check failed are published only with `despite_failed_check`.
     """
 
     dry_run: bool = False
     retire_missing: bool = False
+    despite_failed_check: bool = False
     plan: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
 
 
@@ -117,7 +119,12 @@ def export(call: Call) -> Answer:
 async def import_document(call: Call) -> Imported:
     """All or nothing."""
     query: ImportQuery = call.query
-    wanted = await asyncio.to_thread(flows.wish, call.body, retire_missing=query.retire_missing)
+    wanted = await asyncio.to_thread(
+        flows.wish,
+        call.body,
+        retire_missing=query.retire_missing,
+        despite_failed_check=query.despite_failed_check,
+    )
     if query.dry_run:
         plan = await flows.preview(call.site, wanted)
         if plan.refused:

@@ -6,15 +6,20 @@ import asyncio
 
 from pydantic import AwareDatetime
 
+from hub_ext.expression.phrases import phrase_text
 from hub_ext.flows import image_check as flow
 from hub_ext.model.duties import Deed
-from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.model.image_checks import CheckOutcome, CheckRunner, ImageCheck
 from hub_ext.services.console.api.images import ONE, READ, Choice
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation
+from hub_ext.services.console.words import translator
 
 
 class Check(ApiModel):
-    """A trial of a revision. `log` is the end of what it printed, `status` its exit status or -1."""
+    """A trial of a revision. `log` is the end of what it printed, `status` its smoke test's or -1.
+
+    `error` says what failed of ours, where the outcome is "error".
+    """
 
     id: str
     revision: int
@@ -24,11 +29,14 @@ class Check(ApiModel):
     ended: AwareDatetime | None
     status: int
     log: str
+    error: str
 
 
 def begin(call: Call) -> ImageCheck:
     """In a thread: the row that keeps others from checking it too."""
-    return flow.begin(call.site, call.actor, call.path["slug"], call.body.revision)
+    return flow.begin(
+        call.site, call.actor, call.path["slug"], call.body.revision, runner=CheckRunner.CONSOLE
+    )
 
 
 async def check(call: Call) -> Answer:
@@ -50,6 +58,7 @@ def one(call: Call) -> Check:
 
 
 def _check(call: Call, known: ImageCheck) -> Check:
+    why = flow.why(call.site, known.id) if known.outcome is CheckOutcome.ERROR else ()
     return Check(
         id=known.id,
         revision=known.number,
@@ -59,6 +68,7 @@ def _check(call: Call, known: ImageCheck) -> Check:
         ended=known.ended,
         status=known.status,
         log=call.console.checking.log(known),
+        error=" ".join(phrase_text(one, call.language, translator(call.language)) for one in why),
     )
 
 

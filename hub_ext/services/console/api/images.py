@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -9,11 +10,21 @@ from pydantic import AwareDatetime, Field
 
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import catalogue as flows
-from hub_ext.flows import catalogue_search
+from hub_ext.flows import catalogue_search, image_check
 from hub_ext.flows.admission import EntryChanges, EntryOptions
 from hub_ext.flows.usage import usage
-from hub_ext.model import Ceilings, Finding, ImageEntry, ImageRevision, ImageState, Localised, Rejection
+from hub_ext.model import (
+    Ceilings,
+    Finding,
+    FindingCode,
+    ImageEntry,
+    ImageRevision,
+    ImageState,
+    Localised,
+    Rejection,
+)
 from hub_ext.model.duties import Deed
+from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation, Problem
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
@@ -63,7 +74,10 @@ class Image(ApiModel):
 
 
 class Revision(ApiModel):
-    """A digest that the entry has pointed to, with the review of that time."""
+    """A digest that the entry has pointed to, with the review of that time.
+
+    `checked` is what its last check found, null where it was never checked.
+    """
 
     number: int
     digest: str
@@ -71,6 +85,7 @@ class Revision(ApiModel):
     created_by: str
     published: AwareDatetime | None
     report: dict[str, Any]
+    checked: CheckOutcome | None
 
 
 class ImageQuery(ApiModel):
@@ -114,6 +129,12 @@ class Choice(ApiModel):
     """A revision; null lets the catalogue choose: the newest to publish, the last published to go back to."""
 
     revision: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Publication(Choice):
+    """A revision whose last check failed is published only with `despite_failed_check`."""
+
+    despite_failed_check: bool = False
 
 
 class Usage(ApiModel):
@@ -169,7 +190,10 @@ def one(call: Call) -> Answer:
 def revisions(call: Call) -> Listed[Revision]:
     """The newest first."""
     shown = flows.show(call.site, call.path["slug"])
-    return Listed[Revision](items=tuple(_revision(known) for known in shown.revisions))
+    checked = image_check.verdicts(call.site, shown.entry.slug)
+    return Listed[Revision](
+        items=tuple(_revision(known, checked.get(known.number)) for known in shown.revisions)
+    )
 
 
 def used(call: Call) -> Usage:
@@ -226,14 +250,19 @@ async def refresh(call: Call) -> Look:
     """A look at the tag."""
     looked = await flows.refresh(call.site, call.actor, call.path["slug"])
     remarks = tuple(_remark(finding, call.language) for finding in looked.findings)
-    return Look(revision=_revision(looked.revision), new=looked.new, findings=remarks)
+    checked = await asyncio.to_thread(image_check.verdicts, call.site, looked.entry.slug)
+    revision = _revision(looked.revision, checked.get(looked.revision.number))
+    return Look(revision=revision, new=looked.new, findings=remarks)
 
 
 async def publish(call: Call) -> Answer:
     """The revision for everybody from now on."""
-    number = call.body.revision
+    body: Publication = call.body
     made = await flows.publish(
-        call.site, call.actor, call.path["slug"], number=number, expected_version=call.version
+        *(call.site, call.actor, call.path["slug"]),
+        number=body.revision,
+        expected_version=call.version,
+        despite_failed_check=body.despite_failed_check,
     )
     return _moved(call, made)
 
@@ -273,7 +302,9 @@ def _moved(call: Call, made: ImageEntry | Rejection) -> Answer:
             {"field": finding.code.value, "reason": finding_text(finding, call.language)}
             for finding in made.findings
         )
-        raise Problem(409, "Refused", reasons=reasons)
+        asked = any(finding.code is FindingCode.CHECK_FAILED for finding in made.findings)
+        advice = "Send despite_failed_check: true to publish it all the same." if asked else ""
+        raise Problem(409, "Refused", advice=advice, reasons=reasons)
     return _answer(made)
 
 
@@ -309,7 +340,7 @@ def _image(entry: ImageEntry) -> Image:
     )
 
 
-def _revision(known: ImageRevision) -> Revision:
+def _revision(known: ImageRevision, check: ImageCheck | None) -> Revision:
     return Revision(
         number=known.number,
         digest=known.digest,
@@ -317,6 +348,7 @@ def _revision(known: ImageRevision) -> Revision:
         created_by=known.created_by,
         published=known.published,
         report=dict(known.report),
+        checked=check.outcome if check else None,
     )
 
 
@@ -346,7 +378,7 @@ OPERATIONS = (
     Operation("GET", f"{ONE}/revisions", "Its digests", revisions, READ, answer=Listed[Revision]),
     Operation("GET", f"{ONE}/usage", "How much it is used", used, READ, answer=Usage),
     Operation("POST", f"{ONE}/refresh", "Look at its tag again", refresh, WRITE, answer=Look),
-    _edit("POST", f"{ONE}/publish", "Start a revision", publish, Choice),
+    _edit("POST", f"{ONE}/publish", "Start a revision", publish, Publication),
     _edit("POST", f"{ONE}/roll-back", "Start an earlier revision", roll_back, Choice),
     _edit("POST", f"{ONE}/deprecate", "Tell its users that it goes", deprecate, Deprecation),
     _edit("POST", f"{ONE}/retire", "Start it no more", retire, Retirement),

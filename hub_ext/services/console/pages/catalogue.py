@@ -64,7 +64,10 @@ class _Import(CataloguePage):
         """Does it, or says what is in the way."""
         try:
             wanted = await self.in_thread(
-                flows.wish, self._content(), retire_missing=self._field("retire_missing") == b"true"
+                flows.wish,
+                self._content(),
+                retire_missing=self._field("retire_missing") == b"true",
+                despite_failed_check=self._field("despite_failed_check") == b"true",
             )
             await self.act(wanted)
         except InputError as error:
@@ -110,6 +113,7 @@ class PreviewAction(_Import):
             more=max(0, len(plan.entries) - MOST_SHOWN),
             content=self._content().decode(),
             retire_missing=wanted.retire_missing,
+            despite_failed_check=wanted.despite_failed_check,
         )
 
 

@@ -6,7 +6,7 @@ from hub_ext.expression.catalogue import OUTCOMES
 from hub_ext.flows import catalogue, people
 from hub_ext.flows import image_check as flow
 from hub_ext.model.duties import Deed
-from hub_ext.model.image_checks import CheckOutcome
+from hub_ext.model.image_checks import CheckOutcome, CheckRunner
 from hub_ext.services.console.forms import Filled, filled
 from hub_ext.services.console.page import PageHandler
 from hub_ext.services.console.pages.images import Move
@@ -26,7 +26,9 @@ class BeginCheck(PageHandler):
         """To the check's own page, where its log grows."""
         form: Filled[Move] = filled(self, Move, self._)
         number = form.value.revision if form.value else None
-        check = await self.in_thread(flow.begin, self.site, self.known.actor, slug, number)
+        check = await self.in_thread(
+            flow.begin, self.site, self.known.actor, slug, number, runner=CheckRunner.CONSOLE
+        )
         self.console.checking.start(self.site, self.known.actor, check)
         self.redirect(self.path_to(f"images/{slug}/checks/{check.id}"))
 
@@ -41,12 +43,14 @@ class CheckPage(PageHandler):
         """The page, or that part."""
         check = await self.in_thread(flow.find, self.site, slug, check_id)
         entry = (await self.in_thread(catalogue.show, self.site, slug)).entry
+        why = await self.in_thread(flow.why, self.site, check_id)
         alone = "HX-Request" in self.request.headers
         self.show(
             "images/check_state.html" if alone else "images/check.html",
             check=check,
             entry=entry,
             log=self.console.checking.log(check),
+            why=why,
             running=check.outcome is CheckOutcome.RUNNING,
             outcomes=OUTCOMES,
             names=await self.in_thread(people.names, self.site, {check.checked_by}),

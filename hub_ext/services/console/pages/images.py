@@ -13,7 +13,6 @@ from hub_ext.flows import catalogue_search, image_check, people
 from hub_ext.flows.usage import usage
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageState, Rejection
 from hub_ext.model.duties import Deed
-from hub_ext.model.image_checks import ImageCheck
 from hub_ext.services.console.forms import Filled, FormModel, Line, filled
 from hub_ext.services.console.page import PageHandler
 
@@ -26,6 +25,12 @@ class Move(FormModel):
 
     version: int
     revision: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Publish(Move):
+    """`despite` is the answer where the last check failed."""
+
+    despite: bool = False
 
 
 class Deprecate(FormModel):
@@ -113,7 +118,8 @@ class ImagePage(PageHandler):
             looked=looked,
             reviewed=self._reviewed,
             checks=checks,
-            doubted=_doubted(checks),
+            checked=await self.in_thread(image_check.verdicts, self.site, slug),
+            doubted=_doubted(findings),
             outcomes=OUTCOMES,
         )
 
@@ -176,16 +182,26 @@ class _Action(ImagePage):
 class PublishAction(_Action):
     """A revision for everybody from now on."""
 
-    async def act(self, slug: str, value: Move) -> ImageEntry | Rejection:
+    model = Publish
+
+    async def act(self, slug: str, value: Publish) -> ImageEntry | Rejection:
         """As the base."""
-        actor = self.known.actor
-        return await flows.publish(
-            self.site, actor, slug, number=value.revision, expected_version=value.version
+        made = await flows.publish(
+            *(self.site, self.known.actor, slug),
+            number=value.revision,
+            expected_version=value.version,
+            despite_failed_check=value.despite,
         )
+        self._checked = await self.in_thread(image_check.verdicts, self.site, slug)
+        return made
 
     def done(self, entry: ImageEntry) -> str:
         """As the base."""
-        return self._("Published. New servers start revision {number}.", number=entry.revision)
+        done = self._("Published. New servers start revision {number}.", number=entry.revision)
+        if entry.revision in self._checked:
+            return done
+        never = self._("It was never checked.")
+        return f"{done} {never}"
 
 
 class RollBackAction(_Action):
@@ -257,10 +273,11 @@ class RefreshAction(_Action):
         return self._("The tag is at revision {number}, as known.", number=number)
 
 
-def _doubted(checks: tuple[ImageCheck, ...]) -> frozenset[int]:
-    """Revisions whose last check failed; the newest checks come first."""
-    last = {check.number: check.outcome for check in reversed(checks)}
-    return frozenset(number for number, outcome in last.items() if outcome.against_image)
+def _doubted(findings: tuple[Finding, ...]) -> int | None:
+    """The revision of which only its failed check is in the way: whoever publishes it is asked."""
+    if [finding.code for finding in findings if finding.blocking] != [FindingCode.CHECK_FAILED]:
+        return None
+    return int(dict(findings[0].shown)["revision"])
 
 
 def _state(text: str) -> ImageState | None:
