@@ -285,7 +285,8 @@ class Publish(_Edit):
         done = f"{entry.slug} now launches revision {entry.revision}."
         if entry.revision in image_check.verdicts(self.site, entry.slug):
             return done
-        return f"{done} It was never checked: `hub-ext catalogue check {entry.slug}` does."
+        check = f"hub-ext catalogue check {entry.slug} --revision {entry.revision}"
+        return f"{done} It has passed no check yet: `{check}` makes one."
 
 
 class Rollback(_Edit):

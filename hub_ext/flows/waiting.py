@@ -37,8 +37,8 @@ class LostLease:
 class Waiting:
     """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed.
 
-    `lost` are one's own sessions, and for operators everybody's.
-    `failed` are the last checks of revisions that start, or are the newest.
+    `lost` are one's own sessions, and for operators everybody's. `failed` are the last checks of revisions
+    that start, or are the newest.
     """
 
     decisions: tuple[Told, ...] = ()

@@ -16,8 +16,10 @@ from hub_ext.config import load_settings
 from hub_ext.flows import projects
 from hub_ext.flows.site import open_site
 from hub_ext.model import Actor, ActorKind, AuditEvent, Localised, Verb
+from hub_ext.model.image_checks import CheckOutcome
 from hub_ext.policy.catalogue import START
 from tests.support.certificates import Authority
+from tests.support.image_checks import ended
 from tests.support.registry import LiveRegistry, free_port, live_registry
 
 TITLES = ("--title-en", "Python for health", "--title-fr", "Python pour la santé")
@@ -102,7 +104,7 @@ def test_a_moved_tag_changes_nothing_until_somebody_publishes_it(
     assert f"python is a draft; revision 1 is {first}." in typed.out
     assert "Reading hub-ext/python:1" in typed.err
     assert typed("publish", "python") == 0
-    assert typed.out == "python now launches revision 1.\n"
+    assert typed.out.startswith("python now launches revision 1.")
 
     second = push(b"second")
     assert typed("refresh", "python") == 0
@@ -298,3 +300,28 @@ def test_the_catalogue_goes_to_a_file_and_back(
     assert "Line 9: python knows no 'tug'" in typed.err
     assert typed("import", str(tmp_path / "absent")) == 1
     assert "No such file" in typed.err
+
+
+def test_what_failed_its_check_is_published_only_where_that_is_typed(
+    push: Callable[..., str], config: Path, typed: Terminal, tmp_path: Path
+) -> None:
+    push(b"doubted")
+    typed(*ADD)
+    assert typed("publish", "python") == 0
+    assert "It has passed no check yet: `hub-ext catalogue check python --revision 1` makes one." in typed.out
+    assert typed("retire", "python", "--why", "x") == 0
+    site = open_site(load_settings())
+    ended(site, "python", CheckOutcome.TIMED_OUT)
+    file = tmp_path / "catalogue.yaml"
+    assert typed("export", "--output", str(file)) == 0
+    file.write_text(file.read_text().replace("state: retired", "state: published"))
+    assert typed("publish", "python") == 1
+    assert "The last check of revision 1 of python failed." in typed.err
+    assert "--despite-failed-check publishes it all the same." in typed.err
+    assert typed("import", str(file)) == 1
+    assert "The last check of revision 1 of python failed." in typed.err
+    assert typed("publish", "python", "--despite-failed-check") == 0
+    assert "passed no check" not in typed.out
+    assert typed("retire", "python", "--why", "x") == 0
+    assert typed("import", str(file), "--despite-failed-check") == 0
+    site.close()

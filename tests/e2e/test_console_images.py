@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from hub_ext.adapters.store import audit, images, launches
+from hub_ext.adapters.store import audit, images, launches, revisions
 from hub_ext.cli.setup.layout import Layout
-from hub_ext.model import ImageState
+from hub_ext.model import ImageRevision, ImageState
 from hub_ext.settings import RegistrySettings
 from tests.e2e.test_console_pages import sign_in
 from tests.support import stub_image
@@ -319,17 +320,103 @@ def test_a_check_shows_its_log_while_it_runs(hub: RunningHub, page: Page) -> Non
     expect(page.get_by_role("listitem").filter(has_text="Passed").first).to_be_visible()
 
 
-def test_a_failed_check_is_told_at_home_and_before_publishing(hub: RunningHub) -> None:
-    cora = enter(hub, "cora")
-    client = program(cora)
-    begun = client.call("POST", "images/die/checks", {})
+@pytest.fixture
+def failing(hub: RunningHub, api: ApiClient) -> Iterator[str]:
+    """The slug of a draft whose server does not start."""
+    title = {"en": "Does not start", "fr": "Ne démarre pas"}
+    made = api.call("POST", "images", {"slug": "failing", "title": title, "path": "stub/die", "tag": "1"})
+    assert made.status_code == 201, made.text
+    yield "failing"
+    retire(hub, "failing")
+
+
+def checked(client: ApiClient, slug: str) -> str:
+    """The address of a check of the entry, once it has ended."""
+    begun = client.call("POST", f"images/{slug}/checks", {})
     assert begun.status_code == 202, begun.text
     where = begun.headers["Location"].partition("/api/v1/")[2]
-    wait_for(lambda: client.call("GET", where).json()["outcome"] == "failed", 30)
-    assert "nothing works" in client.call("GET", where).json()["log"]
-    assert client.call("GET", "images/die/checks").json()["items"][0]["status"] == 3
-    assert "Images whose last check failed" in cora.page("").text
-    assert client.call("GET", f"images/answer/checks/{where.rpartition('/')[2]}").status_code == 404
+    wait_for(lambda: client.call("GET", where).json()["outcome"] != "running", 30)
+    return where
+
+
+def test_a_failed_check_is_told_at_home_and_before_publishing(
+    hub: RunningHub, api: ApiClient, failing: str, page: Page
+) -> None:
+    where = checked(api, failing)
+    found = api.call("GET", where).json()
+    assert (found["outcome"], found["error"]) == ("no-server", "")
+    assert "nothing works" in found["log"]
+    assert api.call("GET", f"images/{failing}/checks").json()["items"][0]["id"] == found["id"]
+    assert api.call("GET", f"images/{failing}/revisions").json()["items"][0]["checked"] == "no-server"
+    waits = api.call("GET", "waiting").json()["failed"]
+    assert {"slug": failing, "revision": 1, "check": found["id"]} in waits
+
+    # By the API: refused, and said how to do it all the same.
+    headers = {"If-Match": api.call("GET", f"images/{failing}").headers["ETag"]}
+    refused = api.call("POST", f"images/{failing}/publish", {}, headers=headers)
+    assert refused.status_code == 409
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert [one["field"] for one in refused.json()["reasons"]] == ["check-failed"]
+    assert "despite_failed_check" in refused.json()["advice"]
+
+    # On the page: told at home, asked, and nothing is published before the answer.
+    sign_in(page, hub, "cora")
+    expect(page.get_by_role("heading", name="Images whose last check failed")).to_be_visible()
+    page.get_by_role("link", name="failing, revision 1").click()
+    expect(page.get_by_role("status")).to_contain_text("Failed: its server did not come up")
+    page.get_by_role("link", name="Does not start").click()
+    page.get_by_role("button", name="Publish revision 1").click()
+    question = page.get_by_role("alert")
+    expect(question).to_contain_text("The last check of revision 1 of failing failed.")
+    assert api.call("GET", f"images/{failing}").json()["state"] == "draft"
+    expect(question.get_by_role("link", name="Log")).to_have_attribute("href", f"{PREFIX}{where}")
+    question.get_by_role("button", name="Publish revision 1 all the same").click()
+    expect(page.locator(".alert-success")).to_contain_text("New servers start revision 1.")
+    assert "passed no check" not in page.locator(".alert-success").inner_text()
+    published = api.call("GET", f"images/{failing}")
+    assert published.json()["state"] == "published"
+
+    # By the API again, with the answer.
+    gone = api.call(
+        *("POST", f"images/{failing}/retire", {"why": "x"}), headers={"If-Match": published.headers["ETag"]}
+    )
+    again = api.call(
+        *("POST", f"images/{failing}/publish", {"despite_failed_check": True}),
+        headers={"If-Match": gone.headers["ETag"]},
+    )
+    assert again.json()["state"] == "published"
+
+
+def test_an_image_that_was_never_checked_is_published_and_that_is_said(
+    cora: ConsoleVisitor, draft: dict[str, Any]
+) -> None:
+    path = f"images/{draft['slug']}"
+    assert "not known yet" in cora.page(path).text
+    page = cora.send(f"{path}/publish", {"version": draft["version"], "revision": 1})
+    assert "New servers start revision 1. It has passed no check yet." in page.text
+
+
+def test_an_error_of_ours_says_what_it_is_in_the_readers_language(
+    hub: RunningHub, api: ApiClient, draft: dict[str, Any]
+) -> None:
+    with hub.site.store.transaction() as tx:
+        gone = f"sha256:{'0' * 64}"
+        revisions.add(tx, ImageRevision(draft["slug"], 2, gone, hub.site.now(), "tester"))
+    where = checked(api, draft["slug"])
+    found = api.call("GET", where).json()
+    assert found["outcome"] == "error"
+    assert "does not have" in found["error"]
+    assert "does not have" not in found["log"]
+    french = api.call("GET", where, headers={"Accept-Language": "fr"}).json()["error"]
+    assert "n’a plus" in french or "n’a pas" in french
+    page = enter(hub, "cora", "fr").page(where).text
+    assert "Inconnu : le moteur ou le registre a échoué" in page
+    assert html.escape(french.split(". ")[0], quote=True).replace("&#x27;", "&#39;") in page
+
+
+def test_who_may_check(hub: RunningHub, api: ApiClient) -> None:
+    where = checked(api, "answer")
+    assert api.call("GET", f"images/die/checks/{where.rpartition('/')[2]}").status_code == 404
     audra = program(enter(hub, "audra"))
-    assert audra.call("POST", "images/die/checks", {}).status_code == 403
+    assert audra.call("POST", "images/answer/checks", {}).status_code == 403
     assert audra.call("GET", where).status_code == 200

@@ -25,9 +25,11 @@ from hub_ext.model import (
     Rejection,
     Verb,
 )
+from hub_ext.model.image_checks import CheckOutcome
 from hub_ext.policy.catalogue import START
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
+from tests.support.image_checks import ended
 from tests.support.registry import LiveRegistry, free_port, live_registry
 
 Record = Callable[[], list[AuditEvent]]
@@ -464,3 +466,48 @@ async def test_listing_by_state_and_project(site: Site, actor: Actor, push: Push
     assert [entry.slug for entry in catalogue.listing(site)] == ["all", "some"]
     assert [entry.slug for entry in catalogue.listing(site, states=[ImageState.DRAFT])] == ["all"]
     assert [entry.slug for entry in catalogue.listing(site, project="cardio")] == ["all"]
+
+
+# --- what its check says ---
+
+
+async def test_what_failed_its_last_check_is_published_only_where_that_is_said(
+    site: Site, actor: Actor, push: Push, record: Record
+) -> None:
+    push(b"doubted")
+    await added(site, actor)
+    check = ended(site, "python", CheckOutcome.NO_SERVER)
+    refused = await catalogue.publish(site, actor, "python")
+    assert why(refused) == [FindingCode.CHECK_FAILED]
+    assert now(site).state is ImageState.DRAFT
+    assert record()[-1].verb is Verb.IMAGE_REFUSED
+    published = await catalogue.publish(site, actor, "python", despite_failed_check=True)
+    assert isinstance(published, ImageEntry)
+    assert record()[-1].facts["despite_failed_check"] == check.id
+
+
+@pytest.mark.parametrize("later", [CheckOutcome.PASSED, CheckOutcome.NO_SMOKE_TEST])
+async def test_a_later_check_that_passes_lifts_the_doubt(
+    site: Site, actor: Actor, push: Push, record: Record, later: CheckOutcome
+) -> None:
+    push(b"doubted")
+    await added(site, actor)
+    ended(site, "python", CheckOutcome.FAILED)
+    ended(site, "python", CheckOutcome.INTERRUPTED)
+    assert why(await catalogue.publish(site, actor, "python")) == [FindingCode.CHECK_FAILED]
+    ended(site, "python", later)
+    assert isinstance(await catalogue.publish(site, actor, "python"), ImageEntry)
+    assert "despite_failed_check" not in record()[-1].facts
+
+
+async def test_only_the_revision_that_failed_is_doubted_and_going_back_asks_nothing(
+    site: Site, actor: Actor, push: Push
+) -> None:
+    push(b"doubted")
+    await added(site, actor)
+    await catalogue.publish(site, actor, "python")
+    push(b"next")
+    await catalogue.refresh(site, actor, "python")
+    ended(site, "python", CheckOutcome.FAILED, 1)
+    assert isinstance(await catalogue.publish(site, actor, "python"), ImageEntry)
+    assert isinstance(catalogue.rollback(site, actor, "python"), ImageEntry)

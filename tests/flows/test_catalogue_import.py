@@ -17,9 +17,11 @@ from hub_ext.flows import catalogue, catalogue_import, projects
 from hub_ext.flows.catalogue_import import export, import_file, preview, wish
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import Actor, AuditEvent, Ceilings, FindingCode, ImageState, ImportPlan, Localised, Verb
+from hub_ext.model.image_checks import CheckOutcome
 from hub_ext.policy.catalogue import START
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
+from tests.support.image_checks import ended
 from tests.support.registry import LiveRegistry, free_port, live_registry
 
 Record = Callable[[], list[AuditEvent]]
@@ -262,3 +264,23 @@ async def test_what_cannot_be_used_is_told_with_its_line(filled: Site) -> None:
     text = said(filled).replace("start_url: /lab", "start_url: https://evil", 1)
     with pytest.raises(InputError, match="Line 4: draft: The start URL"):
         wish(text.encode())
+
+
+async def test_what_failed_its_last_check_is_imported_only_where_that_is_said(
+    filled: Site, actor: Actor, record: Record
+) -> None:
+    text = said(filled).replace("state: draft\n", "state: published\n    revision: 1\n", 1)
+    check = ended(filled, "draft", CheckOutcome.FAILED)
+    ended(filled, "python", CheckOutcome.FAILED)
+    refused = await import_file(filled, actor, wish(text.encode()))
+    assert isinstance(refused, tuple)
+    assert [(one.entry, [finding.code for finding in one.findings]) for one in refused] == [
+        ("draft", [FindingCode.CHECK_FAILED])
+    ], "what is published already is not asked about again"
+    assert (await preview(filled, wish(text.encode()))).refused
+    await done(filled, actor, text, despite_failed_check=True)
+    assert catalogue.show(filled, "draft").entry.revision == 1
+    published = next(
+        event for event in record() if event.verb is Verb.IMAGE_PUBLISHED and "file" in event.facts
+    )
+    assert published.facts["despite_failed_check"] == check.id

@@ -21,14 +21,17 @@ from hub_ext.model import (
     DatasetClass,
     Gpu,
     ImageRevision,
+    ImageState,
     Launch,
     LaunchState,
     Lease,
     Localised,
     SiteRole,
 )
+from hub_ext.model.image_checks import CheckOutcome
 from hub_ext.model.requests import AccessRequest
 from hub_ext.settings import Settings
+from tests.support.image_checks import ended
 from tests.support.scenario import STEWARD, Scenario, build
 
 WORDS = Localised("x", "x")
@@ -76,6 +79,37 @@ def test_a_newer_revision_waits_for_the_curator(made: Scenario) -> None:
         entry = images.get(tx, "answer")
         images.replace(tx, replace(entry, revision=2), expected_version=entry.version)
     assert of(made.site, "cora").behind == ()
+
+
+def test_failed_checks_of_what_starts_or_is_newest_wait_for_the_curator(made: Scenario) -> None:
+    site = made.site
+    with site.store.transaction() as tx:
+        for number in (2, 3):
+            revisions.add(tx, ImageRevision("answer", number, f"sha256:{str(number) * 64}", site.now(), "t"))
+
+    def failed() -> list[tuple[str, int]]:
+        return [(check.entry, check.number) for check in of(site, "cora").failed]
+
+    for number in (1, 2, 3):
+        ended(site, "answer", CheckOutcome.FAILED, number)
+    assert failed() == [("answer", 1), ("answer", 3)], "nobody starts the second, and nobody is to"
+    assert of(site, "stella").failed == ()
+    ended(site, "answer", CheckOutcome.PASSED, 3)
+    assert failed() == [("answer", 1)], "another revision that passes changes nothing for this one"
+    ended(site, "answer", CheckOutcome.INTERRUPTED, 1)
+    ended(site, "answer", CheckOutcome.ERROR, 1)
+    assert failed() == [("answer", 1)], "nor does one that found out nothing"
+    ended(site, "answer", CheckOutcome.NO_SMOKE_TEST, 1)
+    assert failed() == []
+    for outcome in (CheckOutcome.NO_SERVER, CheckOutcome.OUT_OF_MEMORY, CheckOutcome.TIMED_OUT):
+        ended(site, "answer", outcome, 1)
+        assert failed() == [("answer", 1)]
+        ended(site, "answer", CheckOutcome.PASSED, 1)
+    ended(site, "answer", CheckOutcome.FAILED, 1)
+    with site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        images.replace(tx, replace(entry, state=ImageState.RETIRED), expected_version=entry.version)
+    assert failed() == []
 
 
 def test_a_grant_that_ends_soon_waits_for_the_steward(made: Scenario) -> None:

@@ -111,7 +111,7 @@ def _tar(files: Mapping[str, str]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for name, content in files.items():
-            _add(tar, name, content.encode(), 0o644)
+            _add(tar, name, content.encode(), 0o755)
     return packed.getvalue()
 
 
@@ -129,9 +129,10 @@ def change(
     *,
     docker_config: Path,
     files: Mapping[str, str] = {},
+    of: str = "stub/answer",
 ) -> str:
-    """Pushes the answering image as `name` ("PATH:TAG") with a layer of its own, of `files`; its digest."""
-    source, target = f"{registry.address}/stub/answer@{digest}", f"{registry.address}/{name}"
+    """Pushes the image `of` as `name` ("PATH:TAG") with a layer of its own, of `files`; its digest."""
+    source, target = f"{registry.address}/{of}@{digest}", f"{registry.address}/{name}"
     _docker(engine_url, ["pull", "-q", source], docker_config)
     made = _docker(engine_url, ["create", source, "x"], docker_config).decode().strip()
     try:

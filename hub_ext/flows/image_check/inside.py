@@ -134,6 +134,7 @@ def say(words: str) -> None:
 def main() -> int:
     """The status to end with."""
     version, seconds = sys.argv[1:]
+    os.dup2(1, 2)  # one stream, in which the lines stand as they came
     hub_of(version)
     return smoked() if came_up(float(seconds)) else NO_SERVER
 

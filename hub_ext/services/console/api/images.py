@@ -76,7 +76,7 @@ class Image(ApiModel):
 class Revision(ApiModel):
     """A digest that the entry has pointed to, with the review of that time.
 
-    `checked` is what its last check found, null where it was never checked.
+    `checked` is what its last check found of it, null where none did.
     """
 
     number: int

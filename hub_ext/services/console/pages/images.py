@@ -200,8 +200,8 @@ class PublishAction(_Action):
         done = self._("Published. New servers start revision {number}.", number=entry.revision)
         if entry.revision in self._checked:
             return done
-        never = self._("It was never checked.")
-        return f"{done} {never}"
+        not_yet = self._("It has passed no check yet.")
+        return f"{done} {not_yet}"
 
 
 class RollBackAction(_Action):
