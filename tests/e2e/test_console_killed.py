@@ -39,9 +39,6 @@ def test_a_check_of_a_killed_console_is_ended_by_the_next_one(hub: RunningHub) -
     assert hub.containers(labels) == [name], "positive control: nobody has taken it away"
     hub.start_again()
 
-    def answered() -> bool:
-        answer = api.call("GET", where)
-        return answer.status_code == 200 and answer.json()["outcome"] == "interrupted"
-
-    wait_for(answered, STARTED_SECONDS)
+    wait_for(lambda: api.call("GET", where).status_code == 200, STARTED_SECONDS)
+    assert api.call("GET", where).json()["outcome"] == "interrupted", "at once, not after a minute"
     wait_for(lambda: hub.containers(labels) == [], 30)

@@ -276,11 +276,11 @@ def test_a_console_that_starts_ends_what_the_one_before_ran_and_nothing_else(sce
 
 
 async def test_what_was_ended_by_others_is_taken_away_and_ends_there(
-    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, smokes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that slept too long finds its check ended; a sweep leaves alone what runs."""
     monkeypatch.setattr(rows, "SEEN_SECONDS", 1)
-    check, task = await at_work(scenario, "hang")
+    check, task = await at_work(scenario, known(scenario, "smoke-hang", smokes))
     await flow.sweep(scenario.site)
     assert len(await left(scenario, check)) == 3
     flow.call_off(scenario.site, STEWARD, check)
