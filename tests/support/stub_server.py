@@ -1,8 +1,8 @@
 """Every program of the stub image: its start, its notebook server where none is needed, its smoke test.
 
-What they do is said by the image's environment variable STUB: "answer", "die", "hang", "memory", or "stubborn"
-for a server that answers and does not end when it is asked to; for the smoke test by STUB_SMOKE: "pass",
-"fail" or "hang".
+What they do is said by the image's environment variable STUB: "answer", "die", "hang", "memory", or
+"stubborn" for a server that answers and does not end when it is asked to; for the smoke test by STUB_SMOKE:
+"pass", "fail" or "hang".
 """
 
 import os
