@@ -14,13 +14,14 @@ from typing import Any
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.gpu_inventory import GpuUse
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import gpus, launches, leases, persons, stop_notes, versions
+from hub_ext.adapters.store import gpus, idle_warnings, launches, leases, persons, stop_notes, versions
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.cull import report_of
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Gpu, Launch, Lease, Person, StopReason
+from hub_ext.model.idleness import IdleWarning
 from hub_ext.model.launches import StopNote
 from hub_ext.phrase import Phrase
 
@@ -46,7 +47,8 @@ class HeldGpu:
 class Session:
     """A launch that holds resources, whose it is, what it mounted; None is what is not known.
 
-    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything.
+    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything. `warning` tells
+    that it is about to be stopped for idleness.
     """
 
     launch: Launch
@@ -56,6 +58,7 @@ class Session:
     busy: bool | None
     use: Use
     gpus: tuple[HeldGpu, ...]
+    warning: IdleWarning | None
 
 
 class UseWatch:
@@ -96,6 +99,7 @@ def sessions(
         running = launches.listing(tx, active=True)[::-1]
         people = {person.id: person for person in persons.listing(tx, ids={one.person_id for one in running})}
         mounted = versions.listing(tx, ids={version for one in running for version in one.version_ids})
+        warned = {known.launch_id: known for known in idle_warnings.listing(tx)}
         devices = {gpu.id: gpu for gpu in gpus.listing(tx)}
         held = [
             HeldGpu(devices[lease.gpu_id], lease, gpu_use.get(lease.gpu_id, GpuUse()))
@@ -112,6 +116,7 @@ def sessions(
             *_activity(by_launch.get(launch.id), reports.get(launch.id), now),
             uses.get(launch.container_id, Use(None, None)),
             tuple(one for one in held if one.lease.launch_id == launch.id),
+            warned.get(launch.id),
         )
         for launch in running
     )

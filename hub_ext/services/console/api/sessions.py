@@ -26,7 +26,10 @@ class HeldGpu(ApiModel):
 
 
 class Session(ApiModel):
-    """A session; null is what is not known. `idle_seconds` since somebody last did anything."""
+    """A session; null is what is not known. `idle_seconds` since somebody last did anything.
+
+    `warned_for` and `stops_at`: why and when it is stopped, unless something happens in it.
+    """
 
     id: str
     person_id: str
@@ -42,6 +45,8 @@ class Session(ApiModel):
     until: AwareDatetime | None
     idle_seconds: int | None
     busy: bool | None
+    warned_for: str | None
+    stops_at: AwareDatetime | None
     cores: float | None
     cores_allowed: float
     mem_bytes: int | None
@@ -98,6 +103,8 @@ def _shown(known: Known) -> Session:
         until=launch.expires_at,
         idle_seconds=None if known.idle is None else int(known.idle.total_seconds()),
         busy=known.busy,
+        warned_for=known.warning.reason if known.warning else None,
+        stops_at=known.warning.at if known.warning else None,
         cores=known.use.cores,
         cores_allowed=launch.cpus,
         mem_bytes=known.use.mem_bytes,
