@@ -67,6 +67,33 @@ ENDINGS: dict[StopReason, Sentences] = {
             "Redémarrez, avec un GPU quand vos limites en permettent un, ou sans.",
         ),
     ),
+    StopReason.BLOCKED: (
+        Localised(
+            "The operators stopped it, with others like it.",
+            "L’exploitation l’a arrêté, avec d’autres comme lui.",
+        ),
+        Localised(
+            "The start page says why; your home and the project's folder are kept.",
+            "La page de démarrage dit pourquoi ; votre dossier personnel et celui du projet sont conservés.",
+        ),
+    ),
+    StopReason.QUARANTINED: (
+        Localised(
+            "It was stopped because a folder that it used was put into quarantine.",
+            "Il a été arrêté parce qu’un dossier qu’il utilisait a été mis en quarantaine.",
+        ),
+        Localised(
+            "The start page says which, and whom to ask.",
+            "La page de démarrage dit lequel, et à qui s’adresser.",
+        ),
+    ),
+    StopReason.IMAGE_UNSAFE: (
+        Localised(
+            "It was stopped because its environment was retired for a security reason.",
+            "Il a été arrêté parce que son environnement a été retiré pour une raison de sécurité.",
+        ),
+        Localised("Start another environment.", "Démarrez un autre environnement."),
+    ),
     StopReason.OUT_OF_MEMORY: (
         Localised("It ran out of memory.", "Il a manqué de mémoire."),
         Localised(

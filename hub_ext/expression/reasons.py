@@ -6,6 +6,7 @@ Names in braces are what `words` makes of a reason: its subject, its shown facts
 
 from __future__ import annotations
 
+from hub_ext.expression.reasons_blocks import BLOCKED, OF_BLOCKS, QUARANTINED
 from hub_ext.expression.reasons_data import OF_DATA
 from hub_ext.expression.reasons_machine import OF_MACHINE
 from hub_ext.expression.reasons_rights import OF_RIGHTS
@@ -13,9 +14,11 @@ from hub_ext.expression.sentences import Sentences
 from hub_ext.model import Localised
 from hub_ext.model import ReasonCode as Code
 
-SENTENCES: dict[Code, Sentences] = {**OF_RIGHTS, **OF_DATA, **OF_MACHINE}
+SENTENCES: dict[Code, Sentences] = {**OF_RIGHTS, **OF_DATA, **OF_MACHINE, Code.BLOCKED: BLOCKED}
 
 VARIANTS: dict[tuple[Code, str], Sentences] = {
+    **OF_BLOCKS,
+    **QUARANTINED,
     (Code.IMAGE_RETIRED, "successor"): (
         SENTENCES[Code.IMAGE_RETIRED][0],
         Localised('Choose "{successor}", which replaces it.', "Choisissez « {successor} », qui le remplace."),

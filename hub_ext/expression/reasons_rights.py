@@ -155,6 +155,16 @@ OF_RIGHTS: dict[Code, Sentences] = {
         Localised('The environment "{subject}" was retired.', "L’environnement « {subject} » a été retiré."),
         Localised("Choose another environment.", "Choisissez un autre environnement."),
     ),
+    Code.IMAGE_UNSAFE: (
+        Localised(
+            'The environment "{subject}" was retired for a security reason.',
+            "L’environnement « {subject} » a été retiré pour une raison de sécurité.",
+        ),
+        Localised(
+            "Choose another environment; ask a curator what replaces it.",
+            "Choisissez un autre environnement ; demandez à un curateur ce qui le remplace.",
+        ),
+    ),
     Code.IMAGE_OTHER_PROJECT: (
         Localised(
             'The environment "{subject}" is not open to the project "{project}".',

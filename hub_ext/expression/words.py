@@ -17,6 +17,7 @@ from hub_ext.expression.sentences import Sentences
 from hub_ext.model import Localised, Reason, ReasonCode, Refusal, StopReason
 
 MOST_CHARACTERS = 80
+MOST_SAID = 500  # what operators and stewards say to people
 
 MONTHS = {
     "en": (
@@ -49,6 +50,7 @@ PHRASES = {
     "not-a-small-number": Localised("it is not a small whole number", "ce n’est pas un petit nombre entier"),
 }
 _PHRASED = ("state", "set_by", "problem", "holder")
+_SAID = ("why", "told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,9 @@ def _sentences(reason: Reason) -> Sentences:
     elif reason.code is ReasonCode.IMAGE_RETIRED and shown.get("successor"):
         variant = "successor"
     elif reason.code is ReasonCode.VOLUME_QUARANTINED:
-        variant = str(shown.get("volume", ""))
+        variant = f"{shown.get('volume', '')}{'-told' if shown.get('told') else ''}"
+    elif reason.code is ReasonCode.BLOCKED:
+        variant = str(shown.get("scope", ""))
     return VARIANTS.get((reason.code, variant), SENTENCES[reason.code])
 
 
@@ -160,6 +164,8 @@ def _shown(reason: Reason, language: str, time_zone: tzinfo) -> _Shown:
     contact = f" ({shown['contact']})" if raw.get("contact") else ""
     shown["ask"] = f"{asked}{contact}"
     shown["ask_small"] = f"{asked[0].lower()}{asked[1:]}{contact}"
+    again = raw.get("again")
+    shown["again_on"] = _again(again, language, time_zone) if isinstance(again, datetime) else ""
     ends = raw.get("lease_end")
     shown["when_free"] = _when_free(ends, language, time_zone) if isinstance(ends, datetime) else ""
     return shown
@@ -172,7 +178,11 @@ def _value(
         return (last_day if name == "until" else day)(value, language, time_zone)
     if isinstance(value, str):
         phrase = PHRASES.get(value) if name in _PHRASED else None
-        return phrase.text(language) if phrase else _clean(value)
+        return (
+            phrase.text(language)
+            if phrase
+            else _clean(value, MOST_SAID if name in _SAID else MOST_CHARACTERS)
+        )
     if name.endswith("_bytes") or (code is ReasonCode.MEM_ABOVE_CEILING and name in ("asked", "ceiling")):
         return size_text(value, language)
     return number_text(value, language)
@@ -185,7 +195,12 @@ def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:
     return f" The first one is free by {at} at the latest."
 
 
-def _clean(text: str) -> str:
+def _again(when: datetime, language: str, time_zone: tzinfo) -> str:
+    at = f"{day(when, language, time_zone)}, {when.astimezone(time_zone):%H:%M}"
+    return f" C’est prévu pour le {at}." if language == "fr" else f" That is planned for {at}."
+
+
+def _clean(text: str, most: int = MOST_CHARACTERS) -> str:
     """Short and printable: what strangers sent is shown back to them, and to whoever reads a log."""
-    cut = text if len(text) <= MOST_CHARACTERS else text[:MOST_CHARACTERS] + "…"
+    cut = text if len(text) <= most else text[:most] + "…"
     return "".join(letter if letter.isprintable() else "?" for letter in cut)

@@ -7,6 +7,7 @@ Enum values and field names marked "stored" below are written to the store or ha
 chain: add new ones, never rename or reuse one.
 """
 
+from hub_ext.model.blocks import Block, BlockKind, BlockScope
 from hub_ext.model.catalogue_plan import EntryPlan, FieldChange, ImportPlan, ImportStep, Stated
 from hub_ext.model.data import (
     Dataset,
@@ -37,12 +38,14 @@ from hub_ext.model.images import (
     ImageRevision,
     ImageState,
     Rejection,
+    UnsafeImage,
 )
 from hub_ext.model.launches import Launch, LaunchState, StopReason
-from hub_ext.model.machines import Exposure, Gpu, GpuHealth, Lease, Node, Volume, VolumeKind
+from hub_ext.model.machines import Exposure, Gpu, GpuHealth, Lease, Node, Quarantine, Volume, VolumeKind
 from hub_ext.model.people import (
     Approval,
     Ceilings,
+    GroupWord,
     MemberRole,
     Membership,
     Person,
@@ -59,6 +62,9 @@ __all__ = [
     "ActorKind",
     "Approval",
     "AuditEvent",
+    "Block",
+    "BlockKind",
+    "BlockScope",
     "Ceilings",
     "DIGEST",
     "DataMount",
@@ -76,6 +82,7 @@ __all__ = [
     "Gpu",
     "GpuHealth",
     "Grant",
+    "GroupWord",
     "ImageEntry",
     "ImageReference",
     "ImageRevision",
@@ -95,6 +102,7 @@ __all__ = [
     "PersonKind",
     "Project",
     "ProjectState",
+    "Quarantine",
     "Reason",
     "ReasonCode",
     "Refusal",
@@ -106,6 +114,7 @@ __all__ = [
     "StopReason",
     "TermsAcceptance",
     "TermsVersion",
+    "UnsafeImage",
     "Verb",
     "VersionState",
     "Volume",

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hub_ext.model.blocks import Block
 from hub_ext.model.data import Dataset, DatasetVersion, Grant, TermsVersion
 from hub_ext.model.gpu_limits import GpuStanding
-from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision
+from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision, UnsafeImage
 from hub_ext.model.launches import Launch
-from hub_ext.model.machines import Gpu, Lease, Volume
+from hub_ext.model.machines import Gpu, Lease, Quarantine, Volume
 from hub_ext.model.people import Approval, Ceilings, Membership, Person, Project
 from hub_ext.model.text import Localised
 
@@ -77,7 +78,8 @@ class Facts:
     `exposed` are all datasets in the history of the volumes that would be mounted, and of launches under way.
     `active_launches` are all active launches of this person.
     `gpus` and `leases` are all GPUs of the node and all active leases on it; `gpu_standings` what person and
-    project may hold of them, and hold.
+    project may hold of them, and hold. `blocks` are all that stand, `quarantines` those of home and project
+    folder; `unsafe_image` says whether the image was retired so.
     """
 
     now: datetime
@@ -100,11 +102,15 @@ class Facts:
     gpu_standings: tuple[GpuStanding, ...] = ()
     groups: frozenset[str] | None = None
     node: str = "local"
+    blocks: tuple[Block, ...] = ()
+    quarantines: tuple[Quarantine, ...] = ()
+    unsafe_image: UnsafeImage | None = None
 
 
 class ReasonCode(StrEnum):
     """Why a launch is refused. Stored in the audit trail."""
 
+    BLOCKED = "blocked"
     PERSON_UNKNOWN = "person-unknown"
     PERSON_ENDED = "person-ended"
     SIGN_IN_OLD = "sign-in-old"
@@ -122,6 +128,7 @@ class ReasonCode(StrEnum):
     IMAGE_UNKNOWN = "image-unknown"
     IMAGE_DRAFT = "image-draft"
     IMAGE_RETIRED = "image-retired"
+    IMAGE_UNSAFE = "image-unsafe"
     IMAGE_OTHER_PROJECT = "image-other-project"
     IMAGE_NEEDS_GPU = "image-needs-gpu"
     IMAGE_NONE = "image-none"

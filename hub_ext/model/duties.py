@@ -21,6 +21,7 @@ class Deed(StrEnum):
     WRITE_PERSON = "persons.write"
     READ_SESSIONS = "sessions.read"
     STOP_SESSION = "sessions.stop"
+    WRITE_BLOCK = "blocks.write"
     WRITE_GPU = "gpus.write"
     READ_ACCOUNTS = "accounts.read"
     QUARANTINE_VOLUME = "volumes.quarantine"

@@ -64,6 +64,16 @@ class ImageEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsafeImage:
+    """An entry that was retired for a security reason: what runs of it ends. `cleared` when it came back."""
+
+    entry: str
+    why: str
+    since: datetime
+    cleared: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRevision:
     """One digest that an entry has pointed to, with the report of its admission."""
 

@@ -96,6 +96,26 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """No launch mounts the volume until the stewards of the dataset, copies of which it may hold, release it.
+
+    `why` may name people and is for stewards; `told` is for whoever wants to mount it, with whom to ask.
+    """
+
+    id: str
+    volume_id: str
+    dataset: str
+    why: str
+    told: str
+    contact: str
+    since: datetime
+    added_by: str
+    released: datetime | None = None
+    released_by: str = ""
+    released_why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Exposure:
     """A dataset version that was once mounted beside a volume: where copies may be."""
 

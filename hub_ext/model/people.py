@@ -120,6 +120,16 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupWord:
+    """What the sign-in provider last said of whether a person is in a group."""
+
+    person_id: str
+    group: str
+    held: bool
+    told: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
     """What allows a project to exist: the ethics committee's decision, bounded in time."""
 

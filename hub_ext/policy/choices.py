@@ -13,6 +13,7 @@ from datetime import datetime
 
 from hub_ext.model import (
     Approval,
+    Block,
     Ceilings,
     Dataset,
     DatasetFacts,
@@ -29,6 +30,7 @@ from hub_ext.model import (
     Membership,
     Person,
     Project,
+    Quarantine,
     Reason,
     ReasonCode,
     Size,
@@ -53,6 +55,7 @@ class FormProject:
     project_folder: Volume | None = None
     exposed: tuple[Dataset, ...] = ()
     gpu_standing: GpuStanding | None = None
+    quarantines: tuple[Quarantine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class FormFacts:
     gpu_standing: GpuStanding | None = None
     groups: frozenset[str] | None = None
     node: str = "local"
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +185,8 @@ def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tupl
     for entry, revision in sorted(form.images, key=lambda image: image[0].slug):
         if rules.image_reasons(entry.slug, request.project, entry, revision):
             continue
+        if rules.block_of_image(replace(request, environment=entry.slug), facts):
+            continue
         limiting = (entry.ceilings, entry.needs_gpu)
         if limiting not in left:
             seen = replace(facts, image=entry, revision=revision)
@@ -208,7 +214,7 @@ def _gpus(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[int, .
 def _dataset(slug: str, request: LaunchRequest, facts: Facts) -> DatasetChoice | Closed:
     known = rules.dataset_facts(slug, facts)
     asked = replace(request, datasets=(slug,))
-    reasons = _ask((rules.datasets, rules.apart), asked, facts)
+    reasons = _ask((rules.block_of_datasets, rules.datasets, rules.apart), asked, facts)
     right = rights.granted(
         known, project=request.project, person_id=request.person_id, approvals=facts.approvals, now=facts.now
     )
@@ -265,4 +271,6 @@ def _facts(form: FormFacts, known: FormProject | None = None) -> Facts:
         gpu_standings=tuple(one for one in (form.gpu_standing, of_project) if one is not None),
         groups=form.groups,
         node=form.node,
+        blocks=form.blocks,
+        quarantines=known.quarantines if known else (),
     )

@@ -32,14 +32,15 @@ BY_ROLE: dict[Deed, frozenset[SiteRole]] = {
     Deed.WRITE_PERSON: frozenset({STEWARD}),
     Deed.READ_SESSIONS: frozenset({OPERATOR, AUDITOR}),
     Deed.STOP_SESSION: frozenset({OPERATOR}),
+    Deed.WRITE_BLOCK: frozenset({OPERATOR}),
     Deed.WRITE_GPU: frozenset({OPERATOR}),
     Deed.READ_ACCOUNTS: frozenset({OPERATOR, AUDITOR}),
-    Deed.QUARANTINE_VOLUME: frozenset({OPERATOR}),
+    Deed.QUARANTINE_VOLUME: frozenset({STEWARD}),
     Deed.READ_AUDIT: frozenset({AUDITOR}),
     Deed.LOOK_UP_PERSON: frozenset({AUDITOR}),
 }
 # Where a dataset has stewards of its own, these deeds are theirs and no other steward's.
-OF_DATASET = frozenset({Deed.WRITE_DATASET, Deed.WRITE_GRANT, Deed.DECIDE_REQUEST})
+OF_DATASET = frozenset({Deed.WRITE_DATASET, Deed.WRITE_GRANT, Deed.DECIDE_REQUEST, Deed.QUARANTINE_VOLUME})
 # What a place in a project allows there.
 BY_PLACE: dict[Deed, frozenset[MemberRole]] = {
     Deed.PROPOSE_MEMBER: frozenset({MemberRole.LEAD, MemberRole.DATA_MANAGER}),

@@ -12,6 +12,8 @@ from datetime import datetime
 
 from hub_ext.model import (
     Approval,
+    Block,
+    BlockKind,
     DataMount,
     DatasetFacts,
     Facts,
@@ -22,11 +24,15 @@ from hub_ext.model import (
     Membership,
     Person,
     Project,
+    Quarantine,
     Reason,
     ReasonCode,
     Refusal,
+    StopReason,
+    UnsafeImage,
+    Volume,
 )
-from hub_ext.policy import gpu_limits, limits, rights, rules
+from hub_ext.policy import blocks, gpu_limits, limits, rights, rules
 from hub_ext.policy import gpus as gpu_shares
 
 
@@ -103,7 +109,9 @@ class LiveFacts:
 
     `memberships` and `approvals` may hold those of others. `datasets` hold every dataset of which the
     launch mounts a version, with all its versions and all its grants to the launch's project; their
-    `folder_present` is not looked at. `groups` None means unknown, which ends nothing.
+    `folder_present` is not looked at. `left` are groups that the sign-in provider says the person is not in;
+    of others it has said nothing, which ends nothing. `volumes` are those that are mounted, `quarantines`
+    theirs; `blocks` are all that stand; `unsafe_image` says whether the image was retired so.
     """
 
     now: datetime
@@ -112,7 +120,11 @@ class LiveFacts:
     memberships: tuple[Membership, ...]
     approvals: tuple[Approval, ...]
     datasets: tuple[DatasetFacts, ...]
-    groups: frozenset[str] | None = None
+    left: frozenset[str] = frozenset()
+    volumes: tuple[Volume, ...] = ()
+    quarantines: tuple[Quarantine, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    unsafe_image: UnsafeImage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +141,21 @@ class Coverage:
 def coverage(launch: Launch, facts: LiveFacts) -> Coverage:
     """The rights that a running launch rests on: person, project, membership, approval, grants, versions.
 
-    Its image, size and GPUs were given for the whole session and are not asked again.
+    And what must not come in between: blocks, quarantines, an image that was retired for a security reason.
+    Its image otherwise, its size and GPUs were given for the whole session and are not asked again.
     """
+    stopped, ends = _blocked(launch, facts)
     reasons = [
+        *stopped,
         *rights.person_reasons(facts.person, facts.now),
         *rights.project_reasons(launch.project, facts.project, facts.now),
     ]
     if facts.person is not None and facts.person.id != launch.person_id:
         reasons.append(Reason(ReasonCode.PERSON_UNKNOWN))
-    ends = [known.valid_until for known in (facts.person, facts.project) if known is not None]
-    memberships = _live_memberships(facts)
-    membership = rights.membership(launch.person_id, launch.project, memberships, facts.groups, facts.now)
+    ends += [known.valid_until for known in (facts.person, facts.project) if known is not None]
+    membership = rights.membership(
+        launch.person_id, launch.project, _live_memberships(facts), frozenset(), facts.now
+    )
     approval = rights.approval(launch.project, facts.approvals, facts.now)
     for right in (membership, approval):
         if isinstance(right, Reason):
@@ -152,14 +168,48 @@ def coverage(launch: Launch, facts: LiveFacts) -> Coverage:
             ends.append(mounted.until)
         else:
             reasons.extend(mounted)
+    unsafe = facts.unsafe_image
+    if unsafe is not None and unsafe.cleared is None and unsafe.entry == launch.image:
+        reasons.append(Reason(ReasonCode.IMAGE_UNSAFE, launch.image))
+    mounted_now = (volume for volume in facts.volumes if volume.id in launch.volume_ids)
+    reasons += rules.quarantine_reasons(launch.project, mounted_now, facts.quarantines)
     return Coverage(tuple(dict.fromkeys(reasons)), rights.earliest(ends))
 
 
 def _live_memberships(facts: LiveFacts) -> Iterable[Membership]:
-    """Where the sign-in groups are unknown, memberships without the condition: unknown is never "left"."""
-    if facts.groups is not None:
-        return facts.memberships
-    return [replace(membership, group=None) for membership in facts.memberships]
+    """Memberships, with the condition of a group only where the provider says that the person has left it."""
+    return [known if known.group in facts.left else replace(known, group=None) for known in facts.memberships]
+
+
+def _blocked(launch: Launch, facts: LiveFacts) -> tuple[list[Reason], list[datetime | None]]:
+    """Blocks that end the launch now, and the ends that those which drain set it."""
+    ids = set(launch.version_ids)
+    slugs = {known.slug for known in facts.datasets if any(one.id in ids for one in known.versions)}
+    touched = blocks.Touched(launch.person_id, launch.project, slugs, launch.image, launch.node)
+    reasons, ends = [], []
+    for block in blocks.covering(facts.blocks, touched, facts.now):
+        end = blocks.end_of(block)
+        if block.kind is BlockKind.STOP or (end is not None and end <= facts.now):
+            reasons.append(blocks.reason(block))
+        elif block.until is None or end is None or end < block.until:
+            ends.append(end)
+    return reasons, ends
+
+
+def stop_reason(reasons: Iterable[Reason]) -> StopReason:
+    """The one word under which an end for these reasons is kept."""
+    codes = {reason.code for reason in reasons}
+    for code, word in _WORDS:
+        if code in codes:
+            return word
+    return StopReason.RIGHT_ENDED
+
+
+_WORDS = (
+    (ReasonCode.BLOCKED, StopReason.BLOCKED),
+    (ReasonCode.IMAGE_UNSAFE, StopReason.IMAGE_UNSAFE),
+    (ReasonCode.VOLUME_QUARANTINED, StopReason.QUARANTINED),
+)
 
 
 def _mounted(version_id: str, launch: Launch, facts: LiveFacts) -> rights.Granted | tuple[Reason, ...]:

@@ -6,9 +6,10 @@ already refuses for just that; where none does, it refuses itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hub_ext.model import (
+    BlockScope,
     Ceilings,
     Dataset,
     DatasetFacts,
@@ -18,15 +19,43 @@ from hub_ext.model import (
     ImageState,
     LaunchRequest,
     Membership,
+    Quarantine,
     Reason,
     ReasonCode,
     Size,
+    Volume,
 )
-from hub_ext.policy import gpu_limits, limits, never_with, rights
+from hub_ext.policy import blocks, gpu_limits, limits, never_with, rights
 from hub_ext.policy import gpus as gpu_shares
+from hub_ext.policy.blocks import Touched
 from hub_ext.policy.catalogue import may_launch
 
 Rule = Callable[[LaunchRequest, Facts], tuple[Reason, ...]]
+
+
+def block_of_all(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Operators have stopped neither everything, nor this node, nor this person."""
+    return _blocked(facts, Touched(person_id=request.person_id, node=facts.node))
+
+
+def block_of_project(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Nor the project."""
+    return _blocked(facts, Touched(project=request.project), BlockScope.PROJECT)
+
+
+def block_of_image(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Nor the image."""
+    return _blocked(facts, Touched(image=request.environment), BlockScope.IMAGE)
+
+
+def block_of_datasets(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """Nor one of the datasets."""
+    return _blocked(facts, Touched(datasets=request.datasets), BlockScope.DATASET)
+
+
+def _blocked(facts: Facts, touched: Touched, scope: BlockScope | None = None) -> tuple[Reason, ...]:
+    found = blocks.covering(facts.blocks, touched, facts.now)
+    return tuple(blocks.reason(block) for block in found if scope in (None, block.scope))
 
 
 def person(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
@@ -55,6 +84,9 @@ def approval(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 def image(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """The image is published, in this project too, and has a revision to start."""
+    unsafe = facts.unsafe_image
+    if unsafe is not None and unsafe.cleared is None and unsafe.entry == request.environment:
+        return (Reason(ReasonCode.IMAGE_UNSAFE, request.environment),)
     return image_reasons(request.environment, request.project, facts.image, facts.revision)
 
 
@@ -127,12 +159,32 @@ def apart(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 def volumes(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """Neither home nor project folder is in quarantine."""
-    return tuple(
-        Reason(ReasonCode.VOLUME_QUARANTINED, request.project, (("volume", volume.kind.value),))
-        for volume in (facts.home, facts.project_folder)
-        # Why it was quarantined is free text that may name people: it is for stewards.
-        if volume is not None and volume.quarantined_why
-    )
+    held = tuple(volume for volume in (facts.home, facts.project_folder) if volume is not None)
+    return quarantine_reasons(request.project, held, facts.quarantines)
+
+
+def quarantine_reasons(
+    project_slug: str, volumes: Iterable[Volume], quarantines: Iterable[Quarantine]
+) -> tuple[Reason, ...]:
+    """The same, of volumes that are to be mounted, or are."""
+    standing = [known for known in quarantines if known.released is None]
+    reasons = []
+    for volume in volumes:
+        if not volume.quarantined_why:
+            continue
+        about = (("volume", volume.kind.value),)
+        # Why it was quarantined is free text that may name people: it is for stewards. `told` is not.
+        told = [
+            Reason(
+                ReasonCode.VOLUME_QUARANTINED,
+                project_slug,
+                (*about, ("told", known.told), *((("contact", known.contact),) if known.contact else ())),
+            )
+            for known in standing
+            if known.volume_id == volume.id
+        ]
+        reasons += told or [Reason(ReasonCode.VOLUME_QUARANTINED, project_slug, about)]
+    return tuple(reasons)
 
 
 def size(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
@@ -175,9 +227,13 @@ def disk(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 
 # In the order in which the reader sees them. The form (policy.choices) asks the same rules, in groups.
-OF_PERSON: tuple[Rule, ...] = (person, running, disk)
-OF_PROJECT: tuple[Rule, ...] = (project, membership, approval, volumes)
+OF_PERSON: tuple[Rule, ...] = (block_of_all, person, running, disk)
+OF_PROJECT: tuple[Rule, ...] = (block_of_project, project, membership, approval, volumes)
 RULES: tuple[Rule, ...] = (
+    block_of_all,
+    block_of_project,
+    block_of_image,
+    block_of_datasets,
     person,
     project,
     membership,

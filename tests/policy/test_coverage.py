@@ -33,7 +33,7 @@ from .worlds import (
 
 def live(facts: Facts, now: datetime = NOW, **changed: Any) -> LiveFacts:
     """The same world, as the sweep reads it."""
-    names = ("person", "project", "memberships", "approvals", "datasets", "groups")
+    names = ("person", "project", "memberships", "approvals", "datasets", "blocks")
     values = {**{name: getattr(facts, name) for name in names}, **changed}
     return LiveFacts(now=now, **values)
 
@@ -82,7 +82,7 @@ def test_a_launch_ends_with_the_last_of_its_rights(world: tuple[LaunchRequest, F
         ),
         ({"memberships": ()}, Reason(Code.MEMBERSHIP_MISSING, "onco")),
         (
-            {"memberships": (replace(MEMBERSHIP, group="nurses"),)},
+            {"memberships": (replace(MEMBERSHIP, group="nurses"),), "left": frozenset({"nurses"})},
             Reason(Code.GROUP_MISSING, "onco", (("group", "nurses"),)),
         ),
         (
@@ -112,7 +112,7 @@ def test_what_ends_a_session(changed, reason):
     "changed",
     [
         # A provider that is down says nothing, and nothing is not "left".
-        {"memberships": (replace(MEMBERSHIP, group="nurses"),), "groups": None},
+        {"memberships": (replace(MEMBERSHIP, group="nurses"),), "left": frozenset({"doctors"})},
         # The launch keeps the version with which it started.
         {
             "datasets": (

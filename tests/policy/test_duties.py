@@ -131,6 +131,7 @@ def test_every_deed_has_its_roles() -> None:
                 Deed.PROPOSE_MEMBER,
                 Deed.CONFIRM_MEMBER,
                 Deed.WRITE_PERSON,
+                Deed.QUARANTINE_VOLUME,
             },
         ),
         (
@@ -139,9 +140,9 @@ def test_every_deed_has_its_roles() -> None:
                 Deed.READ_IMAGES,
                 Deed.READ_SESSIONS,
                 Deed.STOP_SESSION,
+                Deed.WRITE_BLOCK,
                 Deed.WRITE_GPU,
                 Deed.READ_ACCOUNTS,
-                Deed.QUARANTINE_VOLUME,
             },
         ),
         (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub_ext.adapters.store import (
     Tx,
     approvals,
+    blocks,
     gpus,
     grants,
     images,
@@ -72,6 +73,7 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
         gpu_standing=standing(tx, site, LimitKind.PERSON, person_id),
         groups=groups,
         node=node,
+        blocks=blocks.standing(tx, site.now()),
     )
 
 
@@ -93,4 +95,5 @@ def _project(tx: Tx, site: Site, person_id: str, project: Project, looked: Looke
         project_folder=folder,
         exposed=launch_facts.exposed(tx, home, folder),
         gpu_standing=standing(tx, site, LimitKind.PROJECT, project.slug),
+        quarantines=launch_facts.quarantined(tx, home, folder),
     )

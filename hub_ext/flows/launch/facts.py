@@ -15,18 +15,22 @@ from hub_ext.adapters.store import (
     Tx,
     acceptances,
     approvals,
+    blocks,
     datasets,
     exposures,
     gpus,
     grants,
+    group_words,
     images,
     launches,
     leases,
     memberships,
     persons,
     projects,
+    quarantines,
     revisions,
     terms,
+    unsafe_images,
     versions,
     volumes,
 )
@@ -42,6 +46,7 @@ from hub_ext.model import (
     Facts,
     Launch,
     LaunchRequest,
+    Quarantine,
     VersionState,
     Volume,
 )
@@ -123,12 +128,21 @@ def read(
         gpu_standings=_standings(tx, site, request) if request.gpus > 0 else (),
         groups=groups,
         node=node,
+        blocks=blocks.standing(tx, now),
+        quarantines=quarantined(tx, home, folder),
+        unsafe_image=unsafe_images.find(tx, request.environment),
     )
 
 
 def _standings(tx: Tx, site: Site, request: LaunchRequest) -> tuple[GpuStanding, ...]:
     holders = ((LimitKind.PERSON, request.person_id), (LimitKind.PROJECT, request.project))
     return tuple(standing(tx, site, kind, whose) for kind, whose in holders)
+
+
+def quarantined(tx: Tx, *mounted: Volume | None) -> tuple[Quarantine, ...]:
+    """The quarantines of these volumes that stand."""
+    ids = [volume.id for volume in mounted if volume is not None and volume.quarantined_why]
+    return quarantines.standing(tx, ids) if ids else ()
 
 
 def exposed(tx: Tx, *mounted: Volume | None) -> tuple[Dataset, ...]:
@@ -178,6 +192,8 @@ def dataset(
 def live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
     """The rights that a running launch rests on, as they stand in this transaction."""
     mounted = versions.listing(tx, ids=launch.version_ids) if launch.version_ids else ()
+    held = volumes.listing(tx, ids=launch.volume_ids)
+    words = group_words.listing(tx, person_id=launch.person_id)
     return LiveFacts(
         now=now,
         person=persons.find(tx, launch.person_id),
@@ -187,6 +203,11 @@ def live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
         datasets=tuple(
             _dataset(tx, slug, launch.project) for slug in sorted({version.dataset for version in mounted})
         ),
+        left=frozenset(word.group for word in words if not word.held),
+        volumes=held,
+        quarantines=quarantined(tx, *held),
+        blocks=blocks.standing(tx, now),
+        unsafe_image=unsafe_images.find(tx, launch.image),
     )
 
 

@@ -14,6 +14,9 @@ from hub_ext.model import (
     ActorKind,
     Approval,
     AuditEvent,
+    Block,
+    BlockKind,
+    BlockScope,
     Ceilings,
     Dataset,
     DatasetClass,
@@ -22,6 +25,7 @@ from hub_ext.model import (
     Gpu,
     GpuHealth,
     Grant,
+    GroupWord,
     ImageEntry,
     ImageRevision,
     ImageState,
@@ -36,10 +40,12 @@ from hub_ext.model import (
     PersonKind,
     Project,
     ProjectState,
+    Quarantine,
     SiteRole,
     StopReason,
     TermsAcceptance,
     TermsVersion,
+    UnsafeImage,
     Verb,
     VersionState,
     Volume,
@@ -141,6 +147,17 @@ EXTENSION = TimeExtension("lau-1", 2, LATER, NOW, "per-2")
 GPU_USE = GpuUseSum("lea-1", NOW, LATER, 90.5, 30.25, LATER)
 STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
 
+BLOCK = Block(
+    *("blo-1", BlockKind.DRAIN, BlockScope.PROJECT, "onco", "The disk is changed.", NOW, "per-1"),
+    *(LATER, LATER, LATER, "per-2"),
+)
+QUARANTINE = Quarantine(
+    *("qua-1", "vol-1", "mri", "copies of mri", "Copies are looked for.", "mri@example.org", NOW, "per-1"),
+    *(LATER, "per-2", "none found"),
+)
+UNSAFE = UnsafeImage("python", "CVE-2026-1", NOW, LATER)
+GROUP_WORD = GroupWord("per-2", "onco-group", True, NOW)
+
 # Each with its module and its key.
 EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.persons, SPONSOR, ("per-1",)),
@@ -172,6 +189,10 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.proposals, PROPOSAL, ("pro-1",)),
     (store.requests, REQUEST, ("req-1",)),
     (store.request_questions, QUESTION, ("req-1", 1)),
+    (store.blocks, BLOCK, ("blo-1",)),
+    (store.quarantines, QUARANTINE, ("qua-1",)),
+    (store.unsafe_images, UNSAFE, ("python",)),
+    (store.group_words, GROUP_WORD, ("per-2", "onco-group")),
     (store.acceptances, ACCEPTANCE, ("per-2", "mri", 1)),
 )
 

@@ -1,0 +1,190 @@
+"""What operators stop at once, or bring to an end by a time: added, looked at before, lifted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from hub_ext.adapters.store import (
+    Tx,
+    blocks,
+    datasets,
+    grants,
+    images,
+    launches,
+    memberships,
+    nodes,
+    persons,
+    projects,
+    versions,
+)
+from hub_ext.errors import InputError
+from hub_ext.flows import checks
+from hub_ext.flows.site import Site, new_id
+from hub_ext.model import Actor, Block, BlockKind, BlockScope, Launch, Verb
+from hub_ext.phrase import Phrase
+from hub_ext.policy import blocks as policy
+
+MOST_WHY = 300
+_NOUNS = {
+    BlockScope.PERSON: Phrase("person"),
+    BlockScope.PROJECT: Phrase("project"),
+    BlockScope.DATASET: Phrase("dataset"),
+    BlockScope.IMAGE: Phrase("image"),
+    BlockScope.NODE: Phrase("node"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A block that somebody thinks of: `subject` is a username or a slug, "" for everything."""
+
+    kind: BlockKind
+    scope: BlockScope
+    subject: str
+    why: str
+    end_by: datetime | None = None
+    until: datetime | None = None
+
+
+def add(site: Site, actor: Actor, wanted: Wanted) -> Block:
+    """From now on no launch there; what runs ends at once (stop) or by its time (drain).
+
+    Raises InputError where there is no such person, project, …, or the times make no sense.
+    """
+    now = site.now()
+    _check_times(wanted, now)
+    with site.store.transaction() as tx:
+        block = Block(
+            new_id("blo"),
+            wanted.kind,
+            wanted.scope,
+            _subject(tx, wanted),
+            checks.line(wanted.why, Phrase("reason"), required=True, most=MOST_WHY),
+            now,
+            actor.id,
+            end_by=wanted.end_by,
+            until=wanted.until,
+        )
+        blocks.add(tx, block)
+        sessions = [launch.id for launch in _touched(tx, block)]
+        site.record(tx, actor, Verb.BLOCK_ADDED, block.id, _facts(block) | {"sessions": sessions})
+    return block
+
+
+def lift(site: Site, actor: Actor, block_id: str) -> Block:
+    """Launches are admitted there again. Raises NotFound, and InputError for one that does not stand."""
+    now = site.now()
+    with site.store.transaction() as tx:
+        block = blocks.get(tx, block_id)
+        if not policy.stands(block, now):
+            raise InputError("This block has been lifted, or has ended.", advice="Look at the list again.")
+        block = replace(block, lifted=now, lifted_by=actor.id)
+        blocks.replace(tx, block)
+        site.record(tx, actor, Verb.BLOCK_LIFTED, block.id, _facts(block))
+    return block
+
+
+def touched(site: Site, wanted: Wanted) -> tuple[Launch, ...]:
+    """The sessions under way that the block would be on: the look before it is added. Raises InputError."""
+    now = site.now()
+    with site.store.reading() as tx:
+        subject = _subject(tx, wanted)
+        return _touched(tx, Block("", wanted.kind, wanted.scope, subject, wanted.why, now, ""))
+
+
+def standing(site: Site) -> tuple[Block, ...]:
+    """The blocks that stand, the oldest first."""
+    with site.store.reading() as tx:
+        return blocks.standing(tx, site.now())
+
+
+def banners(site: Site, username: str | None) -> tuple[Block, ...]:
+    """The blocks that a page tells its reader of; None: nobody has signed in."""
+    with site.store.reading() as tx:
+        found = blocks.standing(tx, site.now())
+        person = persons.find_username(tx, username) if found and username else None
+        if person is None:
+            return tuple(
+                block for block in found if policy.concerns(block, person_id="", projects=(), datasets=())
+            )
+        places = {
+            place.project for place in memberships.listing(tx, person_id=person.id) if place.ended is None
+        }
+        granted = {grant.dataset for project in places for grant in grants.listing(tx, project=project)}
+    return tuple(
+        block
+        for block in found
+        if policy.concerns(block, person_id=person.id, projects=places, datasets=granted)
+    )
+
+
+def _check_times(wanted: Wanted, now: datetime) -> None:
+    if wanted.kind is BlockKind.STOP and wanted.end_by is not None:
+        raise InputError("A stop ends sessions now, not by a time.", advice="Drain instead.")
+    for when in (wanted.end_by, wanted.until):
+        if when is not None and when <= now:
+            raise InputError("That time has passed: {when}.", advice="Give a later one.", when=when)
+
+
+def _subject(tx: Tx, wanted: Wanted) -> str:
+    """What the store calls it. Raises InputError."""
+    name = wanted.subject.strip()
+    if wanted.scope is BlockScope.EVERYTHING:
+        if name:
+            raise InputError("Everything has no name.", advice="Leave the name out.")
+        return ""
+    found: Any = None
+    match wanted.scope:
+        case BlockScope.PERSON:
+            found = persons.find_username(tx, name) or persons.find(tx, name)
+        case BlockScope.PROJECT:
+            found = projects.find(tx, name)
+        case BlockScope.DATASET:
+            found = datasets.find(tx, name)
+        case BlockScope.IMAGE:
+            found = images.find(tx, name)
+        case BlockScope.NODE:
+            found = nodes.find(tx, name)
+    if found is None:
+        raise InputError(
+            "There is no {what} {name!r}.",
+            advice="Look at its name again.",
+            what=_NOUNS[wanted.scope],
+            name=name,
+        )
+    return str(found.id if wanted.scope in (BlockScope.PERSON, BlockScope.NODE) else found.slug)
+
+
+def _touched(tx: Tx, block: Block) -> tuple[Launch, ...]:
+    running = launches.listing(tx, active=True)
+    mounted = versions.listing(tx, ids={one for launch in running for one in launch.version_ids})
+    slugs = {version.id: version.dataset for version in mounted}
+    return tuple(
+        launch
+        for launch in running
+        if policy.on(
+            block,
+            policy.Touched(
+                launch.person_id,
+                launch.project,
+                {slugs[one] for one in launch.version_ids},
+                launch.image,
+                launch.node,
+            ),
+        )
+    )
+
+
+def _facts(block: Block) -> dict[str, Any]:
+    """For the record; the scope's own name leads to the block from what it is on."""
+    named = {block.scope.value: block.subject} if block.subject else {}
+    return {
+        "kind": block.kind,
+        "scope": block.scope,
+        "why": block.why,
+        "end_by": block.end_by,
+        "until": block.until,
+        **named,
+    }
