@@ -333,21 +333,33 @@ class Deprecate(_Edit):
 
 
 class Retire(_Edit):
-    """Retire an entry: nobody launches it any more; running servers go on.
+    """Retire an entry: nobody launches it any more; running servers go on, unless it is for security.
 
     Publishing it again brings it back.
     """
 
-    examples = 'hub-ext catalogue retire python --why "known vulnerability"'
+    examples = """
+        hub-ext catalogue retire python --why "Python 3.11 has ended"
+        hub-ext catalogue retire python --security --why "CVE-2026-1234"
+    """
     arguments = (ENTRY,)
+    security = Bool(False, help="For a security reason: sessions that run it end within a minute.").tag(
+        option=True
+    )
     why = Unicode("", help=WHY).tag(option=True, required=True, metavar="TEXT")
 
     def run(self) -> int:
         """Retire the entry."""
         result = flows.retire(
-            self.site, self.actor, self.argument("entry"), why=self.why, expected_version=self.expected
+            *(self.site, self.actor, self.argument("entry")),
+            why=self.why,
+            security=self.security,
+            expected_version=self.expected,
         )
-        return self.conclude(result, lambda entry: f"{entry.slug} is retired; nobody launches it any more.")
+        running = "what runs of it ends" if self.security else "what runs of it goes on"
+        return self.conclude(
+            result, lambda entry: f"{entry.slug} is retired; nobody launches it any more, and {running}."
+        )
 
 
 class Catalogue(Noun):

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from hub_ext.adapters.store import Tx, images, projects, revisions
 from hub_ext.errors import Conflict, InputError, Stale
-from hub_ext.flows import checks, image_check
+from hub_ext.flows import checks, image_check, unsafe_images
 from hub_ext.flows.admission import (
     EntryChanges,
     EntryOptions,
@@ -209,6 +209,7 @@ async def publish(
             )
             stored = images.replace(tx, entry, expected_version=expected)
             revisions.mark_published(tx, slug, chosen.number, site.now())
+            unsafe_images.clear(tx, site, slug)
             facts = _facts(chosen, review) | _was(before)
             if chosen.number in failed:
                 facts["despite_failed_check"] = failed[chosen.number]
@@ -267,19 +268,32 @@ def deprecate(
 
 
 def retire(
-    site: Site, actor: Actor, slug: str, *, why: str, expected_version: int | None = None
+    site: Site,
+    actor: Actor,
+    slug: str,
+    *,
+    why: str,
+    security: bool = False,
+    expected_version: int | None = None,
 ) -> ImageEntry | Rejection:
-    """Nobody launches the entry any more; running servers go on. `publish` brings it back."""
+    """Nobody launches the entry any more; running servers go on, unless it is for `security`: they end.
+
+    An entry that is retired already can still be retired for security. `publish` brings it back.
+    """
     with site.store.transaction() as tx:
         before = _current(tx, slug, expected_version)
-        if findings := policy.may_retire(before):
+        known_unsafe = unsafe_images.standing(tx, slug) is not None
+        if findings := policy.may_retire(before, security=security and not known_unsafe):
             return _refused(site, tx, actor, slug, "retire", findings)
         entry = images.replace(
             tx,
-            replace(before, state=ImageState.RETIRED, ended=site.now()),
+            replace(before, state=ImageState.RETIRED, ended=before.ended or site.now()),
             expected_version=before.version,
         )
-        facts = {"why": checks.line(why, Phrase("reason"), required=True)} | _was(before)
+        why = checks.line(why, Phrase("reason"), required=True)
+        if security:
+            unsafe_images.mark(tx, site, slug, why)
+        facts = {"why": why, "security": security} | _was(before)
         site.record(tx, actor, Verb.IMAGE_RETIRED, slug, facts)
     return entry
 

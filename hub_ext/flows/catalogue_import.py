@@ -14,7 +14,7 @@ from typing import Any
 from hub_ext.adapters.store import Tx, images, projects, revisions
 from hub_ext.errors import InputError, ManifestUnknown, Stale
 from hub_ext.expression import catalogue_reading
-from hub_ext.flows import checks, image_check
+from hub_ext.flows import checks, image_check, unsafe_images
 from hub_ext.flows.admission import REPORT, Review, checked, plain, review_image
 from hub_ext.flows.site import Site
 from hub_ext.model import (
@@ -224,6 +224,7 @@ class _Import:
         if ImportStep.PUBLISH in later:
             held = revisions.get(self.tx, slug, after.revision)
             revisions.mark_published(self.tx, slug, after.revision, now)
+            unsafe_images.clear(self.tx, self.site, slug)
             review = self.reviews[slug, held.digest].report
             facts = {"revision": held.number, "digest": held.digest, "review": review}
             if check := image_check.failed(self.tx, slug).get(slug, {}).get(held.number):

@@ -170,9 +170,12 @@ def may_deprecate(
     return tuple(found)
 
 
-def may_retire(entry: ImageEntry) -> tuple[Finding, ...]:
-    """Every reason not to retire the entry. A draft may be retired: it was a mistake."""
-    if entry.state is ImageState.RETIRED:
+def may_retire(entry: ImageEntry, *, security: bool = False) -> tuple[Finding, ...]:
+    """Every reason not to retire the entry. A draft may be retired: it was a mistake.
+
+    `security`: it is not yet known to be unsafe, and is to be; then it may be retired already.
+    """
+    if entry.state is ImageState.RETIRED and not security:
         return (_no(FindingCode.STATE_RETIRED, entry=entry.slug),)
     return ()
 

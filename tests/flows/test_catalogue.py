@@ -12,7 +12,7 @@ import pytest
 
 from hub_ext.adapters.registry import RegistryClient, machine_platform
 from hub_ext.errors import Conflict, InputError, ManifestUnknown, NotFound, RegistryUnreachable, SettingsError
-from hub_ext.flows import catalogue, projects
+from hub_ext.flows import catalogue, projects, unsafe_images
 from hub_ext.flows.site import Site
 from hub_ext.model import (
     Actor,
@@ -448,13 +448,35 @@ async def test_deprecate_retire_and_back(
     event = record()[-1]
     assert (event.verb, event.facts) == (
         Verb.IMAGE_RETIRED,
-        {"why": "defect", "was": {"state": "deprecated", "revision": 1}},
+        {"why": "defect", "security": False, "was": {"state": "deprecated", "revision": 1}},
     )
     assert why(catalogue.retire(site, actor, "python", why="again")) == [FindingCode.STATE_RETIRED]
 
     back = await catalogue.publish(site, actor, "python", number=1)
     assert isinstance(back, ImageEntry)
     assert (back.state, back.ended, back.successor) == (ImageState.PUBLISHED, None, None)
+
+
+async def test_retired_for_security_and_back(site: Site, actor: Actor, push: Push, record: Record) -> None:
+    push(b"unsafe")
+    await added(site, actor)
+    await catalogue.publish(site, actor, "python")
+    assert isinstance(catalogue.retire(site, actor, "python", why="Python ends"), ImageEntry)
+    assert unsafe_images.unsafe(site, "python") is None
+    # It was retired before anybody knew.
+    for _ in range(2):
+        gone = catalogue.retire(site, actor, "python", why="CVE-2026-1", security=True)
+        assert isinstance(gone, ImageEntry)
+        assert gone.state is ImageState.RETIRED
+        assert (record()[-1].verb, record()[-1].facts["security"]) == (Verb.IMAGE_RETIRED, True)
+        unsafe = unsafe_images.unsafe(site, "python")
+        assert unsafe is not None
+        assert unsafe.why == "CVE-2026-1"
+        assert why(catalogue.retire(site, actor, "python", why="again", security=True)) == [
+            FindingCode.STATE_RETIRED
+        ]
+        assert isinstance(await catalogue.publish(site, actor, "python", number=1), ImageEntry)
+        assert unsafe_images.unsafe(site, "python") is None
 
 
 async def test_listing_by_state_and_project(site: Site, actor: Actor, push: Push) -> None:

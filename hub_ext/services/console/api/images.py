@@ -153,9 +153,10 @@ class Deprecation(ApiModel):
 
 
 class Retirement(ApiModel):
-    """Why nobody may start it any more."""
+    """Why nobody may start it any more. For `security`, what runs of it ends too."""
 
     why: Annotated[str, Field(min_length=1, max_length=2000)]
+    security: bool = False
 
 
 class Remark(ApiModel):
@@ -291,7 +292,10 @@ def deprecate(call: Call) -> Answer:
 def retire(call: Call) -> Answer:
     """Started no more."""
     made = flows.retire(
-        call.site, call.actor, call.path["slug"], why=call.body.why, expected_version=call.version
+        *(call.site, call.actor, call.path["slug"]),
+        why=call.body.why,
+        security=call.body.security,
+        expected_version=call.version,
     )
     return _moved(call, made)
 

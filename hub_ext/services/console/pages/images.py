@@ -10,6 +10,7 @@ from hub_ext.errors import InputError
 from hub_ext.expression.catalogue import OUTCOMES, STATES, finding_text
 from hub_ext.flows import catalogue as flows
 from hub_ext.flows import catalogue_search, image_check, people
+from hub_ext.flows.unsafe_images import unsafe
 from hub_ext.flows.usage import usage
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageState, Rejection
 from hub_ext.model.duties import Deed
@@ -46,6 +47,7 @@ class Retire(FormModel):
 
     version: int
     why: Annotated[Line, Field(min_length=1)]
+    security: bool = False
 
 
 class ImagesPage(PageHandler):
@@ -121,6 +123,7 @@ class ImagePage(PageHandler):
             checked=await self.in_thread(image_check.verdicts, self.site, slug),
             doubted=_doubted(findings),
             outcomes=OUTCOMES,
+            unsafe=await self.in_thread(unsafe, self.site, slug),
         )
 
     def worded(self, findings: tuple[Finding, ...]) -> list[tuple[bool, str]]:
@@ -246,12 +249,19 @@ class RetireAction(_Action):
 
     async def act(self, slug: str, value: Retire) -> ImageEntry | Rejection:
         """As the base."""
+        self._security = value.security
         return await self.in_thread(
-            flows.retire, self.site, self.known.actor, slug, why=value.why, expected_version=value.version
+            flows.retire,
+            *(self.site, self.known.actor, slug),
+            why=value.why,
+            security=value.security,
+            expected_version=value.version,
         )
 
     def done(self, entry: ImageEntry) -> str:
         """As the base."""
+        if self._security:
+            return self._("Retired for security. Nobody starts it any more, and what runs of it ends.")
         return self._("Retired. Nobody starts it any more; servers that run go on.")
 
 
