@@ -63,6 +63,8 @@ _UNCHANGED = (
     "extensions_most",
     "cull_seconds",
     "reconcile_seconds",
+    "revoke_seconds",
+    "revoke_hub_seconds",
     "cull_brake_share",
     "cull_brake_least",
     "time_zone",
@@ -149,6 +151,13 @@ class HubExt(Configurable):
     reconcile_seconds = Int(
         30,
         help="Time between two listings of the reconciler, which hears the engine's events at once, seconds.",
+    ).tag(config=True)
+    revoke_seconds = Float(
+        5.0, help="Time between two looks for rights that have ended, seconds; their sessions end then."
+    ).tag(config=True)
+    revoke_hub_seconds = Float(
+        15.0,
+        help="Time the Hub has to end a session whose rights have ended before the engine is told, seconds.",
     ).tag(config=True)
     cull_brake_share = Float(0.5, help="Share of running servers that one sweep may stop.").tag(config=True)
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)

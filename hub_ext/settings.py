@@ -109,6 +109,8 @@ class Settings:
     extensions_most: int = 3  # of one launch
     cull_seconds: int = 60  # between two sweeps of the culler
     reconcile_seconds: int = 30  # between two listings of the reconciler, which hears events beside them
+    revoke_seconds: float = 5.0  # between two looks for rights that have ended
+    revoke_hub_seconds: float = 15.0  # for the Hub to end a session, before the engine is told
     cull_brake_share: float = 0.5  # of the running servers, in one sweep
     cull_brake_least: int = 4  # fewer culls than this are never braked
     time_zone: str = "UTC"

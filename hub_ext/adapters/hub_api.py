@@ -78,15 +78,16 @@ class HubApi:
             raise HubApiError("The Hub's list of kernels is not an object.")
         return answer
 
-    async def stop(self, username: str, server_name: str) -> None:
-        """Orders the stop of a server; the Hub goes on with it. One that does not run is none to stop.
+    async def stop(self, username: str, server_name: str) -> bool:
+        """Orders the stop of a server; the Hub goes on with it. Needs `delete:servers`.
 
-        Needs `delete:servers`.
+        False where the Hub has none to stop: it does not run, or is just being started.
         """
         server = f"servers/{quote(server_name, safe='')}" if server_name else "server"
         status = await self._delete(f"users/{quote(username, safe='')}/{server}")
         if status not in (202, 204, 400, 404):
             raise HubApiError("The Hub answered {status} to the stop of a server.", status=status)
+        return status in (202, 204)
 
     async def forget_user(self, username: str) -> None:
         """Takes a user, with their tokens and server names, from the Hub's own database, if there is one.

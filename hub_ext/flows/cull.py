@@ -12,19 +12,17 @@ from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
 from hub_ext.adapters.store import Tx, audit, extensions, launches, leases
 from hub_ext.flows import gpu_watch
-from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
 from hub_ext.policy import idle
 from hub_ext.policy.idle import Cpu, Cull, GpuWork, IdleFacts, Kernel
-from hub_ext.policy.launch import coverage
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
 # Servers report once a minute: after this long, what they said is no longer known.
 REPORT_HOLDS = timedelta(minutes=5)
 # Ends that somebody set: however many come at once, each is meant.
-FORESEEN = frozenset({StopReason.RIGHT_ENDED, StopReason.LEASE_ENDED})
+FORESEEN = frozenset({StopReason.LEASE_ENDED})
 # A server that nobody uses holds its memory.
 MOVED_BYTES = 64 * 1024**2
 # Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
@@ -102,8 +100,8 @@ async def judge(
 ) -> tuple[Judged, ...]:
     """A verdict for each ready server that belongs to a running launch of this node.
 
-    `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches and
-    rights are read in one snapshot of the store.
+    `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches are
+    read in one snapshot of the store.
     """
 
     def read() -> tuple[Judged, ...]:
@@ -124,7 +122,7 @@ async def judge(
                 lease_ends=_lease_ends(tx, site),
             )
             return tuple(
-                Judged(launch, idle.decide(_facts(tx, site, launch, by_launch[launch.id], reports, watched)))
+                Judged(launch, idle.decide(_facts(site, launch, by_launch[launch.id], reports, watched)))
                 for launch in running
             )
 
@@ -135,13 +133,13 @@ async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[st
     """Ids of launches to be stopped now, each with its reason written down.
 
     Where a sweep would stop too many servers for idleness at once, none of those is stopped for an hour, and
-    that is on the record: a clock that jumped looks the same. Ends of rights and leases are never braked.
+    that is on the record: a clock that jumped looks the same. Ends of leases are never braked.
     """
     culls = {known.launch.id: known.verdict.reason for known in judged if isinstance(known.verdict, Cull)}
     if not culls:
         return frozenset()
-    for_rights = {launch for launch, reason in culls.items() if reason in FORESEEN}
-    for_idleness = set(culls) - for_rights
+    foreseen = {launch for launch, reason in culls.items() if reason in FORESEEN}
+    for_idleness = set(culls) - foreseen
     settings = site.settings
     too_many = idle.brake(
         for_idleness, len(judged), share=settings.cull_brake_share, least=settings.cull_brake_least
@@ -150,7 +148,7 @@ async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[st
     def write() -> frozenset[str]:
         with site.store.transaction() as tx:
             braked = too_many and _braked(tx, site, len(for_idleness), len(judged))
-            doomed = for_rights if braked else set(culls)
+            doomed = foreseen if braked else set(culls)
             found = [launches.find(tx, launch_id) for launch_id in sorted(doomed)]
             living = [launch for launch in found if launch is not None and launch.state.active]
             for launch in living:
@@ -181,7 +179,6 @@ def _lease_ends(tx: Tx, site: Site) -> dict[str, datetime]:
 
 
 def _facts(
-    tx: Tx,
     site: Site,
     launch: Launch,
     server: HubServer,
@@ -189,7 +186,6 @@ def _facts(
     watched: _Watched,
 ) -> IdleFacts:
     now = site.now()
-    covered = coverage(launch, launch_facts.live(tx, launch, now))
     said = report_of(reports.get(launch.id), now)
     return IdleFacts(
         now=now,
@@ -205,8 +201,6 @@ def _facts(
         gpu=watched.gpus.get(launch.id),
         extended_until=watched.extended.get(launch.id),
         lease_until=watched.lease_ends.get(launch.id),
-        expires_at=covered.expires_at,
-        rights=covered.reasons,
     )
 
 

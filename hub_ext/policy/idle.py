@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sized
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub_ext.model import Reason, StopReason
+from hub_ext.model import StopReason
 
 BUSY = "busy"
 UNKNOWN = "unknown"
@@ -68,8 +68,7 @@ class IdleFacts:
 
     `kernels` None: no report, or too old a one. `cpu` None: it cannot be read here. `mem_moved` is when its
     memory last grew or shrank by much; `gpu` None: it holds none. Until `extended_until` it goes on.
-    `rights` are the reasons for which the launch may not go on; `expires_at` is when they end, `lease_until`
-    when its GPUs go back.
+    `lease_until` is when its GPUs go back.
     """
 
     now: datetime
@@ -83,8 +82,6 @@ class IdleFacts:
     mem_moved: datetime | None = None
     gpu: GpuWork | None = None
     extended_until: datetime | None = None
-    expires_at: datetime | None = None
-    rights: tuple[Reason, ...] = ()
     lease_until: datetime | None = None
 
 
@@ -112,9 +109,10 @@ Verdict = Keep | Warn | Cull
 
 
 def decide(facts: IdleFacts) -> Verdict:
-    """Rights first, then the time of leases, then the ceiling of what is busy, then idleness."""
-    if facts.rights or (facts.expires_at is not None and facts.expires_at <= facts.now):
-        return Cull(StopReason.RIGHT_ENDED)
+    """The time of leases first, then the ceiling of what is busy, then idleness.
+
+    Ends of rights are `policy.launch.coverage`.
+    """
     if facts.lease_until is not None and facts.lease_until <= facts.now:
         return Cull(StopReason.LEASE_ENDED)
     return _first(_busy(facts) if _is_busy(facts) else _idle(facts), _gpu_idle(facts))

@@ -1,6 +1,7 @@
 """Stops idle servers: jupyterhub-idle-culler with our arbiter, and a brake on mass culls.
 
-It also sends the letters that are due.
+Beside it, at a quicker pace, it ends sessions whose rights have ended (`services.revocation`). It also sends
+the letters that are due.
 
 Run by the Hub as a managed service: `python -m hub_ext.services.culler`. It holds no `access:servers`.
 """
@@ -20,6 +21,7 @@ from hub_ext.config import load_settings
 from hub_ext.flows import cull, idle_warnings, outbox
 from hub_ext.flows.site import Site, open_site
 from hub_ext.services.parent import end_with_parent
+from hub_ext.services.revocation import Revocation
 from hub_ext.services.rounds import alone, for_ever
 
 MAIL_SECONDS = 60
@@ -48,11 +50,16 @@ class CuratedIdleCuller(IdleCuller):
         site = open_site(load_settings())
         try:
             async with alone(site, "culler"), asyncio.TaskGroup() as tasks:
-                # Whatever one round met, rights must go on ending: the next round looks again.
+                ends = Revocation(site, lambda: self._hub(site), self.log)
+                tasks.create_task(for_ever(site.settings.revoke_seconds, ends.look, self.log))
                 tasks.create_task(for_ever(site.settings.cull_seconds, lambda: self.sweep(site), self.log))
                 tasks.create_task(for_ever(MAIL_SECONDS, lambda: self.mail(site), self.log))
         finally:
             site.close()
+
+    def _hub(self, site: Site) -> HubApi:
+        seconds = site.settings.revoke_hub_seconds
+        return HubApi(self.url, os.environ["JUPYTERHUB_API_TOKEN"], seconds=seconds)
 
     async def mail(self, site: Site) -> None:
         """Send the letters that are due, where a mail server is named. Raises SettingsError."""

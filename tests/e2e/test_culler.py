@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ import requests
 
 from hub_ext.adapters.engine import Engine, gateway
 from hub_ext.adapters.store import audit, images, launches, revisions
-from hub_ext.flows import grants
 from hub_ext.flows.cull import CULLER
 from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Ceilings, LaunchState, Verb
 from tests.support.hub import RunningHub, Visitor, wait_for
-from tests.support.scenario import STEWARD
 
 IDLE_SECONDS = 4
 
@@ -144,22 +142,6 @@ def test_an_idle_server_is_stopped_and_a_busy_or_silent_one_is_not(
 def _state(hub: RunningHub, launch_id: str) -> LaunchState:
     with hub.site.store.reading() as tx:
         return launches.get(tx, launch_id).state
-
-
-def test_a_grant_that_is_revoked_ends_the_session(hub: RunningHub, ada: Visitor) -> None:
-    options = {"project": "onco", "environment": "answer", "datasets": ["table"], "size": "s", "gpus": 0}
-    launch_id = start(hub, ada, options)
-    given = hub.scenario.grants["table>onco"]
-    grants.revoke_grant(hub.site, STEWARD, given, "a test of the culler")
-    try:
-        ada.wait_stopped(seconds=20)
-        with hub.site.store.reading() as tx:
-            assert launches.get(tx, launch_id).stop_reason == "right-ended"
-    finally:
-        again = grants.add_grant(
-            hub.site, STEWARD, "table", "onco", valid_until=hub.site.now() + timedelta(days=300)
-        )
-        hub.scenario.grants["table>onco"] = again.grant.id
 
 
 def test_only_the_server_itself_reports_for_it(hub: RunningHub, ada: Visitor, brief: dict[str, Any]) -> None:

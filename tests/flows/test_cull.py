@@ -1,8 +1,8 @@
-"""Which servers a sweep would stop, and why, over a real store: admitted launches, rights that end."""
+"""Which servers a sweep would stop, and why, over a real store: admitted launches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,8 @@ import pytest_asyncio
 
 from hub_ext.adapters.container_cpu import ContainerCpu
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import audit, images, launches, memberships
-from hub_ext.flows import cull, dataset_versions, grants, people, projects
+from hub_ext.adapters.store import audit, images, launches
+from hub_ext.flows import cull, projects
 from hub_ext.flows.cull import Judged, announce_culls, judge
 from hub_ext.flows.site import Site
 from hub_ext.model import AuditEvent, Ceilings, Launch, LaunchState, StopReason, Verb
@@ -309,67 +309,12 @@ async def test_servers_on_their_way_and_strangers_are_not_judged(house: House, c
     assert await house.judged() == {}
 
 
-def revoke(house: House) -> None:
-    grants.revoke_grant(house.site, STEWARD, house.scenario.grants["mri>onco"], "the committee asked")
-
-
-def end_membership(house: House) -> None:
-    with house.site.store.reading() as tx:
-        (own,) = memberships.listing(tx, person_id=house.scenario.ada.id, project="onco")
-    projects.end_membership(house.site, STEWARD, own.id, "left")
-
-
-def end_person(house: House) -> None:
-    people.end_person(house.site, STEWARD, house.scenario.ada.id, "left")
-
-
-def end_project(house: House) -> None:
-    projects.end_project(house.site, STEWARD, "onco", "done")
-
-
-def let_approval_end(house: House) -> None:
-    house.clock.forward(days=366)
-    for launch_id in house.reports:
-        house.servers[launch_id] = replace(house.servers[launch_id], last_activity=house.clock())
-        house.report(launch_id)
-
-
-def withdraw(house: House) -> None:
-    dataset_versions.withdraw_version(house.site, STEWARD, "mri", 1, "a name in a header")
-
-
-@pytest.mark.parametrize(
-    "end",
-    [revoke, end_membership, end_person, end_project, let_approval_end, withdraw],
-    ids=lambda f: f.__name__,
-)
-async def test_the_end_of_a_right_ends_the_session_within_one_sweep(
-    house: House, end: Callable[[House], None]
-) -> None:
-    """Though its kernel is busy and somebody types."""
-    launch = await house.running()
-    house.report(launch, "busy", since=house.clock())
-    assert await house.sweep() == frozenset()
-    end(house)
-    house.reports.clear()  # and though nothing is known of its kernels
-    assert await house.sweep() == {launch}
-    assert house.launch(launch).stop_reason == "right-ended"
-    assert [event.facts["reason"] for event in house.record(Verb.LAUNCH_STOPPING)] == ["right-ended"]
-
-
-async def test_the_end_of_anothers_right_ends_nothing(house: House) -> None:
-    other = await house.running(project="cardio", datasets=("codes",))
-    await house.running()
-    revoke(house)
-    assert other not in await house.sweep()
-
-
 async def test_a_sweep_that_would_stop_too_many_stops_none_of_them(house: House) -> None:
     idle = [await house.running(datasets=()) for _ in range(4)]
-    without_right = await house.running()
+    busy = await house.running()
     house.pass_time(seconds=LIMIT)
-    revoke(house)
-    assert await house.sweep() == {without_right}
+    house.report(busy, "busy", since=house.clock())
+    assert await house.sweep() == frozenset()
     (event,) = house.record(Verb.CULL_BRAKED)
     assert (event.actor, event.subject) == (cull.CULLER, "local")
     assert event.facts == {"would_stop": 4, "running": 5}
@@ -377,12 +322,14 @@ async def test_a_sweep_that_would_stop_too_many_stops_none_of_them(house: House)
 
     # The same a minute later is no news.
     house.pass_time(minutes=1)
-    assert await house.sweep() == {without_right}
+    house.report(busy, "busy", since=house.clock())
+    assert await house.sweep() == frozenset()
     assert len(house.record(Verb.CULL_BRAKED)) == 1
 
     # Who is still away after an hour is away.
     house.pass_time(minutes=60)
-    assert await house.sweep() == {*idle, without_right}
+    house.report(busy, "busy", since=house.clock())
+    assert await house.sweep() == {*idle}
     assert {house.launch(launch).stop_reason for launch in idle} == {"idle"}
 
 

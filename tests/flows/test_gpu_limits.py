@@ -24,7 +24,6 @@ from hub_ext.model import (
 )
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind
 from hub_ext.policy.idle import Cull, Keep
-from hub_ext.policy.launch import Coverage
 from tests.adapters.store import samples
 from tests.flows.conftest import Clock
 from tests.support.scenario import Scenario
@@ -104,9 +103,7 @@ def test_what_is_no_limit_is_refused(held: Site, actor: Actor, record: Record, w
     assert len(record()) == before
 
 
-async def test_a_server_ends_with_its_lease(
-    held: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_ends_with_its_lease(held: Site, clock: Clock) -> None:
     with held.store.transaction() as tx:
         end = {"until": clock.moment + HOUR}
         tx.connection.execute(tables.leases.update().where(tables.leases.c.id == "lea-9").values(end))
@@ -116,8 +113,6 @@ async def test_a_server_ends_with_its_lease(
         (judged,) = await cull.judge(held, (server,), {}, cull.CpuWatch())
         return judged.verdict
 
-    # The sample's rights do not cover anything; what is looked at here is the end of the lease.
-    monkeypatch.setattr(cull, "coverage", lambda launch, live: Coverage((), None))
     assert await verdict() == Keep()
     clock.forward(hours=1)
     assert await verdict() == Cull(StopReason.LEASE_ENDED)

@@ -1,4 +1,4 @@
-"""Keep, warn or cull: the unknown and the busy are never idle; the end of a right always ends a session."""
+"""Keep, warn or cull: the unknown and the busy are never idle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub_ext.model import Reason, ReasonCode, StopReason
+from hub_ext.model import StopReason
 from hub_ext.policy.idle import (
     IDLE_CPU_SHARE,
     Cpu,
@@ -167,13 +167,6 @@ def test_work_is_remembered_while_it_goes_on_and_when_it_ended():
     assert watched(later, None, NOW, ago(-60)) == replace(later, share=None)
     rests = watched(later, 0.05, ago(-60), ago(-120))
     assert rests == Cpu(0.05, worked=ago(-60), working_since=None)
-
-
-@given(facts=facts_of_any_server)
-def test_the_end_of_a_right_ends_every_session(facts: IdleFacts):
-    ended = replace(facts, rights=(Reason(ReasonCode.GRANT_REVOKED, "mri"),))
-    assert decide(ended) == Cull(StopReason.RIGHT_ENDED)
-    assert decide(replace(facts, expires_at=NOW)) == Cull(StopReason.RIGHT_ENDED)
 
 
 @given(facts=facts_of_any_server)

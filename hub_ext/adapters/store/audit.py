@@ -127,6 +127,17 @@ def listing(
     return tuple(event_of(row) for row in tx.connection.execute(query).mappings())
 
 
+def newest(tx: Tx, subjects: Collection[str], verbs: Collection[Verb]) -> AuditEvent | None:
+    """The last event of one of these verbs about one of these subjects, or None."""
+    if not subjects or not verbs:
+        return None
+    query = select(audit).where(
+        audit.c.subject.in_(subjects), audit.c.verb.in_([verb.value for verb in verbs])
+    )
+    row = tx.connection.execute(query.order_by(audit.c.sequence.desc()).limit(1)).mappings().first()
+    return event_of(row) if row is not None else None
+
+
 def content(event: AuditEvent) -> dict[str, Any]:
     """What is hashed of an event; its hash is that of this in canonical JSON (see `facts.canonical`)."""
     return {

@@ -156,23 +156,33 @@ def _announce(site: Site, launch_id: str, reason: StopReason, actor: Actor) -> L
 
 
 def announce(
-    tx: Tx, site: Site, launch: Launch, reason: StopReason, actor: Actor, *, why: str = ""
+    tx: Tx,
+    site: Site,
+    launch: Launch,
+    reason: StopReason,
+    actor: Actor,
+    *,
+    why: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> Launch:
-    """Writes down why a launch is about to be stopped; the first reason stands. `why`: in their words."""
+    """Writes down why a launch is about to be stopped; the first reason stands. `why`: in their words.
+
+    `facts` are told beside the reason.
+    """
     if launch.stop_reason:
         return launch
     launch = replace(launch, state=LaunchState.STOPPING, stop_reason=reason.value)
     launches.replace(tx, launch)
-    facts = {"reason": reason, "person": launch.person_id, "project": launch.project}
+    told = {"reason": reason, "person": launch.person_id, "project": launch.project, **(facts or {})}
     if why:
-        facts["why"] = why
+        told["why"] = why
     audit.append(
         tx,
         time=site.now(),
         actor=actor,
         verb=Verb.LAUNCH_STOPPING,
         subject=launch.id,
-        facts=facts,
+        facts=told,
     )
     return launch
 
