@@ -144,9 +144,10 @@ class CuratedOAuthenticator(GenericOAuthenticator):
                 return False
             if self.groups_hook is not None:
                 held = model.get("groups")
+                told = held is not None
                 if held is None:
                     held = [group.name for group in user.groups]
-                model["groups"] = await self.groups_hook(self.identity(user.name, state), held)
+                model["groups"] = await self.groups_hook(self.identity(user.name, state), held, told=told)
             return model
 
     async def _ask_provider(

@@ -10,12 +10,12 @@ from tornado import web
 
 from hub_ext.adapters.store import persons
 from hub_ext.errors import HubExtError, InputError
-from hub_ext.flows import people
+from hub_ext.flows import group_words, people
 from hub_ext.flows.site import Site
 from hub_ext.model import Person
 from hub_ext.sign_in import Identity
 from hub_ext.sign_in.handover import StillTheirs, hand_over
-from hub_ext.sign_in.role_groups import hub_groups
+from hub_ext.sign_in.role_groups import hub_groups, without_ours
 
 Hook = Callable[[Any, Any, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
@@ -68,6 +68,9 @@ def post_auth_hook(site: Callable[[], Site]) -> Hook:
             if groups is None:  # the provider says nothing: what the Hub knows stays
                 user = handler.find_user(auth_model["name"])
                 groups = [group.name for group in user.groups] if user else []
+            else:
+                known = without_ours(groups)
+                await asyncio.to_thread(group_words.told, site(), person, known)
             auth_model["groups"] = hub_groups(person, groups, site().settings)
         return auth_model
 
@@ -75,14 +78,22 @@ def post_auth_hook(site: Callable[[], Site]) -> Hook:
 
 
 def groups_hook(site: Callable[[], Site]) -> Callable[..., Awaitable[list[str]]]:
-    """For `groups_hook` of our authenticators: all groups of the Hub of whoever that is by now."""
+    """For `groups_hook` of our authenticators: all groups of the Hub of whoever that is by now.
 
-    async def groups(identity: Identity | None, provided: Iterable[str]) -> list[str]:
+    `told`: the provider has just said which groups they are in; without it `provided` is what the Hub knew.
+    """
+
+    async def groups(identity: Identity | None, provided: Iterable[str], *, told: bool = False) -> list[str]:
+        theirs = list(provided)
+
         def read() -> Person | None:
             with site().store.reading() as tx:
-                return persons.find_sign_in(tx, *identity) if identity else None
+                person = persons.find_sign_in(tx, *identity) if identity else None
+            if person is not None and told:
+                group_words.told(site(), person, without_ours(theirs))
+            return person
 
-        return hub_groups(await asyncio.to_thread(read), provided, site().settings)
+        return hub_groups(await asyncio.to_thread(read), theirs, site().settings)
 
     return groups
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from hub_ext.adapters.store import launches, persons
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.flows import people
-from hub_ext.model import Launch, LaunchState, StopReason
+from hub_ext.model import Launch, LaunchState, StopReason, Verb
 from hub_ext.settings import RegistrySettings
 from tests.support.console import ConsoleVisitor, program
 from tests.support.hub import Visitor, wait_for
@@ -163,6 +163,23 @@ def test_groups_left_out_are_unknown_and_end_nothing(door: OidcHub) -> None:
     refused = emil.api("POST", "server", GOOD)
     assert refused.status_code == 409
     assert "sign-in" in refused.text
+
+
+def test_who_leaves_a_group_is_ended_where_a_membership_asks_for_it(door: OidcHub) -> None:
+    """Nobody asks the Hub for anything; the record says which word of the provider it was."""
+    door.account("emil", groups=["lab"])
+    emil = started(door, "emil")
+    door.account("emil", groups=["staff"])
+    wait_for(lambda: state(door, "emil") is LaunchState.ENDED, ENDED_SECONDS)
+    launch = last_launch(door, "emil")
+    assert launch is not None
+    assert launch.stop_reason == StopReason.RIGHT_ENDED
+    (left,) = (one for one in door.scenario.record(launch.person_id) if one.verb is Verb.PERSON_LEFT_GROUP)
+    (stopping,) = (one for one in door.scenario.record(launch.id) if one.verb is Verb.LAUNCH_STOPPING)
+    assert [(one["code"], one["event"]) for one in stopping.facts["cause"]] == [
+        ("group-missing", left.sequence)
+    ]
+    assert emil.api("POST", "server", GOOD).status_code == 409
 
 
 def test_who_is_blocked_is_ended_without_a_request(door: OidcHub) -> None:

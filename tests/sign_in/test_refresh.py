@@ -68,8 +68,8 @@ async def provider() -> AsyncIterator[Provider]:
 
 @pytest.fixture
 def door(provider: Provider) -> CuratedOAuthenticator:
-    async def hook(identity: Any, groups: Any) -> list[str]:
-        return [*sorted(groups), "hub-ext:curator"]
+    async def hook(identity: Any, groups: Any, *, told: bool) -> list[str]:
+        return [*sorted(groups), "hub-ext:curator", *([] if told else ["as-they-were"])]
 
     return CuratedOAuthenticator(
         issuer="https://id.example",
@@ -250,7 +250,7 @@ async def test_who_left_nothing_is_not_confirmed(door: CuratedOAuthenticator) ->
 async def test_groups_left_out_leave_the_known_ones(door: CuratedOAuthenticator, provider: Provider) -> None:
     provider.userinfo["old"] = 200, {"sub": "s-1", "name": "marie"}
     model = await door.refresh_user(Marie())
-    assert model["groups"] == ["lab", "hub-ext:curator"]
+    assert model["groups"] == ["lab", "hub-ext:curator", "as-they-were"]
     assert door.known_groups(frozenset({"lab"}), model["auth_state"]) is None
 
 
