@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from traitlets import List, Unicode
 
 from hub_ext.adapters.store import persons
-from hub_ext.cli import sizes
+from hub_ext.cli import sizes, volume_quarantine
 from hub_ext.cli.app import Argument, Command, Noun
 from hub_ext.errors import InputError
 from hub_ext.flows import volumes
@@ -127,6 +127,7 @@ class Volume(Noun):
     verbs = (
         ("list", ListAll, "all of them, with what is amiss"),
         ("show", Show, "one of them"),
+        *volume_quarantine.VERBS,
         ("delete", Delete, "destroy one for good"),
     )
     examples = "hub-ext volume list"
