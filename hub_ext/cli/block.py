@@ -47,10 +47,10 @@ class _Adding(Command):
             end_by=self.end_by_typed(),
             until=self.end(self.until) if self.until else None,
         )
+        found = flow.look(self.site, wanted).sessions
         if self.dry_run:
-            self._show(flow.touched(self.site, wanted))
+            self._show(found)
             return
-        found = flow.touched(self.site, wanted)
         block = flow.add(self.site, self.actor, wanted)
         self.done(block, f"{block.id} stands. Sessions under way that it is on: {len(found)}.")
 

@@ -99,6 +99,11 @@ def day(when: datetime, language: str, time_zone: tzinfo = UTC) -> str:
     return f"{number} {month} {local.year}"
 
 
+def instant(when: datetime, language: str, time_zone: tzinfo = UTC) -> str:
+    """A day with its hour and minute."""
+    return f"{day(when, language, time_zone)}, {when.astimezone(time_zone):%H:%M}"
+
+
 def last_day(until: datetime, language: str, time_zone: tzinfo = UTC) -> str:
     """The last day before an exclusive end."""
     return day(until - timedelta(microseconds=1), language, time_zone)
@@ -189,14 +194,14 @@ def _value(
 
 
 def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:
-    at = f"{day(ends, language, time_zone)}, {ends.astimezone(time_zone):%H:%M}"
+    at = instant(ends, language, time_zone)
     if language == "fr":
         return f" Le premier sera libre au plus tard le {at}."
     return f" The first one is free by {at} at the latest."
 
 
 def _again(when: datetime, language: str, time_zone: tzinfo) -> str:
-    at = f"{day(when, language, time_zone)}, {when.astimezone(time_zone):%H:%M}"
+    at = instant(when, language, time_zone)
     return f" C’est prévu pour le {at}." if language == "fr" else f" That is planned for {at}."
 
 

@@ -22,7 +22,7 @@ from hub_ext.adapters.store import (
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site, new_id
-from hub_ext.model import Actor, Block, BlockKind, BlockScope, Launch, Verb
+from hub_ext.model import Actor, Block, BlockKind, BlockScope, Launch, Reason, Verb
 from hub_ext.phrase import Phrase
 from hub_ext.policy import blocks as policy
 
@@ -48,25 +48,29 @@ class Wanted:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A block before it is added: as it would be, and the sessions that it would be on."""
+
+    block: Block
+    sessions: tuple[Launch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """Why something is stopped, and when what runs has to have ended, if by a time."""
+
+    reason: Reason
+    end_by: datetime | None
+
+
 def add(site: Site, actor: Actor, wanted: Wanted) -> Block:
     """From now on no launch there; what runs ends at once (stop) or by its time (drain).
 
     Raises InputError where there is no such person, project, …, or the times make no sense.
     """
-    now = site.now()
-    _check_times(wanted, now)
     with site.store.transaction() as tx:
-        block = Block(
-            new_id("blo"),
-            wanted.kind,
-            wanted.scope,
-            _subject(tx, wanted),
-            checks.line(wanted.why, Phrase("reason"), required=True, most=MOST_WHY),
-            now,
-            actor.id,
-            end_by=wanted.end_by,
-            until=wanted.until,
-        )
+        block = replace(_block(tx, site, wanted), id=new_id("blo"), added_by=actor.id)
         blocks.add(tx, block)
         sessions = [launch.id for launch in _touched(tx, block)]
         site.record(tx, actor, Verb.BLOCK_ADDED, block.id, _facts(block) | {"sessions": sessions})
@@ -86,12 +90,18 @@ def lift(site: Site, actor: Actor, block_id: str) -> Block:
     return block
 
 
-def touched(site: Site, wanted: Wanted) -> tuple[Launch, ...]:
-    """The sessions under way that the block would be on: the look before it is added. Raises InputError."""
-    now = site.now()
+def look(site: Site, wanted: Wanted) -> Look:
+    """The block as it would be, and the sessions under way that it would be on. Raises InputError."""
     with site.store.reading() as tx:
-        subject = _subject(tx, wanted)
-        return _touched(tx, Block("", wanted.kind, wanted.scope, subject, wanted.why, now, ""))
+        block = _block(tx, site, wanted)
+        return Look(block, _touched(tx, block))
+
+
+def newest(site: Site, most: int) -> tuple[Block, ...]:
+    """Blocks that stand and that stood, the newest first; those that stand however old they are."""
+    with site.store.reading() as tx:
+        found = blocks.standing(tx, site.now())[::-1]
+        return (*found, *(block for block in blocks.listing(tx, limit=most) if block not in found))
 
 
 def standing(site: Site) -> tuple[Block, ...]:
@@ -100,8 +110,13 @@ def standing(site: Site) -> tuple[Block, ...]:
         return blocks.standing(tx, site.now())
 
 
-def banners(site: Site, username: str | None) -> tuple[Block, ...]:
-    """The blocks that a page tells its reader of; None: nobody has signed in."""
+def banners(site: Site, username: str | None) -> tuple[Banner, ...]:
+    """What a page tells its reader of; None: nobody has signed in."""
+    return tuple(Banner(policy.reason(block), block.end_by) for block in concerning(site, username))
+
+
+def concerning(site: Site, username: str | None) -> tuple[Block, ...]:
+    """The blocks that stand and concern that person, or everybody."""
     with site.store.reading() as tx:
         found = blocks.standing(tx, site.now())
         person = persons.find_username(tx, username) if found and username else None
@@ -117,6 +132,17 @@ def banners(site: Site, username: str | None) -> tuple[Block, ...]:
         block
         for block in found
         if policy.concerns(block, person_id=person.id, projects=places, datasets=granted)
+    )
+
+
+def _block(tx: Tx, site: Site, wanted: Wanted) -> Block:
+    """As it would be, without an id and nobody's. Raises InputError."""
+    now = site.now()
+    _check_times(wanted, now)
+    why = checks.line(wanted.why, Phrase("reason"), required=True, most=MOST_WHY)
+    subject = _subject(tx, wanted)
+    return Block(
+        *("", wanted.kind, wanted.scope, subject, why, now, ""), end_by=wanted.end_by, until=wanted.until
     )
 
 

@@ -11,6 +11,7 @@ from hub_ext.flows import checks
 from hub_ext.flows.data import dataset_named
 from hub_ext.flows.site import Site, new_id
 from hub_ext.model import Actor, Launch, Quarantine, Verb, Volume
+from hub_ext.phrase import Phrase
 
 MOST_WHY = 500
 MOST_TOLD = 300
@@ -48,8 +49,8 @@ def quarantine(site: Site, actor: Actor, wanted: Wanted) -> tuple[Quarantine, ..
 
     Raises InputError: nothing to quarantine, a volume that never had the dataset, a reason that is missing.
     """
-    why = checks.line(wanted.why, "reason", required=True, most=MOST_WHY)
-    told = checks.line(wanted.told, "word to the researchers", required=True, most=MOST_TOLD)
+    why = checks.line(wanted.why, Phrase("reason"), required=True, most=MOST_WHY)
+    told = checks.line(wanted.told, Phrase("word to the researchers"), required=True, most=MOST_TOLD)
     made = []
     with site.store.transaction() as tx:
         dataset = dataset_named(tx, wanted.dataset)
@@ -82,15 +83,17 @@ def release(site: Site, actor: Actor, dataset: str, volume_id: str, why: str) ->
 
     Raises InputError where it is in no quarantine for that dataset, NotFound for an unknown volume.
     """
-    why = checks.line(why, "reason", required=True, most=MOST_WHY)
+    why = checks.line(why, Phrase("reason"), required=True, most=MOST_WHY)
     with site.store.transaction() as tx:
         volume = volumes.get(tx, volume_id)
         standing = quarantines.standing(tx, [volume_id])
         own = [one for one in standing if one.dataset == dataset]
         if not own:
             raise InputError(
-                f"The volume {volume_id} is in no quarantine for {dataset}.",
+                "The volume {volume} is in no quarantine for {dataset}.",
                 advice="Look at the exposures again.",
+                volume=volume_id,
+                dataset=dataset,
             )
         released = replace(own[0], released=site.now(), released_by=actor.id, released_why=why)
         quarantines.replace(tx, released)
@@ -121,8 +124,10 @@ def _concerned(tx: Tx, wanted: Wanted) -> tuple[Volume, ...]:
     }
     if strangers := sorted(set(wanted.volume_ids) - exposed):
         raise InputError(
-            f"The volume {strangers[0]} was never beside {wanted.dataset}.",
+            "The volume {volume} was never beside {dataset}.",
             advice="`hub-ext dataset exposed` shows those that were.",
+            volume=strangers[0],
+            dataset=wanted.dataset,
         )
     chosen = set(wanted.volume_ids) or exposed
     if not chosen:

@@ -111,6 +111,17 @@ def end_ahead(tx: Tx, launch: Launch, now: datetime) -> EndAhead | None:
     return end if end is not None and _step(end.at, now) else None
 
 
+def ends_ahead(tx: Tx, active: Iterable[Launch], now: datetime) -> dict[str, EndAhead]:
+    """Of these launches, by id, the ends of which somebody has been warned and that still stand.
+
+    Only what was warned of is looked at: many open pages ask this, about many sessions.
+    """
+    since = now - timedelta(minutes=max(WARN_MINUTES) + 1)
+    warned = {event.subject for event in audit.listing(tx, verb=Verb.LAUNCH_WARNED, since=since)}
+    found = {one.id: end_ahead(tx, one, now) for one in active if one.id in warned}
+    return {launch_id: end for launch_id, end in found.items() if end is not None}
+
+
 def _living(tx: Tx, site: Site) -> Iterable[Launch]:
     active = launches.listing(tx, node=site.settings.node, active=True)
     return (launch for launch in active if launch.state in (LaunchState.ADMITTED, LaunchState.RUNNING))

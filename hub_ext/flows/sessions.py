@@ -19,6 +19,7 @@ from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.cull import report_of
 from hub_ext.flows.launch.end import announce
+from hub_ext.flows.revocation import EndAhead, end_ahead, ends_ahead
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Gpu, Launch, Lease, Person, StopReason
 from hub_ext.model.idleness import IdleWarning
@@ -47,8 +48,8 @@ class HeldGpu:
 class Session:
     """A launch that holds resources, whose it is, what it mounted; None is what is not known.
 
-    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything. `warning` tells
-    that it is about to be stopped for idleness.
+    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything. Its owner was
+    warned of idleness by `warning`, of the end of a right `ahead`.
     """
 
     launch: Launch
@@ -59,6 +60,7 @@ class Session:
     use: Use
     gpus: tuple[HeldGpu, ...]
     warning: IdleWarning | None
+    ahead: EndAhead | None = None
 
 
 class UseWatch:
@@ -105,6 +107,7 @@ def sessions(
             HeldGpu(devices[lease.gpu_id], lease, gpu_use.get(lease.gpu_id, GpuUse()))
             for lease in leases.active(tx)
         ]
+        ahead = ends_ahead(tx, running, site.now())
     slugs = {version.id: version.dataset for version in mounted}
     uses = watch.look({launch.container_id for launch in running if launch.container_id})
     now = site.now()
@@ -117,6 +120,7 @@ def sessions(
             uses.get(launch.container_id, Use(None, None)),
             tuple(one for one in held if one.lease.launch_id == launch.id),
             warned.get(launch.id),
+            ahead.get(launch.id),
         )
         for launch in running
     )
@@ -129,6 +133,13 @@ def _activity(
     last = (report and report.last_activity) or (server and server.last_activity) or None
     busy = any(kernel.state == "busy" for kernel in report.kernels) if report else None
     return (max(now - last, timedelta()) if last else None), busy
+
+
+def of_person(site: Site, person_id: str) -> tuple[tuple[Launch, EndAhead | None], ...]:
+    """A person's own launches that hold resources, the newest first, each with its end where it is near."""
+    with site.store.reading() as tx:
+        active = launches.listing(tx, person_id=person_id, active=True)
+        return tuple((launch, end_ahead(tx, launch, site.now())) for launch in active)
 
 
 def order_stop(site: Site, actor: Actor, launch_id: str, why: str) -> Launch:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hub_ext.adapters.store import images, leases, projects, stop_notes, versions, volumes
-from hub_ext.expression import words
+from hub_ext.expression import ends_ahead, words
 from hub_ext.expression.warnings import warning_words
-from hub_ext.flows import disk, idle_warnings
+from hub_ext.flows import disk, idle_warnings, revocation
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
@@ -34,12 +34,14 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             held = volumes.listing(tx, ids=launch.volume_ids)
             note = stop_notes.find(tx, launch.id)
             lost = [lease.lost for lease in leases.active(tx, launch_id=launch.id) if lease.lost]
+            ahead = revocation.end_ahead(tx, launch, site.now())
         coming = idle_warnings.ahead(site, launch) if launch.state.active else None
         return {
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
             "until": until,
+            "warning": _warning(site, ahead, language),
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
             "coming": _coming(site, coming, language) if coming and coming.reason else None,
@@ -57,6 +59,11 @@ def _coming(site: Site, coming: idle_warnings.Ahead, language: str) -> dict[str,
     words_of = warning_words(coming.reason, coming.at, site.now(), language, pages.zone(site))
     hours = words.number_text(round(coming.seconds / 3600, 1), language)
     return {"fact": words_of.fact, "advice": words_of.advice, "left": coming.left, "hours": hours}
+
+
+def _warning(site: Site, ahead: revocation.EndAhead | None, language: str) -> str:
+    """Of an end that is near; "" while none is."""
+    return ends_ahead.end_ahead(ahead.at, ahead.reasons, language, pages.zone(site)) if ahead else ""
 
 
 def _room(volume: Volume, language: str) -> dict[str, Any]:

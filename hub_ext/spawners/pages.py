@@ -51,16 +51,21 @@ def form_environment() -> Environment:
 
 
 class TwoLanguages(Extension):
-    """For `c.JupyterHub.jinja_environment_options`: `_("text")` and `language()` in the Hub's templates."""
+    """For `c.JupyterHub.jinja_environment_options`: `_("text")`, `language()`, `banners()` in templates."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.globals["_"] = _words_of_context
-        environment.globals["language"] = _language_of_context
+        environment.globals["language"] = language_of_context
+        # The Hub's settings name this class by its module, which the module of banners needs itself.
+        from hub_ext.spawners import banners
+
+        environment.globals["banners"] = banners.of_context
 
 
 @pass_context
-def _language_of_context(context: Context) -> str:
+def language_of_context(context: Context) -> str:
+    """The language of whoever reads the page."""
     given = context.get("form_language")
     if given:
         return str(given)
@@ -70,5 +75,5 @@ def _language_of_context(context: Context) -> str:
 
 @pass_context
 def _words_of_context(context: Context, text: str, **shown: object) -> str:
-    words = translated(text, _language_of_context(context))
+    words = translated(text, language_of_context(context))
     return words.format(**shown) if shown else words

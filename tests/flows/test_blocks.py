@@ -40,7 +40,7 @@ async def test_what_is_stopped_is_not_started_until_it_is_lifted(
     other = await scenario.admitted(person_id=scenario.bob.id, datasets=("table",))
     # Bob shares project, image and node with Ada, not the person nor the dataset.
     alone = scope in (BlockScope.PERSON, BlockScope.DATASET)
-    seen = {launch.id for launch in flow.touched(site, wanted(scope, subject))}
+    seen = {launch.id for launch in flow.look(site, wanted(scope, subject)).sessions}
     assert seen == ({running.launch_id} if alone else {running.launch_id, other.launch_id})
     await release(site, running.launch_id)
     block = flow.add(site, STEWARD, wanted(scope, subject))
@@ -91,11 +91,12 @@ def test_banners_tell_whom_they_concern(scenario: Scenario) -> None:
     of_onco = flow.add(site, STEWARD, wanted(BlockScope.PROJECT, "onco"))
     of_codes = flow.add(site, STEWARD, wanted(BlockScope.DATASET, "codes"))
     of_bob = flow.add(site, STEWARD, wanted(BlockScope.PERSON, "bob"))
-    assert flow.banners(site, "ada") == (all_of, of_onco, of_codes)
-    assert flow.banners(site, "bob") == (all_of, of_onco, of_codes, of_bob)
-    assert flow.banners(site, "carol") == (all_of, of_codes)
+    assert flow.concerning(site, "ada") == (all_of, of_onco, of_codes)
+    assert flow.concerning(site, "bob") == (all_of, of_onco, of_codes, of_bob)
+    assert flow.concerning(site, "carol") == (all_of, of_codes)
     for nobody in (None, "mallory"):
-        assert flow.banners(site, nobody) == (all_of,)
+        assert flow.concerning(site, nobody) == (all_of,)
+        assert [dict(one.reason.shown)["why"] for one in flow.banners(site, nobody)] == ["new disk"]
 
 
 async def test_a_refusal_says_in_the_record_why(scenario: Scenario) -> None:

@@ -32,6 +32,7 @@ AREAS = (
     Area("requests", _("Requests")),
     Area("people", _("People"), (Deed.WRITE_PERSON,)),
     Area("sessions", _("Sessions"), (Deed.READ_SESSIONS,)),
+    Area("blocks", _("Stops"), (Deed.READ_SESSIONS,)),
     Area("gpus", _("GPUs"), (Deed.READ_SESSIONS,)),
     Area("accounting", _("Hours")),
     Area("audit", _("Audit"), (Deed.READ_AUDIT,)),

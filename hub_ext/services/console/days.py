@@ -26,6 +26,16 @@ def last(day: date, zone: str) -> datetime:
         raise InputError("That day is beyond the calendar.", advice="Choose an earlier one.") from error
 
 
+def moment(typed: datetime | None, zone: str) -> datetime | None:
+    """The instant of a typed day and hour, which are the site's. Raises InputError beyond the calendar."""
+    if typed is None or typed.tzinfo is not None:
+        return typed
+    try:
+        return typed.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise InputError("That day is beyond the calendar.", advice="Choose an earlier one.") from error
+
+
 def shown(until: datetime | None, zone: str) -> str:
     """The last day before an exclusive end, as a date field takes it; "" for none."""
     if until is None:

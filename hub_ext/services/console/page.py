@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tornado import web
@@ -12,7 +13,9 @@ from tornado.httputil import url_concat
 
 from hub_ext.errors import Conflict, EngineError, HubExtError, InputError, NotFound, RegistryError
 from hub_ext.expression.duties import denial_words
+from hub_ext.expression.ends_ahead import banner
 from hub_ext.expression.phrases import error_words, phrase_text
+from hub_ext.flows.blocks import Banner, banners
 from hub_ext.model.duties import Deed, Denial
 from hub_ext.phrase import Phrase
 from hub_ext.services.console.areas import areas_of
@@ -61,6 +64,7 @@ class PageHandler(ConsoleHandler):
 
     area: ClassVar[str] = ""
     deed: ClassVar[Deed | None] = None
+    banners: tuple[Banner, ...] = ()
 
     async def prepare(self) -> None:
         """As the base, then the page's own deed."""
@@ -69,6 +73,7 @@ class PageHandler(ConsoleHandler):
             return
         if self.deed is not None:
             self.require(self.deed)
+        self.banners = await self.in_thread(banners, self.site, self.visitor.person.username)
 
     def not_signed_in(self) -> None:
         """To the Hub's sign-in and back; a form that was sent is told to be sent again."""
@@ -126,7 +131,12 @@ class PageHandler(ConsoleHandler):
             "notice": self._notice(),
             "address": self.request.uri,
             "query": self._query,
+            "banners": self._banners(),
         }
+
+    def _banners(self) -> list[str]:
+        zone = ZoneInfo(self.site.settings.time_zone)
+        return [banner(one.reason, one.end_by, self.language, zone) for one in self.banners]
 
     def _query(self, **changed: object) -> str:
         """This page's address with some of its parameters changed; None leaves one out."""

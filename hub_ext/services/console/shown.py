@@ -12,7 +12,9 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from hub_ext.expression import words
+from hub_ext.expression.ends_ahead import end_ahead
 from hub_ext.expression.phrases import phrase_text
+from hub_ext.flows.revocation import EndAhead
 from hub_ext.model import Localised
 from hub_ext.phrase import Phrase
 
@@ -70,6 +72,12 @@ def _part(value: str) -> str:
     return quote(value, safe="")
 
 
+@pass_context
+def _warning(context: Context, value: EndAhead) -> str:
+    """When a session ends, and why."""
+    return end_ahead(value.at, value.reasons, context["language"], ZoneInfo(context["zone"]))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "text": _text,
     "phrase": _phrase,
@@ -80,4 +88,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "hours": _hours,
     "number": _number,
     "part": _part,
+    "warning": _warning,
 }

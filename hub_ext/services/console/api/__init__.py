@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub_ext.services.console.api import (
     accounting,
     audit,
+    blocks,
     catalogue,
     datasets,
     gpus,
@@ -15,6 +16,7 @@ from hub_ext.services.console.api import (
     me,
     people,
     projects,
+    quarantines,
     registries,
     requests,
     sessions,
@@ -31,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *image_contents.OPERATIONS,
     *registries.OPERATIONS,
     *datasets.OPERATIONS,
+    *quarantines.OPERATIONS,
     *grants.OPERATIONS,
     *people.OPERATIONS,
     *projects.OPERATIONS,
@@ -38,5 +41,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *accounting.OPERATIONS,
     *gpus.OPERATIONS,
+    *blocks.OPERATIONS,
     *audit.OPERATIONS,
 )

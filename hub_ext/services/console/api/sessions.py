@@ -29,6 +29,7 @@ class Session(ApiModel):
     """A session; null is what is not known. `idle_seconds` since somebody last did anything.
 
     `warned_for` and `stops_at`: why and when it is stopped, unless something happens in it.
+    `ends` is the end of which its owner was warned, `ends_for` the codes of what ends it.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Session(ApiModel):
     mem_bytes: int | None
     mem_allowed: int
     gpus: tuple[HeldGpu, ...]
+    ends: AwareDatetime | None
+    ends_for: tuple[str, ...]
 
 
 class Stop(ApiModel):
@@ -121,6 +124,8 @@ def _shown(known: Known) -> Session:
             )
             for held in known.gpus
         ),
+        ends=known.ahead.at if known.ahead else None,
+        ends_for=tuple(reason.code for reason in known.ahead.reasons) if known.ahead else (),
     )
 
 

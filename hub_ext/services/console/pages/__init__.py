@@ -8,6 +8,7 @@ from hub_ext.services.console.pages import (
     accounting,
     audit,
     audit_access,
+    blocks,
     catalogue,
     dataset_edit,
     datasets,
@@ -23,6 +24,7 @@ from hub_ext.services.console.pages import (
     people,
     project_edit,
     projects,
+    quarantine,
     requests,
     sessions,
 )
@@ -31,6 +33,7 @@ Routes = tuple[tuple[str, type[RequestHandler]], ...]
 
 ROUTES: Routes = (
     *home.ROUTES,
+    *blocks.ROUTES,
     *image_browse.ROUTES,
     *image_checks.ROUTES,
     *image_contents.ROUTES,
@@ -39,6 +42,7 @@ ROUTES: Routes = (
     *catalogue.ROUTES,
     *dataset_edit.ROUTES,
     *datasets.ROUTES,
+    *quarantine.ROUTES,
     *grants.ROUTES,
     *language.ROUTES,
     *people.ROUTES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub_ext.errors import InputError
-from hub_ext.flows import data, dataset_versions, exposures, grant_ends, overview, people
+from hub_ext.flows import data, dataset_versions, exposures, grant_ends, overview, people, quarantine
 from hub_ext.flows import terms as terms_flow
 from hub_ext.flows.overview import DatasetLine, DatasetView
 from hub_ext.model import Launch, Localised
@@ -160,10 +160,13 @@ class ExposuresPage(_OfDataset):
         found = await self.in_thread(exposures.exposed, self.site, slug)
         ids = {launch.person_id for one in found for launch in one.sessions}
         ids |= {known.volume.person_id or "" for one in found for known in one.volumes}
+        volume_ids = {known.volume.id for one in found for known in one.volumes}
         self.show(
             "datasets/exposures.html",
             dataset=held.dataset,
             found=found[::-1],
+            mine=self.allows(Deed.QUARANTINE_VOLUME, dataset=slug),
+            quarantines=await self.in_thread(quarantine.standing, self.site, volume_ids),
             names=await self.in_thread(people.names, self.site, ids),
         )
 
