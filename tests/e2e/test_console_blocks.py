@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from playwright.sync_api import Page, expect
 from hub_ext.adapters.store import audit, launches, volumes
 from hub_ext.flows import blocks
 from hub_ext.flows import quarantine as flow
-from hub_ext.model import Launch, StopReason, Verb, VolumeKind
+from hub_ext.model import BlockKind, BlockScope, Launch, StopReason, Verb, VolumeKind
 from tests.e2e.test_console_pages import sign_in
 from tests.support.console import ConsoleVisitor, enter, program
-from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.hub import PASSWORDS, RunningHub, Visitor, wait_for
 from tests.support.scenario import STEWARD
 
 OPTIONS = {"project": "onco", "environment": "answer", "datasets": ["mri"], "size": "s", "gpus": 0}
@@ -197,52 +197,85 @@ def test_a_home_is_quarantined_and_released(hub: RunningHub, ada: Visitor, stell
     ada.wait_ready()
 
 
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_in_a_browser(hub: RunningHub, ada: Visitor, page: Page, kept_state: Path, language: str) -> None:
-    """The button, the look, the deed; pictures of each page for whoever wants to see them."""
-    artefacts = kept_state / "artefacts"
+@dataclass
+class Pictures:
+    """Of a page, in both themes, wide and narrow, for whoever wants to see them."""
 
-    def picture(name: str) -> None:
+    folder: Path
+    language: str
+
+    def take(self, page: Page, name: str) -> None:
         for theme in ("light", "dark"):
             page.evaluate(f"document.documentElement.setAttribute('data-bs-theme', '{theme}')")
             for width in (1280, 390):
                 page.set_viewport_size({"width": width, "height": 860})
-                path = artefacts / f"stops-{name}-{language}-{theme}-{width}.png"
+                path = self.folder / f"stops-{name}-{self.language}-{theme}-{width}.png"
                 page.screenshot(path=path, full_page=True)
         page.set_viewport_size({"width": 1280, "height": 860})
 
-    page.context.add_cookies(
-        [{"name": "hub-ext-language", "value": language, "url": hub.url, "sameSite": "Lax"}]
-    )
+
+@pytest.fixture(params=["en", "fr"])
+def pictures(request: pytest.FixtureRequest, kept_state: Path, hub: RunningHub, page: Page) -> Pictures:
+    """See Pictures; the browser's reader has chosen the language."""
+    cookie = {"name": "hub-ext-language", "value": request.param, "url": hub.url}
+    page.context.add_cookies([cookie])  # type: ignore[list-item]
+    return Pictures(kept_state / "artefacts", request.param)
+
+
+def test_an_operator_stops_in_a_browser(
+    hub: RunningHub, ada: Visitor, page: Page, pictures: Pictures
+) -> None:
+    """The button, the look, the deed."""
     sign_in(page, hub, "otto")
     page.goto(f"{hub.url}/services/console/sessions")
-    picture("sessions")
+    pictures.take(page, "sessions")
     page.locator("a[href*='kind=stop']").click()
     page.select_option("#scope", "project")
     page.fill("#subject", "onco")
     page.fill("#why", "Files were copied / Des fichiers ont été copiés")
-    picture("form")
+    pictures.take(page, "form")
     page.locator("main form button.btn-outline-danger").click()
     expect(page.get_by_text("ada, onco, answer")).to_be_visible()
-    picture("sure")
+    pictures.take(page, "sure")
     page.locator("button.btn-danger").click()
     expect(page.get_by_role("status").first).to_be_visible()
-    picture("list")
+    pictures.take(page, "list")
     ada.wait_stopped(seconds=60)
-    other = page.context.browser
-    assert other is not None
-    context = other.new_context(viewport={"width": 1280, "height": 860}, locale=f"{language}-{language}")
-    try:
-        theirs = context.new_page()
-        theirs.goto(f"{hub.url}/hub/login")
-        theirs.fill("#username_input", "ada")
-        theirs.fill("#password_input", "analytical engine")
-        theirs.click("#login_submit")
-        theirs.goto(f"{hub.url}/hub/home")
-        expect(theirs.locator(".hx-banner")).to_contain_text(re.compile("onco"))
-        page = theirs
-        picture("home")
-        theirs.goto(f"{hub.url}/hub/spawn")
-        picture("spawn")
-    finally:
-        context.close()
+
+
+def test_a_researcher_is_told_in_a_browser(
+    hub: RunningHub, ada: Visitor, page: Page, pictures: Pictures
+) -> None:
+    """The banner and the warning before, the reason after."""
+    end_by = hub.site.now() + timedelta(minutes=12)
+    drain = blocks.Wanted(BlockKind.DRAIN, BlockScope.PROJECT, "onco", "New disk / Nouveau disque", end_by)
+    blocks.add(hub.site, STEWARD, drain)
+    page.goto(f"{hub.url}/hub/login")
+    page.fill("#username_input", "ada")
+    page.fill("#password_input", PASSWORDS["ada"])
+    page.click("#login_submit")
+    page.wait_for_url("**/user/**")  # to the server that runs
+    page.goto(f"{hub.url}/hub/home")
+    expect(page.locator(".hx-banner")).to_contain_text("New disk")
+    expect(page.locator(".card .alert-warning")).to_contain_text("New disk")
+    pictures.take(page, "home")
+    ada.stop()
+    page.goto(f"{hub.url}/hub/spawn")
+    expect(page.locator("main, body").first).to_contain_text("New disk")
+    pictures.take(page, "spawn")
+
+
+def test_a_steward_quarantines_in_a_browser(
+    hub: RunningHub, ada: Visitor, page: Page, pictures: Pictures
+) -> None:
+    sign_in(page, hub, "stella")
+    page.goto(f"{hub.url}/services/console/datasets/mri/exposures")
+    page.locator("input[name=volume]").first.check()
+    pictures.take(page, "exposures")
+    page.locator("main form button").first.click()
+    page.fill("#why", "Ada copied it")
+    page.fill("#told", "Copies are looked for / On cherche des copies")
+    pictures.take(page, "quarantine")
+    page.locator("button.btn-danger").click()
+    expect(page.get_by_role("status").first).to_be_visible()
+    pictures.take(page, "quarantined")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hub_ext.adapters.store import audit, launches
 from hub_ext.flows import grants
 from hub_ext.model import LaunchState, Verb
 from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.revocations import KINDS, Lane, Took, lanes, measured
 from tests.support.scenario import STEWARD
 
 # The product's promise, from the moment that the store knows and everything is back.
@@ -123,3 +126,27 @@ def test_a_grant_that_is_revoked_ends_the_session(
 def _state(hub: RunningHub, launch_id: str) -> LaunchState:
     with hub.site.store.reading() as tx:
         return launches.get(tx, launch_id).state
+
+
+def test_every_kind_of_end_keeps_the_bound(hub: RunningHub) -> None:
+    """A few only; bench/revocation.py measures two hundred."""
+    took: list[Took] = []
+    held = lanes(hub, 4)
+    try:
+        asyncio.run(_measured(hub, held, took))
+    finally:
+        for lane in held:
+            lane.visitor.forget()
+    assert {one.kind for one in took} == set(KINDS)
+    assert max(one.seconds for one in took) < BOUND_SECONDS
+
+
+async def _measured(hub: RunningHub, held: list[Lane], took: list[Took]) -> None:
+    # An engine of this loop's own.
+    site = replace(hub.site)
+    for lane in held:
+        lane.hub = replace(hub, scenario=replace(hub.scenario, site=site))
+    try:
+        await measured(held, 1, took.append)
+    finally:
+        site.engine.close()

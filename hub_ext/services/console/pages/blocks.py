@@ -30,11 +30,11 @@ KINDS = {
 }
 SCOPES = {
     BlockScope.EVERYTHING: _("everything"),
-    BlockScope.PERSON: _("a person"),
-    BlockScope.PROJECT: _("a project"),
-    BlockScope.DATASET: _("a dataset"),
-    BlockScope.IMAGE: _("an image"),
-    BlockScope.NODE: _("a machine"),
+    BlockScope.PERSON: _("person"),
+    BlockScope.PROJECT: _("project"),
+    BlockScope.DATASET: _("dataset"),
+    BlockScope.IMAGE: _("image"),
+    BlockScope.NODE: _("machine"),
 }
 
 
@@ -87,7 +87,7 @@ class BlocksPage(PageHandler):
         )
         if asked.sure:
             await self.in_thread(flow.add, self.site, self.known.actor, wanted)
-            self.notice("blocks", self._("It stands. What it ends has ended within a minute."))
+            self.notice("blocks", self._("It stands. Sessions end as shown."))
             return
         look = await self.in_thread(flow.look, self.site, wanted)
         said = banner(reason(look.block), look.block.end_by, self.language, ZoneInfo(zone))
