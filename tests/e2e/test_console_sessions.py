@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from hub_ext.adapters.store import audit, gpus, launches, leases
 from hub_ext.model import Gpu, GpuHealth, Launch, Lease, StopReason, Verb
 from tests.support.console import ConsoleVisitor, enter, program
-from tests.support.hub import PASSWORDS, RunningHub, Visitor
+from tests.support.hub import PASSWORDS, RunningHub, Visitor, wait_for
 
 OPTIONS = {"project": "onco", "environment": "answer", "datasets": ["mri"], "size": "s", "gpus": 0}
 
@@ -94,7 +94,10 @@ def test_gpus_and_who_holds_them(hub: RunningHub, ada: Visitor, otto: ConsoleVis
             (1, None),
             (2, hub.scenario.ada.id),
         ]
-        (shown,) = program(otto).call("GET", f"sessions/{launch.id}").json()["gpus"]
+        api = program(otto)
+        # The console's last look may be two seconds old.
+        wait_for(lambda: api.call("GET", f"sessions/{launch.id}").status_code == 200, 10)
+        (shown,) = api.call("GET", f"sessions/{launch.id}").json()["gpus"]
         assert (shown["gpu"], shown["percent"]) == (held.id, None)  # there is no driver here
         page = otto.page("gpus").text
         assert "H100 &lt;b&gt;" in page
