@@ -13,6 +13,7 @@ from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE
 from hub_ext.adapters.store import Tx, datasets, exposures, launches, memberships, persons, volumes
 from hub_ext.errors import Conflict, EngineError, InputError, NotFound
 from hub_ext.flows import checks
+from hub_ext.flows.image_check.trial import KIND
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Launch, Verb, Volume
 from hub_ext.model.duties import Deed
@@ -53,8 +54,7 @@ async def kept(site: Site) -> tuple[Kept, ...]:
     """
     ours = {LABEL_INSTANCE: site.settings.instance}
     folders = await site.engine.volumes(ours)
-    probes = [one.name for one in await site.engine.listing(ours) if LABEL_PROBE in one.labels]
-    passing = {name for name in folders if name.startswith(tuple(f"{probe}-" for probe in probes))}
+    passing = set(await site.engine.volumes({**ours, LABEL_PROBE: KIND}))
 
     def read() -> tuple[Kept, ...]:
         with site.store.reading() as tx:

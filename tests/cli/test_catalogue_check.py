@@ -99,7 +99,7 @@ class Place:
 
         async def count() -> int:
             engine = self.site.engine
-            return len(await engine.listing(labels)) + len(await engine.list_volumes(labels))
+            return len(await engine.listing(labels)) + len(await engine.volumes(labels))
 
         return asyncio.run(count())
 

@@ -14,6 +14,7 @@ from hub_ext.adapters.store import image_check_runs, image_checks, images, revis
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.errors import Conflict, NotFound
 from hub_ext.flows import image_check as flow
+from hub_ext.flows import volumes
 from hub_ext.flows.image_check import rows, running, trial
 from hub_ext.model import Ceilings, ImageRevision, Verb
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner, ImageCheck
@@ -302,6 +303,9 @@ async def test_a_sweep_takes_away_what_a_killed_process_left(
         with pytest.raises(asyncio.CancelledError):
             await task
     assert len(await left(scenario, check)) == 3, "positive control"
+    assert [one.name for one in await volumes.kept(scenario.site) if check.id in one.name] == [], (
+        "nobody's work"
+    )
     await flow.sweep(scenario.site)
     assert await left(scenario, check) == []
 
