@@ -64,6 +64,15 @@ OF_MACHINE: dict[Code, Sentences] = {
             "Démarrez sans GPU, attendez le mois prochain, ou demandez plus d’heures à l’exploitation.",
         ),
     ),
+    Code.LEASE_ENDED: (
+        Localised(
+            "The time for which it had its GPU is over.", "Le temps pour lequel il avait son GPU est écoulé."
+        ),
+        Localised(
+            "Start again, with a GPU when your limits allow one, or without.",
+            "Redémarrez, avec un GPU quand vos limites en permettent un, ou sans.",
+        ),
+    ),
     Code.ALREADY_RUNNING: (
         Localised(
             'Your server "{subject}" runs already, or is still stopping.',

@@ -69,6 +69,10 @@ def _subject(tx: Tx, launch: Launch, reason: Reason) -> Collection[str]:
     return (reason.subject,)
 
 
+def _launch(tx: Tx, launch: Launch, reason: Reason) -> Collection[str]:
+    return (launch.id,)
+
+
 def _volumes(tx: Tx, launch: Launch, reason: Reason) -> Collection[str]:
     return launch.volume_ids
 
@@ -96,5 +100,6 @@ _TELLS: dict[Code, tuple[_Subjects, tuple[Verb, ...]]] = {
     Code.GRANT_ENDED: (_grants, (Verb.GRANT_RENEWED, Verb.GRANT_ADDED)),
     Code.GRANT_APPROVAL_ENDED: (_approvals, (Verb.APPROVAL_ENDED, Verb.APPROVAL_ADDED)),
     Code.VERSION_WITHDRAWN: (_versions, (Verb.VERSION_WITHDRAWN,)),
+    Code.LEASE_ENDED: (_launch, (Verb.LAUNCH_ADMITTED,)),
     Code.VOLUME_QUARANTINED: (_volumes, (Verb.VOLUME_QUARANTINED,)),
 }

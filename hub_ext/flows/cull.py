@@ -10,19 +10,17 @@ from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import Tx, audit, extensions, launches, leases
+from hub_ext.adapters.store import Tx, audit, extensions, launches
 from hub_ext.flows import gpu_watch
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
+from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Verb
 from hub_ext.policy import idle
 from hub_ext.policy.idle import Cpu, Cull, GpuWork, IdleFacts, Kernel
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
 # Servers report once a minute: after this long, what they said is no longer known.
 REPORT_HOLDS = timedelta(minutes=5)
-# Ends that somebody set: however many come at once, each is meant.
-FORESEEN = frozenset({StopReason.LEASE_ENDED})
 # A server that nobody uses holds its memory.
 MOVED_BYTES = 64 * 1024**2
 # Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
@@ -89,7 +87,6 @@ class _Watched:
     moved: Mapping[str, datetime]
     gpus: Mapping[str, GpuWork]
     extended: Mapping[str, datetime]
-    lease_ends: Mapping[str, datetime]
 
 
 async def judge(
@@ -119,7 +116,6 @@ async def judge(
                 moved=watch.moved(running, now),
                 gpus=gpu_work,
                 extended=extensions.ends(tx, now),
-                lease_ends=_lease_ends(tx, site),
             )
             return tuple(
                 Judged(launch, idle.decide(_facts(site, launch, by_launch[launch.id], reports, watched)))
@@ -132,24 +128,22 @@ async def judge(
 async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[str]:
     """Ids of launches to be stopped now, each with its reason written down.
 
-    Where a sweep would stop too many servers for idleness at once, none of those is stopped for an hour, and
-    that is on the record: a clock that jumped looks the same. Ends of leases are never braked.
+    Where a sweep would stop too many servers at once, none is stopped for an hour, and that is on the record:
+    a clock that jumped looks the same.
     """
     culls = {known.launch.id: known.verdict.reason for known in judged if isinstance(known.verdict, Cull)}
     if not culls:
         return frozenset()
-    foreseen = {launch for launch, reason in culls.items() if reason in FORESEEN}
-    for_idleness = set(culls) - foreseen
     settings = site.settings
     too_many = idle.brake(
-        for_idleness, len(judged), share=settings.cull_brake_share, least=settings.cull_brake_least
+        culls, len(judged), share=settings.cull_brake_share, least=settings.cull_brake_least
     )
 
     def write() -> frozenset[str]:
         with site.store.transaction() as tx:
-            braked = too_many and _braked(tx, site, len(for_idleness), len(judged))
-            doomed = foreseen if braked else set(culls)
-            found = [launches.find(tx, launch_id) for launch_id in sorted(doomed)]
+            if too_many and _braked(tx, site, len(culls), len(judged)):
+                return frozenset()
+            found = [launches.find(tx, launch_id) for launch_id in sorted(culls)]
             living = [launch for launch in found if launch is not None and launch.state.active]
             for launch in living:
                 announce(tx, site, launch, culls[launch.id], CULLER)
@@ -167,15 +161,6 @@ def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
     facts = {"would_stop": would_stop, "running": running}
     audit.append(tx, time=now, actor=CULLER, verb=Verb.CULL_BRAKED, subject=node, facts=facts)
     return True
-
-
-def _lease_ends(tx: Tx, site: Site) -> dict[str, datetime]:
-    """When the first lease of each launch must end, where one must."""
-    found: dict[str, datetime] = {}
-    for lease in leases.active(tx, node=site.settings.node):
-        if lease.until is not None:
-            found[lease.launch_id] = min(lease.until, found.get(lease.launch_id, lease.until))
-    return found
 
 
 def _facts(
@@ -200,7 +185,6 @@ def _facts(
         mem_moved=watched.moved.get(launch.id),
         gpu=watched.gpus.get(launch.id),
         extended_until=watched.extended.get(launch.id),
-        lease_until=watched.lease_ends.get(launch.id),
     )
 
 

@@ -25,6 +25,7 @@ WARN_MINUTES = (60, 15, 5)
 PURSUED = frozenset(
     {
         StopReason.RIGHT_ENDED,
+        StopReason.LEASE_ENDED,
         StopReason.BLOCKED,
         StopReason.QUARANTINED,
         StopReason.IMAGE_UNSAFE,

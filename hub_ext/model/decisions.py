@@ -159,6 +159,7 @@ class ReasonCode(StrEnum):
     GPUS_NONE_FREE = "gpus-none-free"
     GPUS_HELD = "gpus-held"
     GPU_HOURS_USED = "gpu-hours-used"
+    LEASE_ENDED = "lease-ended"
     ALREADY_RUNNING = "already-running"
     DISK_RESERVE = "disk-reserve"
     DISK_UNKNOWN = "disk-unknown"

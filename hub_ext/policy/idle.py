@@ -68,7 +68,6 @@ class IdleFacts:
 
     `kernels` None: no report, or too old a one. `cpu` None: it cannot be read here. `mem_moved` is when its
     memory last grew or shrank by much; `gpu` None: it holds none. Until `extended_until` it goes on.
-    `lease_until` is when its GPUs go back.
     """
 
     now: datetime
@@ -82,7 +81,6 @@ class IdleFacts:
     mem_moved: datetime | None = None
     gpu: GpuWork | None = None
     extended_until: datetime | None = None
-    lease_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +107,10 @@ Verdict = Keep | Warn | Cull
 
 
 def decide(facts: IdleFacts) -> Verdict:
-    """The time of leases first, then the ceiling of what is busy, then idleness.
+    """What comes first: the ceiling of what is busy, or idleness; a GPU that is held unused.
 
-    Ends of rights are `policy.launch.coverage`.
+    Ends of rights and leases are `policy.launch.coverage`.
     """
-    if facts.lease_until is not None and facts.lease_until <= facts.now:
-        return Cull(StopReason.LEASE_ENDED)
     return _first(_busy(facts) if _is_busy(facts) else _idle(facts), _gpu_idle(facts))
 
 

@@ -125,6 +125,7 @@ class LiveFacts:
     quarantines: tuple[Quarantine, ...] = ()
     blocks: tuple[Block, ...] = ()
     unsafe_image: UnsafeImage | None = None
+    lease_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def coverage(launch: Launch, facts: LiveFacts) -> Coverage:
     """The rights that a running launch rests on: person, project, membership, approval, grants, versions.
 
     And what must not come in between: blocks, quarantines, an image that was retired for a security reason.
-    Its image otherwise, its size and GPUs were given for the whole session and are not asked again.
+    Its GPUs go back when their time is over, and it with them. Its image otherwise, and its size, were given
+    for the whole session and are not asked again.
     """
     stopped, ends = _blocked(launch, facts)
     reasons = [
@@ -171,6 +173,9 @@ def coverage(launch: Launch, facts: LiveFacts) -> Coverage:
     unsafe = facts.unsafe_image
     if unsafe is not None and unsafe.cleared is None and unsafe.entry == launch.image:
         reasons.append(Reason(ReasonCode.IMAGE_UNSAFE, launch.image))
+    ends.append(facts.lease_until)
+    if facts.lease_until is not None and facts.lease_until <= facts.now:
+        reasons.append(Reason(ReasonCode.LEASE_ENDED))
     mounted_now = (volume for volume in facts.volumes if volume.id in launch.volume_ids)
     reasons += rules.quarantine_reasons(launch.project, mounted_now, facts.quarantines)
     return Coverage(tuple(dict.fromkeys(reasons)), rights.earliest(ends))
@@ -209,6 +214,7 @@ _WORDS = (
     (ReasonCode.BLOCKED, StopReason.BLOCKED),
     (ReasonCode.IMAGE_UNSAFE, StopReason.IMAGE_UNSAFE),
     (ReasonCode.VOLUME_QUARANTINED, StopReason.QUARANTINED),
+    (ReasonCode.LEASE_ENDED, StopReason.LEASE_ENDED),
 )
 
 

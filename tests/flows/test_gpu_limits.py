@@ -8,22 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub_ext.adapters.hub_api import HubServer
 from hub_ext.adapters.store import gpus, launches, leases, tables
 from hub_ext.errors import InputError
-from hub_ext.flows import cull, gpu_limits
+from hub_ext.flows import gpu_limits
+from hub_ext.flows.launch import facts
 from hub_ext.flows.site import Site
 from hub_ext.model import (
     Actor,
     AuditEvent,
     Gpu,
     LaunchState,
+    Reason,
     ReasonCode,
     StopReason,
     Verb,
 )
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind
-from hub_ext.policy.idle import Cull, Keep
+from hub_ext.policy.launch import coverage, stop_reason
 from tests.adapters.store import samples
 from tests.flows.conftest import Clock
 from tests.support.scenario import Scenario
@@ -103,19 +104,22 @@ def test_what_is_no_limit_is_refused(held: Site, actor: Actor, record: Record, w
     assert len(record()) == before
 
 
-async def test_a_server_ends_with_its_lease(held: Site, clock: Clock) -> None:
+def test_a_server_ends_with_its_lease(held: Site, clock: Clock) -> None:
     with held.store.transaction() as tx:
         end = {"until": clock.moment + HOUR}
         tx.connection.execute(tables.leases.update().where(tables.leases.c.id == "lea-9").values(end))
-    server = HubServer(ready=True, pending=None, last_activity=held.now(), launch_id="lau-20")
 
-    async def verdict() -> object:
-        (judged,) = await cull.judge(held, (server,), {}, cull.CpuWatch())
-        return judged.verdict
+    def found() -> tuple[set[ReasonCode], datetime | None]:
+        with held.store.reading() as tx:
+            launch = launches.get(tx, "lau-20")
+            covered = coverage(launch, facts.live(tx, launch, held.now()))
+        return {reason.code for reason in covered.reasons}, covered.expires_at
 
-    assert await verdict() == Keep()
+    assert ReasonCode.LEASE_ENDED not in found()[0]
+    assert found()[1] == clock.moment + HOUR
     clock.forward(hours=1)
-    assert await verdict() == Cull(StopReason.LEASE_ENDED)
+    assert ReasonCode.LEASE_ENDED in found()[0]
+    assert stop_reason([Reason(ReasonCode.LEASE_ENDED)]) is StopReason.LEASE_ENDED
 
 
 @pytest.fixture

@@ -208,6 +208,7 @@ def live(tx: Tx, launch: Launch, now: datetime) -> LiveFacts:
         quarantines=quarantined(tx, *held),
         blocks=blocks.standing(tx, now),
         unsafe_image=unsafe_images.find(tx, launch.image),
+        lease_until=rights.earliest(lease.until for lease in leases.active(tx, launch_id=launch.id)),
     )
 
 
