@@ -80,6 +80,9 @@ class KernelsHandler(APIHandler):
     @needs_scope("admin:server_state")
     def get(self) -> None:
         """The newest report of each running launch, by launch id; ended ones are forgotten."""
+        # What people do is activity: whoever reads only which launches run has no use for it.
+        if not has_scope("read:users:activity", self.parsed_scopes, db=self.db):
+            raise web.HTTPError(403)
         running = {
             getattr(spawner, "launch_id", "")
             for user in self.users.values()
