@@ -34,7 +34,7 @@ def held(site: Site, clock: Clock) -> Site:
         for launch in (ended, runs, replace(samples.launch(13), started=None)):
             samples.store.launches.add(tx, launch)
         for lease in (
-            Lease("lea-2", "gpu-1", 0, ended.id, BEGUN, None, BEGUN + 3 * HOUR),
+            Lease("lea-2", "gpu-1", 0, ended.id, BEGUN, ended=BEGUN + 3 * HOUR),
             Lease("lea-3", "gpu-1", 1, runs.id, BEGUN + 4 * HOUR),
         ):
             samples.store.leases.add(tx, lease)
