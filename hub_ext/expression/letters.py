@@ -26,6 +26,14 @@ SUBJECTS: dict[LetterKind, Localised] = {
         "An access to data ends within 30 days", "Un accès à des données prend fin d’ici 30 jours"
     ),
     LetterKind.GPU_LOST: Localised("Your server lost its GPU", "Votre serveur a perdu son GPU"),
+    LetterKind.QUEUE_STARTED: Localised(
+        "Your turn for a GPU has come, and your server is being started",
+        "Votre tour d’avoir un GPU est venu, et votre serveur démarre",
+    ),
+    LetterKind.QUEUE_FAILED: Localised(
+        "Your turn for a GPU came, and your server could not be started",
+        "Votre tour d’avoir un GPU est venu, et votre serveur n’a pas pu démarrer",
+    ),
 }
 BODY = Localised(
     "{subject}.\n\nSign in to read and to act:\n{address}\n\nThis letter says no more on purpose.\n",

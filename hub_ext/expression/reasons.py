@@ -41,6 +41,13 @@ VARIANTS: dict[tuple[Code, str], Sentences] = {
             "Démarrez sans ; s’il devrait y en avoir un, prévenez l’exploitation.",
         ),
     ),
+    (Code.LINE_FULL, "you"): (
+        Localised(
+            "You wait in line {ceiling} times already, the most that is allowed.",
+            "Vous attendez déjà {ceiling} fois dans la file, le plus qui soit permis.",
+        ),
+        Localised("Cancel one of them first.", "Annulez d’abord l’une de ces demandes."),
+    ),
     (Code.ALREADY_RUNNING, "unnamed"): (
         Localised(
             "Your server runs already, or is still stopping.",

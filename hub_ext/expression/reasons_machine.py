@@ -44,6 +44,50 @@ OF_MACHINE: dict[Code, Sentences] = {
             "Demandez moins de GPU pour démarrer maintenant, ou réessayez plus tard.{when_free}",
         ),
     ),
+    Code.GPUS_WAITED_FOR: (
+        Localised(
+            "GPUs asked for: {asked}; free now: {free}; requests in line before yours: {before}.",
+            "GPU demandés : {asked} ; libres en ce moment : {free} ; "
+            "demandes dans la file avant la vôtre : {before}.",
+        ),
+        Localised(
+            "Wait in line: tick the box under the number of GPUs. Or start without a GPU.",
+            "Entrez dans la file : cochez la case sous le nombre de GPU. Ou démarrez sans GPU.",
+        ),
+    ),
+    Code.GPUS_IN_LINE: (
+        Localised(
+            "You wait in line for GPUs ({asked}): place {place} of {of}.{by_then}",
+            "Vous êtes dans la file pour des GPU ({asked}) : place {place} sur {of}.{by_then}",
+        ),
+        Localised(
+            "The server starts by itself when its turn comes; you may close this page.",
+            "Le serveur démarrera de lui-même à son tour ; vous pouvez fermer cette page.",
+        ),
+    ),
+    Code.LINE_FULL: (
+        Localised(
+            "The line is full: {ceiling} requests wait already.",
+            "La file est pleine : {ceiling} demandes y attendent déjà.",
+        ),
+        Localised("Try again later.", "Réessayez plus tard."),
+    ),
+    Code.LINE_LEFT: (
+        Localised(
+            "This request does not wait in line any more.", "Cette demande n’attend plus dans la file."
+        ),
+        Localised("Ask again.", "Refaites votre demande."),
+    ),
+    Code.START_NOT_TAKEN: (
+        Localised(
+            "The Hub did not take the start of this server.",
+            "Le Hub n’a pas accepté le démarrage de ce serveur.",
+        ),
+        Localised(
+            "Start it yourself; if that fails too, tell the operators.",
+            "Démarrez-le vous-même ; si cela échoue aussi, prévenez l’exploitation.",
+        ),
+    ),
     Code.GPUS_HELD: (
         Localised(
             "GPUs asked for: {asked}; held already by {holder}: {held}; allowed at the same time: {ceiling}.",

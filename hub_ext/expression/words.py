@@ -47,6 +47,7 @@ PHRASES = {
     "not-a-list": Localised("it is not a list", "ce n’est pas une liste"),
     "too-many": Localised("there are too many", "il y en a trop"),
     "twice": Localised("one is there twice", "un nom y est deux fois"),
+    "not-yes-or-no": Localised("it is neither true nor false", "ce n’est ni vrai ni faux"),
     "not-a-small-number": Localised("it is not a small whole number", "ce n’est pas un petit nombre entier"),
 }
 _PHRASED = ("state", "set_by", "problem", "holder")
@@ -77,12 +78,17 @@ def refusal_text(refusal: Refusal, language: str, time_zone: tzinfo = UTC) -> st
 
 
 def refusal_html(refusal: Refusal, language: str, time_zone: tzinfo = UTC) -> str:
-    """Every reason as an item of a list. Everything is escaped; the markup is ours alone."""
+    """Every reason as an item of a list. Everything is escaped; the markup is ours alone.
+
+    Templates know by its class who was taken into line.
+    """
     items = (
         f"<li>{escape(words.fact)} <strong>{escape(words.advice)}</strong></li>"
         for words in _all(refusal.reasons, language, time_zone)
     )
-    return f'<ul class="hub-ext-reasons">{"".join(items)}</ul>'
+    in_line = any(reason.code is ReasonCode.GPUS_IN_LINE for reason in refusal.reasons)
+    marked = "hub-ext-reasons hub-ext-in-line" if in_line else "hub-ext-reasons"
+    return f'<ul class="{marked}">{"".join(items)}</ul>'
 
 
 def ending(reason: StopReason, language: str) -> Words:
@@ -141,6 +147,8 @@ def _sentences(reason: Reason) -> Sentences:
         variant = "unnamed"
     elif reason.code is ReasonCode.GPUS_NONE_FREE and shown.get("working") == 0:
         variant = "no-device"
+    elif reason.code is ReasonCode.LINE_FULL:
+        variant = str(shown.get("holder", ""))
     elif reason.code is ReasonCode.IMAGE_RETIRED and shown.get("successor"):
         variant = "successor"
     elif reason.code is ReasonCode.VOLUME_QUARANTINED:
@@ -173,6 +181,8 @@ def _shown(reason: Reason, language: str, time_zone: tzinfo) -> _Shown:
     shown["again_on"] = _again(again, language, time_zone) if isinstance(again, datetime) else ""
     ends = raw.get("lease_end")
     shown["when_free"] = _when_free(ends, language, time_zone) if isinstance(ends, datetime) else ""
+    by = raw.get("by")
+    shown["by_then"] = _by_then(by, language, time_zone) if isinstance(by, datetime) else ""
     return shown
 
 
@@ -191,6 +201,13 @@ def _value(
     if name.endswith("_bytes") or (code is ReasonCode.MEM_ABOVE_CEILING and name in ("asked", "ceiling")):
         return size_text(value, language)
     return number_text(value, language)
+
+
+def _by_then(by: datetime, language: str, time_zone: tzinfo) -> str:
+    at = instant(by, language, time_zone)
+    if language == "fr":
+        return f" Son tour vient au plus tard vers le {at}, en l’état."
+    return f" Its turn comes by about {at} at the latest, as things stand."
 
 
 def _when_free(ends: datetime, language: str, time_zone: tzinfo) -> str:

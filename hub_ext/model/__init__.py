@@ -25,9 +25,6 @@ from hub_ext.model.decisions import (
     Facts,
     LaunchPlan,
     LaunchRequest,
-    Reason,
-    ReasonCode,
-    Refusal,
     Size,
 )
 from hub_ext.model.images import (
@@ -54,6 +51,7 @@ from hub_ext.model.people import (
     ProjectState,
     SiteRole,
 )
+from hub_ext.model.reasons import Reason, ReasonCode, Refusal
 from hub_ext.model.record import Actor, ActorKind, AuditEvent, Verb
 from hub_ext.model.text import DIGEST, SLUG, Localised
 

@@ -17,6 +17,8 @@ class LetterKind(StrEnum):
     PROPOSAL_DECIDED = "proposal-decided"
     GRANT_ENDS = "grant-ends"
     GPU_LOST = "gpu-lost"
+    QUEUE_STARTED = "queue-started"
+    QUEUE_FAILED = "queue-failed"
 
 
 @dataclass(frozen=True, slots=True)

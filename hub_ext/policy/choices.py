@@ -38,7 +38,9 @@ from hub_ext.model import (
     Volume,
 )
 from hub_ext.model.gpu_limits import GpuStanding
+from hub_ext.model.queue import Line
 from hub_ext.policy import never_with, rights, rules
+from hub_ext.policy.queue import PASSING, waitable
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class FormFacts:
     """Everything that `choices` may look at, read in one transaction at `now`; as in `Facts`.
 
     `projects` are those in which the person has or had a membership. `images` are entries with the
-    revision that they launch. `gpu_standing` is the person's.
+    revision that they launch. `gpu_standing` is the person's. `may_wait`: there is a line for GPUs here.
     """
 
     now: datetime
@@ -81,6 +83,8 @@ class FormFacts:
     groups: frozenset[str] | None = None
     node: str = "local"
     blocks: tuple[Block, ...] = ()
+    line: Line = Line()
+    may_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,10 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentChoice:
-    """An image that can be started, in these sizes and with these numbers of GPUs, smallest first."""
+    """An image that can be started, in these sizes and with these numbers of GPUs, smallest first.
+
+    `gpus_later` are numbers that can be waited for in line.
+    """
 
     slug: str
     title: Localised
@@ -103,6 +110,7 @@ class EnvironmentChoice:
     successor: str | None
     sizes: tuple[Size, ...]
     gpus: tuple[int, ...]
+    gpus_later: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,7 @@ def _project(form: FormFacts, known: FormProject, server_name: str) -> ProjectCh
 def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[EnvironmentChoice, ...]:
     found = []
     # What an image leaves of sizes and GPUs hangs on two of its fields; catalogues have thousands of images.
-    left: dict[tuple[Ceilings, bool], tuple[tuple[Size, ...], tuple[int, ...]]] = {}
+    left: dict[tuple[Ceilings, bool], tuple[tuple[Size, ...], tuple[int, ...], tuple[int, ...]]] = {}
     for entry, revision in sorted(form.images, key=lambda image: image[0].slug):
         if rules.image_reasons(entry.slug, request.project, entry, revision):
             continue
@@ -190,13 +198,20 @@ def _environments(form: FormFacts, request: LaunchRequest, facts: Facts) -> tupl
         limiting = (entry.ceilings, entry.needs_gpu)
         if limiting not in left:
             seen = replace(facts, image=entry, revision=revision)
-            left[limiting] = _sizes(form, request, seen), _gpus(form, request, seen)
-        sizes, gpus = left[limiting]
-        if sizes and gpus:
+            left[limiting] = _sizes(form, request, seen), *_gpus(form, request, seen)
+        sizes, gpus, later = left[limiting]
+        if sizes and (gpus or later):
             deprecated = entry.state is ImageState.DEPRECATED
             found.append(
                 EnvironmentChoice(
-                    entry.slug, entry.title, entry.description, deprecated, entry.successor, sizes, gpus
+                    entry.slug,
+                    entry.title,
+                    entry.description,
+                    deprecated,
+                    entry.successor,
+                    sizes,
+                    gpus,
+                    later,
                 )
             )
     return tuple(found)
@@ -206,9 +221,17 @@ def _sizes(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[Size,
     return tuple(size for size in form.sizes if not rules.size(replace(request, size=size.slug), facts))
 
 
-def _gpus(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[int, ...]:
+def _gpus(form: FormFacts, request: LaunchRequest, facts: Facts) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Numbers that can be had now, and numbers that can be waited for."""
     numbers = range(len(form.gpus) + 1)
-    return tuple(number for number in numbers if not rules.gpus(replace(request, gpus=number), facts))
+    why = {number: rules.gpus(replace(request, gpus=number), facts) for number in numbers}
+    now = tuple(number for number, reasons in why.items() if not reasons)
+    later = tuple(
+        number
+        for number, reasons in why.items()
+        if reasons and PASSING.issuperset(one.code for one in reasons) and waitable(form.gpus, number)
+    )
+    return now, later if form.may_wait else ()
 
 
 def _dataset(slug: str, request: LaunchRequest, facts: Facts) -> DatasetChoice | Closed:
@@ -272,5 +295,6 @@ def _facts(form: FormFacts, known: FormProject | None = None) -> Facts:
         groups=form.groups,
         node=form.node,
         blocks=form.blocks,
+        line=form.line,
         quarantines=known.quarantines if known else (),
     )

@@ -18,22 +18,27 @@ def choose(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[t
     """
     if wanted < 0:
         return None
+    found = free(gpus, leases)
+    return found[:wanted] if len(found) >= wanted else None
+
+
+def free(gpus: Iterable[Gpu], leases: Iterable[Lease]) -> tuple[tuple[Gpu, int], ...]:
+    """One free share of each device that has one, the least shared devices first."""
     gpus = tuple(gpus)
-    free = _free(gpus, _held(gpus, leases))
-    return tuple((gpu, share) for _, gpu, share in free[:wanted]) if len(free) >= wanted else None
+    return tuple((gpu, share) for _, gpu, share in _free(gpus, _held(gpus, leases)))
 
 
 def reasons(gpus: Iterable[Gpu], leases: Iterable[Lease], wanted: int) -> tuple[Reason, ...]:
     """Why that many GPUs cannot be had now, with the time at which the first lease must end, if known."""
     gpus = tuple(gpus)
     held = _held(gpus, leases)
-    free = _free(gpus, held)
-    if 0 <= wanted <= len(free):
+    there = _free(gpus, held)
+    if 0 <= wanted <= len(there):
         return ()
     working = [gpu for gpu in gpus if works(gpu)]
     shown: list[tuple[str, str | int | float | datetime]] = [
         ("asked", wanted),
-        ("free", len(free)),
+        ("free", len(there)),
         ("working", len(working)),
     ]
     ends = [lease.until for gpu in working for lease in held.get(gpu.device, ()) if lease.until is not None]

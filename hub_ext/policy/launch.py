@@ -32,7 +32,7 @@ from hub_ext.model import (
     UnsafeImage,
     Volume,
 )
-from hub_ext.policy import blocks, gpu_limits, limits, rights, rules
+from hub_ext.policy import blocks, gpu_limits, limits, queue, rights, rules
 from hub_ext.policy import gpus as gpu_shares
 
 
@@ -52,7 +52,9 @@ def _plan(request: LaunchRequest, facts: Facts) -> LaunchPlan | None:
     approval = rights.approval(request.project, facts.approvals, facts.now)
     found = tuple(_mount(slug, request, facts) for slug in request.datasets)
     data = tuple(pair for pair in found if pair is not None)
-    chosen = gpu_shares.choose(facts.gpus, facts.leases, request.gpus)
+    server = (request.person_id, request.server_name)
+    kept = queue.kept_from(facts.line, facts.gpus, facts.leases, facts.now, server)
+    chosen = gpu_shares.choose(facts.gpus, (*facts.leases, *kept), request.gpus)
     if person is None or project is None or image is None or revision is None or size is None:
         return None
     if isinstance(membership, Reason) or isinstance(approval, Reason) or None in found or chosen is None:

@@ -25,8 +25,7 @@ from hub_ext.model import (
     Size,
     Volume,
 )
-from hub_ext.policy import blocks, gpu_limits, limits, never_with, rights
-from hub_ext.policy import gpus as gpu_shares
+from hub_ext.policy import blocks, gpu_limits, limits, never_with, queue, rights
 from hub_ext.policy.blocks import Touched
 from hub_ext.policy.catalogue import may_launch
 
@@ -196,14 +195,19 @@ def size(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 
 def gpus(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
-    """As many GPUs as asked for are allowed, to person and project too, enough for the image, and free."""
+    """As many GPUs as asked for are allowed, to person and project too, enough for the image, free, and
+    waited for by nobody before.
+    """
     if request.gpus < 0:
         return (Reason(ReasonCode.OPTIONS_INVALID, "gpus", (("problem", "not-a-small-number"),)),)
     reasons = limits.gpu_reasons(request.gpus, ceilings(facts))
     if facts.image is not None and facts.image.needs_gpu and request.gpus == 0:
         reasons += (Reason(ReasonCode.IMAGE_NEEDS_GPU, facts.image.slug),)
     reasons += gpu_limits.reasons(facts.gpu_standings, request.gpus)
-    return reasons + gpu_shares.reasons(facts.gpus, facts.leases, request.gpus)
+    server = (request.person_id, request.server_name)
+    return reasons + queue.reasons(
+        facts.line, facts.gpus, facts.leases, facts.now, server=server, wanted=request.gpus
+    )
 
 
 def running(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:

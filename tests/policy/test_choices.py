@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pytest
 from hypothesis import event, given
 
-from hub_ext.model import Ceilings, Facts, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
+from hub_ext.model import Ceilings, Facts, GpuHealth, ImageState, LaunchPlan, LaunchRequest, Reason, Refusal
 from hub_ext.model import ReasonCode as Code
 from hub_ext.model.gpu_limits import LimitKind
-from hub_ext.policy.choices import Choices, FormFacts, FormProject, choices
+from hub_ext.policy.choices import Choices, EnvironmentChoice, FormFacts, FormProject, choices
 from hub_ext.policy.launch import decide
+from hub_ext.policy.queue import PASSING
 
-from .worlds import FACTS, IMAGE, PROJECT, REQUEST, REVISION, dataset, facts_of, grant, launch, on, worlds
+from .worlds import (
+    FACTS,
+    IMAGE,
+    PROJECT,
+    REQUEST,
+    REVISION,
+    dataset,
+    facts_of,
+    grant,
+    launch,
+    lease,
+    on,
+    worlds,
+)
 
 
 def form_of(facts: Facts, **changed: Any) -> FormFacts:
@@ -34,7 +48,7 @@ def form_of(facts: Facts, **changed: Any) -> FormFacts:
         **{
             name: getattr(facts, name)
             for name in FormFacts.__dataclass_fields__
-            if name not in ("projects", "images", "gpu_standing")
+            if name not in ("projects", "images", "gpu_standing", "may_wait")
         },
         **changed,
     }
@@ -79,6 +93,35 @@ def test_the_form_shows_what_would_be_admitted_and_nothing_else(world: tuple[Lau
     found = shown(choices(form_of(facts), request.server_name))
     event("something to choose" if found else "nothing to choose")
     assert found == admitted(facts, request)
+
+
+@given(worlds())
+def test_what_can_be_waited_for_lacks_free_gpus_alone(world: tuple[LaunchRequest, Facts]):
+    request, facts = world
+    assert all(not one.gpus_later for one in environments(choices(form_of(facts), request.server_name)))
+    offered = choices(form_of(facts, may_wait=True), request.server_name)
+    accepts = tuple((known.slug, known.terms.number) for known in facts.datasets if known.terms)
+    for one in environments(offered):
+        for size, gpus in product(one.sizes, one.gpus_later):
+            asked = replace(request, datasets=(), size=size.slug, gpus=gpus, accepts=accepts)
+            decision = decide(asked, facts)
+            assert isinstance(decision, Refusal)
+            assert PASSING.issuperset(reason.code for reason in decision.reasons)
+            assert gpus <= sum(gpu.health is GpuHealth.OK for gpu in facts.gpus)
+
+
+def test_a_gpu_that_others_hold_can_be_waited_for():
+    taken = replace(FACTS, leases=(lease(0), lease(1)))
+    told = [(one.gpus, one.gpus_later) for one in environments(choices(form_of(taken, may_wait=True)))]
+    assert told == [((0,), (1, 2))]
+    needs = replace(IMAGE, needs_gpu=True)
+    only = form_of(taken, may_wait=True, images=((needs, REVISION),))
+    assert [(one.gpus, one.gpus_later) for one in environments(choices(only))] == [((), (1, 2))]
+    assert environments(choices(replace(only, may_wait=False))) == []
+
+
+def environments(offered: Choices) -> list[EnvironmentChoice]:
+    return [one for project in offered.projects for one in project.environments]
 
 
 @given(worlds())

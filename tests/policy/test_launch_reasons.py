@@ -27,6 +27,7 @@ from hub_ext.model import (
 )
 from hub_ext.model import ReasonCode as Code
 from hub_ext.model.gpu_limits import GpuLimits, GpuStanding, LimitKind
+from hub_ext.model.queue import Line
 from hub_ext.policy.launch import decide
 
 from .worlds import (
@@ -50,6 +51,7 @@ from .worlds import (
     launch,
     lease,
     on,
+    row,
     version,
 )
 
@@ -359,6 +361,11 @@ ALONE: list[tuple[str, Change, Reason]] = [
         Reason(Code.GPUS_NONE_FREE, "", (("asked", 1), ("free", 0), ("working", 2), ("lease_end", on(0.5)))),
     ),
     (
+        "a GPU free, and kept for somebody who waits",
+        known(leases=(lease(0),), line=Line((row(9),))),
+        Reason(Code.GPUS_WAITED_FOR, "", (("asked", 1), ("free", 1), ("before", 1))),
+    ),
+    (
         "no GPU well",
         known(gpus=(gpu(0, health=GpuHealth.LOST), gpu(1, ended=on(-1)))),
         Reason(Code.GPUS_NONE_FREE, "", (("asked", 1), ("free", 0), ("working", 0))),
@@ -405,6 +412,8 @@ def test_every_reason_of_a_decision_has_a_case():
     # Of the form, parsing, the spawner; and tests/policy/test_blocks.py.
     elsewhere = {Code.IMAGE_NONE, Code.OPTIONS_EMPTY, Code.SIGN_IN_OLD, Code.BLOCKED, Code.IMAGE_UNSAFE}
     elsewhere |= {Code.LEASE_ENDED}  # of servers that run
+    # Of the line: tests/flows/test_queue.py.
+    elsewhere |= {Code.GPUS_IN_LINE, Code.LINE_FULL, Code.LINE_LEFT, Code.START_NOT_TAKEN}
     assert {case[2].code for case in ALONE} == set(Code) - elsewhere
 
 

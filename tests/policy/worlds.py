@@ -43,6 +43,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from hub_ext.model.gpu_limits import GpuLimits, GpuStanding, LimitKind
+from hub_ext.model.queue import Line, Waiting, WaitingState
 
 NOW = datetime(2026, 5, 3, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -114,6 +115,27 @@ def lease(number: int, share: int = 0, **changed: Any) -> Lease:
     """A lease of a share of that GPU."""
     made = Lease(f"lea-{number}-{share}", f"gpu-{number}", share, "lau-other", on(-1), until=on(1))
     return replace(made, **changed)
+
+
+def row(number: int, project: str = "p0", gpus: int = 1, *, waited: float = 1.0, **more: Any) -> Waiting:
+    """Somebody of their own in line, who has waited for so many hours."""
+    return replace(
+        Waiting(
+            id=f"que-{number:04}",
+            person_id=f"per-{number}",
+            username=f"u{number}",
+            server_name="",
+            project=project,
+            node="local",
+            environment="python",
+            datasets=(),
+            size="s",
+            gpus=gpus,
+            state=WaitingState.WAITING,
+            asked=NOW - timedelta(hours=waited),
+        ),
+        **more,
+    )
 
 
 def launch(**changed: Any) -> Launch:
@@ -207,6 +229,16 @@ SLUGS = ("mri", "labs", "names")
 _starts = st.sampled_from([on(-40), NOW, on(5)])
 _ends = st.sampled_from([on(41), on(7), on(0.5), NOW, on(-1)])
 _good_ends = st.sampled_from([on(41), on(40), on(7), on(0.5)])
+
+
+# Others, and the asker themselves: waiting, aged, called.
+_waiting = st.builds(
+    lambda number, gpus, waited, state: row(
+        number, "onco", gpus, waited=waited, state=state, server_name="" if number == 1 else "other"
+    ),
+    *(st.integers(1, 3), st.integers(1, 2), st.sampled_from([1.0, 99.0])),
+    st.sampled_from([WaitingState.WAITING, WaitingState.CALLED]),
+)
 
 
 @st.composite
@@ -311,6 +343,7 @@ def worlds(draw: st.DrawFn) -> tuple[LaunchRequest, Facts]:
         gpus=tuple(gpu(number, shares=shares, health=health) for number, health in enumerate(healths)),
         leases=tuple(lease(0, share) for share in range(draw(st.integers(0, shares)))),
         gpu_standings=pick("gpus", [()], [(), STANDINGS, (replace(STANDINGS[0], held=1),)]),
+        line=Line(tuple(draw(st.lists(_waiting, max_size=2, unique_by=lambda one: one.id)))),
         groups=pick("members", [frozenset({"doctors"})], [frozenset(), None]),
         disk=DiskFacts(pick("disk", [50 * GIB], [50 * GIB, GIB, None]), 2 * GIB),
     )
