@@ -108,6 +108,11 @@ c.JupyterHub.services = [
         "environment": SERVICE_ENVIRONMENT,
     },
     {
+        "name": "queue",
+        "command": [sys.executable, "-m", "hub_ext.services.queue"],
+        "environment": SERVICE_ENVIRONMENT,
+    },
+    {
         "name": "console",
         "command": [sys.executable, "-m", "hub_ext.services.console"],
         "url": f"http://127.0.0.1:{settings.console_port}",
@@ -143,6 +148,13 @@ c.JupyterHub.load_roles = [
         # Reads which launches the Hub's servers are; it stops what the Hub has lost by the engine.
         "scopes": ["list:users", "read:servers", "admin:server_state"],
         "services": ["reconciler"],
+    },
+    {
+        "name": "queue",
+        # Starts the servers whose turn for a GPU has come, as their person chose them. A process of its own:
+        # no other token starts servers. Whether one may start is decided in the spawner, as ever.
+        "scopes": ["start:servers"],
+        "services": ["queue"],
     },
     {
         "name": "console",

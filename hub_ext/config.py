@@ -62,6 +62,10 @@ _UNCHANGED = (
     "extension_seconds",
     "extensions_most",
     "cull_seconds",
+    "queue_most",
+    "queue_most_person",
+    "queue_aged_seconds",
+    "queue_seconds",
     "reconcile_seconds",
     "revoke_seconds",
     "revoke_hub_seconds",
@@ -148,6 +152,13 @@ class HubExt(Configurable):
     ).tag(config=True)
     extensions_most = Int(3, help="How often they may, for one server start.").tag(config=True)
     cull_seconds = Int(60, help="Time between two sweeps of the culler, seconds.").tag(config=True)
+    queue_most = Int(100, help="Requests that may wait in line for GPUs; 0: nobody waits.").tag(config=True)
+    queue_most_person = Int(3, help="Requests of one person that may wait in line.").tag(config=True)
+    queue_aged_seconds = Int(
+        24 * 3600,
+        help="Who has waited for longer goes strictly first, and free GPUs are kept back for them, seconds.",
+    ).tag(config=True)
+    queue_seconds = Float(3.0, help="Time between two looks at the line for GPUs, seconds.").tag(config=True)
     reconcile_seconds = Int(
         30,
         help="Time between two listings of the reconciler, which hears the engine's events at once, seconds.",

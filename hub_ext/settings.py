@@ -108,6 +108,10 @@ class Settings:
     extension_seconds: int = 2 * 3600  # more time, asked for after a warning
     extensions_most: int = 3  # of one launch
     cull_seconds: int = 60  # between two sweeps of the culler
+    queue_most: int = 100  # requests in line for GPUs; 0: nobody waits
+    queue_most_person: int = 3  # of one person
+    queue_aged_seconds: int = 24 * 3600  # who has waited for longer goes strictly first
+    queue_seconds: float = 3.0  # between two looks at the line
     reconcile_seconds: int = 30  # between two listings of the reconciler, which hears events beside them
     revoke_seconds: float = 5.0  # between two looks for rights that have ended
     revoke_hub_seconds: float = 15.0  # for the Hub to end a session, before the engine is told

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,27 @@ PAGINATED = "application/jupyterhub-pagination+json"
 
 class HubApiError(HubExtError):
     """The Hub did not answer, or refused our token."""
+
+
+class HubSilent(HubApiError):
+    """The Hub did not answer."""
+
+
+class StartAnswer(StrEnum):
+    """What the Hub says to the start of a server. Stored nowhere.
+
+    refused: by the spawner, which has said why to whom it concerns
+    sign-in: its person has to sign in again first
+    busy: something that a start needs, such as the engine, does not answer
+    not-now: something else is under way with this server
+    """
+
+    BEGUN = "begun"
+    REFUSED = "refused"
+    SIGN_IN = "sign-in"
+    UNKNOWN_USER = "unknown-user"
+    BUSY = "busy"
+    NOT_NOW = "not-now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +110,28 @@ class HubApi:
         if status not in (202, 204, 400, 404):
             raise HubApiError("The Hub answered {status} to the stop of a server.", status=status)
         return status in (202, 204)
+
+    async def start(self, username: str, server_name: str, options: Mapping[str, Any]) -> StartAnswer:
+        """Orders the start of a server with these options. One that is being started is begun.
+
+        Needs `start:servers`. Raises HubSilent, too.
+        """
+        server = f"servers/{quote(server_name, safe='')}" if server_name else "server"
+        url = f"{self._url}/users/{quote(username, safe='')}/{server}"
+        try:
+            async with self._held().post(url, json={"user_options": dict(options)}) as response:
+                status, text = response.status, await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise HubSilent("The Hub did not answer: {kind}.", kind=type(error).__name__) from error
+        answers = {201: StartAnswer.BEGUN, 202: StartAnswer.BEGUN, 400: StartAnswer.NOT_NOW}
+        answers |= {404: StartAnswer.UNKNOWN_USER, 409: StartAnswer.REFUSED}
+        answers |= dict.fromkeys((429, 502, 503, 504), StartAnswer.BUSY)
+        if status in answers:
+            return answers[status]
+        # The Hub says 403 to a token without the scope as well, which is none of the person's doing.
+        if status == 403 and "auth has expired" in text:
+            return StartAnswer.SIGN_IN
+        raise HubApiError("The Hub answered {status} to the start of a server.", status=status)
 
     async def forget_user(self, username: str) -> None:
         """Takes a user, with their tokens and server names, from the Hub's own database, if there is one.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hub_ext.adapters.store import Tx, launches, persons
+from hub_ext.adapters.store import Tx, launches, persons, queue
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site
@@ -40,6 +40,7 @@ def erase_person(site: Site, actor: Actor, person_id: str, why: str) -> Person:
         )
         persons.replace(tx, person)
         launches.rename(tx, person.id, nameless)
+        queue.rename(tx, person.id, nameless)
         site.record(tx, actor, Verb.PERSON_ERASED, person.id, {"why": why})
     site.store.forget()
     return person

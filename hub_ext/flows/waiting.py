@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hub_ext.adapters.store import gpus, image_checks, images, launches, leases, revisions
-from hub_ext.flows import grant_ends, proposals, requests
+from hub_ext.flows import grant_ends, proposals, queue, requests
 from hub_ext.flows.grant_ends import Ending
 from hub_ext.flows.requests import Told
 from hub_ext.flows.site import Site
@@ -14,6 +14,7 @@ from hub_ext.model.duties import Deed
 from hub_ext.model.image_checks import ImageCheck
 from hub_ext.model.proposals import MemberProposal
 from hub_ext.policy.duties import Duties, may
+from hub_ext.policy.queue import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class LostLease:
 class Waiting:
     """`decisions` and `confirmations` are of others; `own` are one's own requests that are not closed.
 
-    `lost` are one's own sessions, and for operators everybody's. `failed` are the last checks of revisions
-    that start, or are the newest.
+    `lost` are one's own sessions, and for operators everybody's; `places` one's own in the line for GPUs.
+    `failed` are the last checks of revisions that start, or are the newest.
     """
 
     decisions: tuple[Told, ...] = ()
@@ -48,6 +49,7 @@ class Waiting:
     behind: tuple[Behind, ...] = ()
     failed: tuple[ImageCheck, ...] = ()
     lost: tuple[LostLease, ...] = ()
+    places: tuple[Place, ...] = ()
 
 
 def waiting(site: Site, duties: Duties) -> Waiting:
@@ -65,6 +67,7 @@ def waiting(site: Site, duties: Duties) -> Waiting:
         behind=_behind(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
         failed=_failed(site) if may(duties, Deed.WRITE_IMAGES) is None else (),
         lost=_lost(site, duties),
+        places=queue.own(site, duties.person_id).places,
     )
 
 

@@ -15,7 +15,7 @@ from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal
-from hub_ext.policy.choices import Choices, Closed, ProjectChoice
+from hub_ext.policy.choices import Choices, Closed, EnvironmentChoice, ProjectChoice
 from hub_ext.spawners import options, pages
 from hub_ext.spawners.failures import sentence
 
@@ -25,6 +25,7 @@ _PASSING = frozenset(
     {
         ReasonCode.ALREADY_RUNNING,
         ReasonCode.GPUS_NONE_FREE,
+        ReasonCode.GPUS_WAITED_FOR,
         ReasonCode.DISK_RESERVE,
         ReasonCode.DISK_UNKNOWN,
         ReasonCode.FOLDER_UNKNOWN,
@@ -48,6 +49,8 @@ class Form:
     datasets: list[dict[str, Any]] = field(default_factory=list)
     sizes: list[dict[str, Any]] = field(default_factory=list)
     gpus: list[int] = field(default_factory=list)
+    gpus_later: bool = False
+    ticked: str = options.TICKED
     chosen: Mapping[str, Any] = field(default_factory=dict)
     notice: Markup | str = ""
     nothing: Markup | str = ""
@@ -91,7 +94,7 @@ async def default_options(
     if len(offered.projects) != 1 or len(offered.projects[0].environments) != 1:
         return {}
     project, environment = offered.projects[0], offered.projects[0].environments[0]
-    if len(environment.sizes) != 1 or project.datasets:
+    if len(environment.sizes) != 1 or project.datasets or not environment.gpus:
         return {}
     return {
         "project": project.slug,
@@ -138,7 +141,15 @@ def _offer(
         environments=_environments(held, language),
         datasets=_datasets(site, held, language),
         sizes=_sizes(site, held, language),
-        gpus=sorted({count for project in held for known in project.environments for count in known.gpus}),
+        gpus=sorted(
+            {
+                count
+                for project in held
+                for known in project.environments
+                for count in (*known.gpus, *known.gpus_later)
+            }
+        ),
+        gpus_later=any(known.gpus_later for project in held for known in project.environments),
         chosen=_chosen(held, wanted),
         notice=notice,
         nothing=Markup(told),  # noqa: S704 - escaped by words
@@ -166,7 +177,7 @@ def _environments(held: tuple[ProjectChoice, ...], language: str) -> list[dict[s
                 },
             )
             shown["projects"].append(project.slug)
-            shown["gpus"][project.slug] = list(known.gpus)
+            shown["gpus"][project.slug] = {"now": known.gpus, "later": known.gpus_later}
     return list(found.values())
 
 
@@ -234,9 +245,14 @@ def _chosen(held: tuple[ProjectChoice, ...], wanted: Mapping[str, Any]) -> dict[
         "environment": environment.slug,
         "datasets": [slug for slug in ticked if slug in slugs] if isinstance(ticked, list) else [],
         "size": next((known.slug for known in environment.sizes if known.slug == size), ""),
-        "gpus": gpus if gpus in environment.gpus else environment.gpus[0],
+        "gpus": gpus if gpus in environment.gpus + environment.gpus_later else _fewest(environment),
+        "wait": wanted.get("wait") is True,
         "terms": wanted.get("terms") if isinstance(wanted.get("terms"), dict) else {},
     }
+
+
+def _fewest(environment: EnvironmentChoice) -> int:
+    return (environment.gpus or environment.gpus_later)[0]
 
 
 async def _options_of(site: Site, launch: Launch) -> dict[str, Any]:

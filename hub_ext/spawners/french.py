@@ -39,6 +39,22 @@ FRENCH = {
         "Ce serveur a perdu son GPU le {day} : ce qui y calculait est perdu. "
         "Enregistrez votre travail, arrêtez le serveur et redémarrez-le pour obtenir un autre GPU."
     ),
+    "{server} waits for a GPU": "{server} : en attente d’un GPU",
+    "Your turn has come: the server is being started.": "Votre tour est venu : le serveur démarre.",
+    "Place {number} of {of}.": "Place {number} sur {of}.",
+    "On hold: your limits, a server of that name that runs, or the operators do not allow it now.": (
+        "En suspens : vos limites, un serveur de ce nom en marche ou l’exploitation ne le permettent pas "
+        "en ce moment."
+    ),
+    "Your turn comes by about {moment} at the latest, as things stand.": (
+        "Votre tour vient au plus tard vers le {moment}, en l’état."
+    ),
+    "When your turn comes is not known.": "On ne sait pas quand votre tour viendra.",
+    "The server starts by itself.": "Le serveur démarrera de lui-même.",
+    "See the line, or cancel": "Voir la file, ou annuler",
+    "Your turn for a GPU came, and your server could not be started ({moment}).": (
+        "Votre tour d’avoir un GPU est venu, et votre serveur n’a pas pu démarrer ({moment})."
+    ),
     "Open": "Ouvrir",
     "See how far it is": "Voir où il en est",
     "Choose and start": "Choisir et démarrer",
@@ -106,9 +122,11 @@ FRENCH = {
     ),
     "Size": "Taille",
     "GPUs": "GPU",
-    "As many as are free now; they are yours until the server stops.": (
-        "Autant qu’il y en a de libres ; ils sont à vous jusqu’à l’arrêt du serveur."
+    "They are yours until the server stops.": "Ils sont à vous jusqu’à l’arrêt du serveur.",
+    "If no GPU is free, wait in line; the server starts by itself.": (
+        "Si aucun GPU n’est libre, attendre dans la file ; le serveur démarrera de lui-même."
     ),
+    "{count}: by waiting in line": "{count} : dans la file d’attente",
     "It will go away: move to another one.": "Il va disparaître : passez à un autre.",
     "Granted until {day}.": "Accordé jusqu’au {day}.",
     "What you used last cannot be started any more:": (
@@ -123,6 +141,7 @@ FRENCH = {
     "Progress": "Progression",
     "Choose again": "Choisir de nouveau",
     "What happened so far": "Ce qui s’est passé jusqu’ici",
+    "Your server waits in line": "Votre serveur attend dans la file",
     "Your server did not start": "Votre serveur n’a pas démarré",
     "Something of ours failed. Try again; if it lasts, tell the operators what time it is.": (
         "Une erreur s’est produite chez nous. Réessayez ; si elle persiste, "

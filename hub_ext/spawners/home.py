@@ -7,11 +7,12 @@ from typing import Any
 from hub_ext.adapters.store import images, leases, projects, stop_notes, versions, volumes
 from hub_ext.expression import ends_ahead, words
 from hub_ext.expression.warnings import warning_words
-from hub_ext.flows import disk, idle_warnings, revocation
+from hub_ext.flows import disk, idle_warnings, queue, revocation
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch, Person, StopReason, Volume, VolumeKind
+from hub_ext.model import Launch, Person, Refusal, StopReason, Volume, VolumeKind
+from hub_ext.model.queue import WaitingState
 from hub_ext.spawners import pages
 
 VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
@@ -50,6 +51,33 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
         }
 
     return await in_store(read)
+
+
+async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
+    """Places in line for GPUs, and turns that came in vain."""
+    told = await in_store(lambda: queue.own(site, person.id))
+    zone = pages.zone(site)
+    return {
+        "places": [
+            {
+                "server": place.row.server_name,
+                "number": place.number,
+                "of": place.of,
+                "called": place.row.state is WaitingState.CALLED,
+                "on_hold": place.on_hold,
+                "by": words.instant(place.by, language, zone) if place.by else "",
+            }
+            for place in told.places
+        ],
+        "failed": [
+            {
+                "server": row.server_name,
+                "when": words.instant(row.ended, language, zone) if row.ended else "",
+                "why": words.refusal_text(Refusal(row.why), language, zone).replace("\n", " "),
+            }
+            for row in told.failed
+        ],
+    }
 
 
 def _coming(site: Site, coming: idle_warnings.Ahead, language: str) -> dict[str, Any]:

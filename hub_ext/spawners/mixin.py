@@ -224,6 +224,15 @@ class CuratedMixin(HasTraits):
             self.log.error("No last session for %s: %s", self.user.name, error)
             return None
 
+    async def in_line(self, language: str) -> dict[str, Any]:
+        """What the home page shows of this person's places in line for GPUs; empty where it is unknown."""
+        try:
+            person = await self._person()
+            return await home.in_line(self.site, person, language) if person else {}
+        except HubExtError as error:
+            self.log.error("No places in line for %s: %s", self.user.name, error)
+            return {}
+
     # --- on the event loop ---------------------------------------------------------------------------
 
     @property
@@ -240,12 +249,12 @@ class CuratedMixin(HasTraits):
         actor = await requester.actor(self.site, self, asking, person)
         if not self.authenticator.confirmed(await self.user.get_auth_state()):
             refusal = Refusal((Reason(ReasonCode.SIGN_IN_OLD),))
-            await flow.record_refusal(self.site, self.launch_id, actor, refusal)
+            await flow.record_refusal(self.site, self.launch_id, actor, refusal, (person.id, self.name))
             return refusal
         groups = await self._groups()
         request = await self._request(person, groups)
         if isinstance(request, Refusal):
-            await flow.record_refusal(self.site, self.launch_id, actor, request)
+            await flow.record_refusal(self.site, self.launch_id, actor, request, (person.id, self.name))
             return request
         return await flow.admit(self.site, request, actor, groups=groups)
 

@@ -2,7 +2,8 @@
 
 `user_options` is hostile: the Hub stores it before we see it, and REST callers set it directly. It is a
 dict of at most {"project": slug, "environment": slug, "datasets": [slug, …], "size": slug, "gpus": int,
-"terms": {slug: int, …}}; the last names the terms of use that are accepted with this start.
+"terms": {slug: int, …}, "wait": bool}; "terms" names the terms of use that are accepted with this start,
+"wait" says that it stands in line where no GPU is free.
 Never paths, digests or bytes; no key named "image", which DockerSpawner reads itself.
 """
 
@@ -14,11 +15,13 @@ from typing import Any
 
 from hub_ext.model import SLUG, LaunchRequest, Reason, ReasonCode, Refusal
 
-KEYS = ("project", "environment", "datasets", "size", "gpus", "terms")
+KEYS = ("project", "environment", "datasets", "size", "gpus", "terms", "wait")
 MOST_DATASETS = 50
 MOST_GPUS = 16
 MOST_TERMS = 99_999  # versions of one dataset's terms
 
+# What the form's tick box for waiting in line sends.
+TICKED = "yes"
 # What the form's tick boxes beside terms send.
 _TICKED = re.compile(rf"({SLUG.pattern}):([0-9]{{1,5}})")
 _DIGITS = re.compile(r"[0-9]{1,2}")
@@ -54,6 +57,9 @@ def parse(options: object, *, launch_id: str, person_id: str, server_name: str) 
     terms = options.get("terms", {})
     if problem := _terms_problem(terms):
         reasons.append(_invalid("terms", problem))
+    wait = options.get("wait", False)
+    if type(wait) is not bool:
+        reasons.append(_invalid("wait", "not-yes-or-no"))
     if reasons:
         return Refusal(tuple(reasons))
     return LaunchRequest(
@@ -66,6 +72,7 @@ def parse(options: object, *, launch_id: str, person_id: str, server_name: str) 
         size=options["size"],
         gpus=gpus,
         accepts=tuple(terms.items()),
+        wait=wait,
     )
 
 
@@ -97,6 +104,8 @@ def from_form(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
     gpus = options.get("gpus")
     if isinstance(gpus, str) and _DIGITS.fullmatch(gpus):
         options["gpus"] = int(gpus)
+    if options.get("wait") == TICKED:
+        options["wait"] = True
     return options
 
 

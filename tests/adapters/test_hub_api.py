@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer
+from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer, HubSilent, StartAnswer
 
 Answer = Callable[[web.Request], web.StreamResponse]
 
@@ -24,7 +24,7 @@ class Hub:
         self.answer: Answer = lambda request: web.json_response({})
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Any GET or DELETE."""
+        """Any GET, DELETE or POST."""
         self.asked.append(request)
         return self.answer(request)
 
@@ -41,6 +41,7 @@ async def api(hub: Hub) -> AsyncIterator[HubApi]:
     app = web.Application()
     app.router.add_get("/{path:.*}", hub.handle)
     app.router.add_delete("/{path:.*}", hub.handle)
+    app.router.add_post("/{path:.*}", hub.handle)
     server = TestServer(app)
     await server.start_server()
     async with HubApi(f"{server.make_url('/hub/api')}", "s3cret", seconds=5) as held:
@@ -120,3 +121,41 @@ async def test_a_user_who_is_still_there_is_not_forgotten(hub: Hub, api: HubApi,
     hub.answer = lambda request: web.Response(status=status)
     with pytest.raises(HubApiError, match=str(status)):
         await api.forget_user("ada")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "answer"),
+    [
+        (201, "", StartAnswer.BEGUN),
+        (202, "", StartAnswer.BEGUN),
+        (400, "pending stop", StartAnswer.NOT_NOW),
+        (403, "auth has expired for ada, login again", StartAnswer.SIGN_IN),
+        (404, "", StartAnswer.UNKNOWN_USER),
+        (409, "refused", StartAnswer.REFUSED),
+        (503, "the engine does not answer", StartAnswer.BUSY),
+    ],
+)
+async def test_a_start_is_ordered_and_its_answer_understood(
+    hub: Hub, api: HubApi, status: int, said: str, answer: StartAnswer
+) -> None:
+    hub.answer = lambda request: web.json_response({"message": said}, status=status)
+    assert await api.start("a/da", "second", {"gpus": 1}) is answer
+    assert await api.start("a/da", "", {"gpus": 1}) is answer
+    assert [(request.method, request.raw_path) for request in hub.asked] == [
+        ("POST", "/hub/api/users/a%2Fda/servers/second"),
+        ("POST", "/hub/api/users/a%2Fda/server"),
+    ]
+
+
+@pytest.mark.parametrize("status", [403, 500])
+async def test_a_start_that_our_token_may_not_order_is_a_failure(hub: Hub, api: HubApi, status: int) -> None:
+    hub.answer = lambda request: web.json_response({"message": "no"}, status=status)
+    with pytest.raises(HubApiError) as raised:
+        await api.start("ada", "", {})
+    assert not isinstance(raised.value, HubSilent)
+
+
+async def test_a_hub_that_is_gone_starts_nothing_and_says_nothing() -> None:
+    async with HubApi("http://127.0.0.1:9/hub/api", "s3cret", seconds=2) as gone:
+        with pytest.raises(HubSilent):
+            await gone.start("ada", "", {})

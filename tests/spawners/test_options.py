@@ -44,6 +44,19 @@ def test_terms_are_accepted_by_number() -> None:
     assert request.accepts == (("mri", 2), ("labs", 1))
 
 
+def test_waiting_in_line_is_asked_for_by_yes_or_no() -> None:
+    asked = parse(GOOD | {"wait": True})
+    assert isinstance(asked, LaunchRequest)
+    assert asked.wait is True
+    assert parse(GOOD | {"wait": False}) == parse(GOOD)
+    for bad in (1, "yes", "true", None, [True]):
+        told = parse(GOOD | {"wait": bad})
+        assert isinstance(told, Refusal)
+        assert [(one.code, one.subject) for one in told.reasons] == [(ReasonCode.OPTIONS_INVALID, "wait")]
+    asked_by_form = [options.from_form({"wait": [told]}) for told in ("yes", "no")]
+    assert [one["wait"] for one in asked_by_form] == [True, "no"]
+
+
 @pytest.mark.parametrize("empty", [None, {}])
 def test_empty_options_have_their_own_reason(empty: object) -> None:
     refusal = parse(empty)

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from hub_ext.model import Ceilings, Localised
+from hub_ext.model import Ceilings, Localised, Reason, ReasonCode
 from hub_ext.model.gpu_limits import GpuLimits
 from hub_ext.phrase import Phrase
 
@@ -91,6 +91,25 @@ GPU_LIMITS: Json[GpuLimits] = Json(asdict, lambda stored: GpuLimits(**stored))
 MAPPING: Json[Mapping[str, Any]] = Json(_mapping, _mapping)
 PHRASES: Json[tuple[Phrase, ...]] = Json(
     lambda value: [one.kept() for one in value], lambda stored: tuple(Phrase.restored(one) for one in stored)
+)
+
+
+def _reason(value: Reason) -> dict[str, Any]:
+    shown = {name: {"at": one.isoformat()} if isinstance(one, datetime) else one for name, one in value.shown}
+    return {"code": value.code.value, "subject": value.subject, "shown": shown}
+
+
+def _stored_reason(stored: dict[str, Any]) -> Reason:
+    shown = tuple(
+        (name, datetime.fromisoformat(one["at"]) if isinstance(one, dict) else one)
+        for name, one in stored["shown"].items()
+    )
+    return Reason(ReasonCode(stored["code"]), stored["subject"], shown)
+
+
+REASONS: Json[tuple[Reason, ...]] = Json(
+    lambda value: [_reason(one) for one in value],
+    lambda stored: tuple(_stored_reason(one) for one in stored),
 )
 STRINGS = tuple_of(str)
 INTEGERS = tuple_of(int)

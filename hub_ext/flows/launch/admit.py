@@ -9,7 +9,7 @@ from typing import Any
 
 from hub_ext.adapters.store import Tx, audit, launches, leases, persons, volumes
 from hub_ext.errors import EngineError
-from hub_ext.flows import terms
+from hub_ext.flows import queue, terms
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site, new_id
@@ -22,6 +22,8 @@ from hub_ext.model import (
     LaunchState,
     Lease,
     Person,
+    Reason,
+    ReasonCode,
     Refusal,
     StopReason,
     Verb,
@@ -29,6 +31,7 @@ from hub_ext.model import (
     VolumeKind,
 )
 from hub_ext.policy import launch as policy
+from hub_ext.policy.queue import PASSING, waitable
 
 
 async def admit(
@@ -53,14 +56,34 @@ async def admit(
         with site.store.transaction() as tx:
             known = launch_facts.read(tx, site, request, groups=groups, looked=looked)
             decision = policy.decide(request, known)
+            if not queue.called(tx, actor, request):
+                decision = Refusal((Reason(ReasonCode.LINE_LEFT),))
             if isinstance(decision, Refusal):
-                _write_refusal(tx, site, actor, request.launch_id, decision, asked=request)
-            else:
-                _write_launch(tx, site, actor, decision, known)
-                _write_acceptances(tx, site, actor, request, known)
+                return _refused(tx, site, actor, request, known, decision)
+            _write_launch(tx, site, actor, decision, known)
+            _write_acceptances(tx, site, actor, request, known, request.launch_id)
+            queue.started(tx, site, actor, request)
             return decision
 
     return await in_store(decide)
+
+
+def _refused(
+    tx: Tx, site: Site, actor: Actor, request: LaunchRequest, known: Facts, decision: Refusal
+) -> Refusal:
+    """Written down; or taken into line, where GPUs are all that is missing and the person wants to wait."""
+    codes = {reason.code for reason in decision.reasons}
+    waits = request.wait and site.settings.queue_most > 0 and waitable(known.gpus, request.gpus)
+    if waits and PASSING.issuperset(codes):
+        told = queue.join(tx, site, actor, request, known)
+        if told.reasons[0].code is ReasonCode.GPUS_IN_LINE:
+            # The server is started by a service, which accepts nothing in anybody's name.
+            _write_acceptances(tx, site, actor, request, known, "")
+            return told
+        decision = Refusal(decision.reasons + told.reasons)
+    _write_refusal(tx, site, actor, request.launch_id, decision, asked=request)
+    queue.refused(tx, site, actor, request.person_id, request.server_name, decision.reasons)
+    return decision
 
 
 async def consider(
@@ -77,12 +100,18 @@ async def consider(
     return await in_store(decide)
 
 
-async def record_refusal(site: Site, launch_id: str, actor: Actor, refusal: Refusal) -> None:
-    """Writes down a refusal that came before any decision: options that are none, a person unknown."""
+async def record_refusal(
+    site: Site, launch_id: str, actor: Actor, refusal: Refusal, server: tuple[str, str] = ("", "")
+) -> None:
+    """Writes down a refusal that came before any decision: options that are none, a person unknown.
+
+    `server` is the person's id and the server's name, where they are known.
+    """
 
     def write() -> None:
         with site.store.transaction() as tx:
             _write_refusal(tx, site, actor, launch_id, refusal)
+            queue.refused(tx, site, actor, *server, refusal.reasons)
 
     await in_store(write)
 
@@ -201,12 +230,14 @@ def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Fac
     audit.append(tx, time=now, actor=actor, verb=Verb.LAUNCH_ADMITTED, subject=plan.launch_id, facts=facts)
 
 
-def _write_acceptances(tx: Tx, site: Site, actor: Actor, request: LaunchRequest, known: Facts) -> None:
-    """What was accepted with this start, of what is mounted; only an admission makes it last."""
+def _write_acceptances(
+    tx: Tx, site: Site, actor: Actor, request: LaunchRequest, known: Facts, launch_id: str
+) -> None:
+    """What was accepted with this start, of what is mounted; a refusal makes none of it last."""
     for dataset in known.datasets:
         current = dataset.terms
         if current is not None and (dataset.slug, current.number) in request.accepts:
-            terms.accept_in(tx, site, actor, dataset.slug, current, launch_id=request.launch_id)
+            terms.accept_in(tx, site, actor, dataset.slug, current, launch_id=launch_id)
 
 
 def _volumes(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Facts) -> Iterator[Volume]:

@@ -17,6 +17,7 @@ from hub_ext.adapters.store import (
     revisions,
     volumes,
 )
+from hub_ext.flows import queue
 from hub_ext.flows.gpu_limits import standing
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.facts import Looked
@@ -74,6 +75,8 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
         groups=groups,
         node=node,
         blocks=blocks.standing(tx, site.now()),
+        line=queue.line(tx, site),
+        may_wait=site.settings.queue_most > 0,
     )
 
 

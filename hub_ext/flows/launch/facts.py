@@ -34,7 +34,7 @@ from hub_ext.adapters.store import (
     versions,
     volumes,
 )
-from hub_ext.flows import disk
+from hub_ext.flows import disk, queue
 from hub_ext.flows.gpu_limits import standing
 from hub_ext.flows.launch.threads import in_folders, in_store
 from hub_ext.flows.site import Site
@@ -51,6 +51,7 @@ from hub_ext.model import (
     Volume,
 )
 from hub_ext.model.gpu_limits import GpuStanding, LimitKind
+from hub_ext.model.queue import Line
 from hub_ext.policy import rights
 from hub_ext.policy.launch import LiveFacts
 
@@ -131,6 +132,7 @@ def read(
         blocks=blocks.standing(tx, now),
         quarantines=quarantined(tx, home, folder),
         unsafe_image=unsafe_images.find(tx, request.environment),
+        line=queue.line(tx, site) if request.gpus > 0 else Line(),
     )
 
 
