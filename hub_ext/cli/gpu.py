@@ -163,6 +163,8 @@ class Gpu(Noun):
         ("refresh", Refresh, "look at the machine again"),
         ("limit", "hub_ext.cli.gpu_limits.Limit", "set limits for one person or project"),
         ("limits", "hub_ext.cli.gpu_limits.Limits", "who has limits of their own, and where they stand"),
+        ("queue", "hub_ext.cli.gpu_queue.Queue", "who waits in line, in the order of their turns"),
+        ("cancel", "hub_ext.cli.gpu_queue.Cancel", "take a request out of the line, with a reason"),
         ("take-out", TakeOut, "give it to no new launch, with a reason"),
         ("put-back", PutBack, "offer it again"),
         ("share", ShareAmong, "how many launches may hold it together"),

@@ -252,3 +252,22 @@ def test_the_reconciler_reads_what_servers_there_are_and_no_more(hub: RunningHub
     for path in ("hub-ext/kernels", "users/ada/tokens", "proxy"):
         assert call("GET", f"{api(hub)}/{path}", token).status_code in (403, 404)
     assert call("DELETE", f"{api(hub)}/users/ada/server", token).status_code in (403, 404)
+
+
+def test_the_service_of_the_line_starts_servers_and_no_more(hub: RunningHub) -> None:
+    token = service_token(hub, "queue")
+    scopes = set(call("GET", f"{api(hub)}/user", token).json()["scopes"])
+    assert "start:servers" in scopes
+    assert not [
+        one
+        for one in scopes
+        if one.split(":")[0] in ("access", "delete", "list", "tokens", "custom", "admin")
+    ]
+    for path in ("hub-ext/kernels", "users/ada/tokens", "proxy", "users"):
+        assert call("GET", f"{api(hub)}/{path}", token).status_code in (403, 404)
+    assert call("DELETE", f"{api(hub)}/users/ada/server", token).status_code in (403, 404)
+    # Nobody is called: what it asks for is not started, whatever is free.
+    options = {"project": "onco", "environment": "answer", "datasets": [], "size": "s", "gpus": 0}
+    refused = call("POST", f"{api(hub)}/users/ada/server", token, {"user_options": options})
+    assert refused.status_code == 409
+    assert "not wait in line any more" in refused.text

@@ -34,6 +34,7 @@ AREAS = (
     Area("sessions", _("Sessions"), (Deed.READ_SESSIONS,)),
     Area("blocks", _("Stops"), (Deed.READ_SESSIONS,)),
     Area("gpus", _("GPUs"), (Deed.READ_SESSIONS,)),
+    Area("queue", _("Line")),
     Area("accounting", _("Hours")),
     Area("audit", _("Audit"), (Deed.READ_AUDIT,)),
 )

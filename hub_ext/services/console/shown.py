@@ -15,7 +15,7 @@ from hub_ext.expression import words
 from hub_ext.expression.ends_ahead import end_ahead
 from hub_ext.expression.phrases import phrase_text
 from hub_ext.flows.revocation import EndAhead
-from hub_ext.model import Localised
+from hub_ext.model import Localised, Reason
 from hub_ext.phrase import Phrase
 
 
@@ -67,6 +67,12 @@ def _number(context: Context, value: float, places: int | None = None) -> str:
     return words.number_text(value, context["language"], places)
 
 
+@pass_context
+def _reason(context: Context, value: Reason) -> str:
+    """Why a start is refused, for whoever wanted it."""
+    return str(words.sentence(value, context["language"], ZoneInfo(context["zone"])))
+
+
 def _part(value: str) -> str:
     """A part of an address: the id of a GPU has slashes."""
     return quote(value, safe="")
@@ -88,5 +94,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "hours": _hours,
     "number": _number,
     "part": _part,
+    "reason": _reason,
     "warning": _warning,
 }

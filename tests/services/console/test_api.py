@@ -108,6 +108,7 @@ def test_no_input_makes_it_fail(console: Running, name: str) -> None:
 
 # What is open to whoever has signed in: who they are, their own requests and hours, and what waits for them.
 OPEN = {"GET /me", "GET /me/sessions", "GET /requests", "GET /projects", "GET /waiting", "GET /accounting"}
+OPEN |= {"GET /queue"}  # their own places
 # Of an auditor's: nothing of these changes what is audited.
 AUDITORS = {"POST /audit/look-ups", "POST /audit/chain"}
 

@@ -17,6 +17,7 @@ from hub_ext.services.console.api import (
     people,
     projects,
     quarantines,
+    queue,
     registries,
     requests,
     sessions,
@@ -41,6 +42,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *accounting.OPERATIONS,
     *gpus.OPERATIONS,
+    *queue.OPERATIONS,
     *blocks.OPERATIONS,
     *audit.OPERATIONS,
 )

@@ -25,6 +25,7 @@ from hub_ext.services.console.pages import (
     project_edit,
     projects,
     quarantine,
+    queue,
     requests,
     sessions,
 )
@@ -52,6 +53,7 @@ ROUTES: Routes = (
     *sessions.ROUTES,
     *accounting.ROUTES,
     *gpus.ROUTES,
+    *queue.ROUTES,
     *audit.ROUTES,
     *audit_access.ROUTES,
 )
