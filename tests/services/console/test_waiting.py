@@ -68,7 +68,7 @@ def test_what_the_doctor_says_is_kept_with_its_values(
     assert kept.last(console.site).faults == found
     page = asked(console, "", language="fr").text
     for text in (
-        "<strong>registre local</strong> (avertissement): <bdi>son certificat expire le 1er mai 2027</bdi>.",
+        "<strong>registre local</strong> (avertissement) : <bdi>son certificat expire le 1er mai 2027</bdi>.",
         "<bdi>1,5 Gio libres, 20 Gio gardés en réserve</bdi>.",
         "<bdi>d’autres peuvent lire /a, /b</bdi>.",
         "<bdi>événement 6 : l’événement manque ; le suivant est 7</bdi>.",
