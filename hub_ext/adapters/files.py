@@ -29,10 +29,10 @@ CHUNK_BYTES = 4 * 1024**2
 SHOWN = 5  # paths named in one sentence
 
 SPECIAL = {
-    stat.S_IFIFO: "FIFO",
-    stat.S_IFSOCK: "socket",
-    stat.S_IFCHR: "device",
-    stat.S_IFBLK: "device",
+    stat.S_IFIFO: Phrase("FIFO"),
+    stat.S_IFSOCK: Phrase("socket"),
+    stat.S_IFCHR: Phrase("device"),
+    stat.S_IFBLK: Phrase("device"),
 }
 
 Progress = Callable[[int, int], None]
@@ -151,7 +151,7 @@ def free_bytes(path: Path) -> int | None:
 def _survey(folder: Path) -> list[_Found]:
     """Every file and symlink in byte order of the paths. Raises InputError on what may not be there."""
     found: list[_Found] = []
-    special: list[str] = []
+    special: list[str | Phrase] = []
     leaving: list[str] = []
     for path, entry in _walk(folder):
         mode = entry.st_mode
@@ -164,7 +164,8 @@ def _survey(folder: Path) -> list[_Found]:
         elif stat.S_ISREG(mode):
             found.append(_Found(path, entry.st_size))
         else:
-            special.append(f"{path} ({SPECIAL.get(stat.S_IFMT(mode), 'not a file')})")
+            kind = SPECIAL.get(stat.S_IFMT(mode), Phrase("not a file"))
+            special.append(Phrase("{path} ({kind})", path=path, kind=kind))
     if special:
         raise InputError(
             "The folder holds special files: {special}.",
@@ -333,8 +334,8 @@ def _unreadable(path: str, error: OSError) -> InputError:
     )
 
 
-def _some(paths: Sequence[str]) -> tuple[str, ...] | Phrase:
-    shown, more = tuple(sorted(paths)[:SHOWN]), len(paths) - SHOWN
+def _some(paths: Sequence[str | Phrase]) -> tuple[str | Phrase, ...] | Phrase:
+    shown, more = tuple(sorted(paths, key=str)[:SHOWN]), len(paths) - SHOWN
     if more > 0:
         return Phrase("{paths} and {more} more", paths=shown, more=more)
     return shown

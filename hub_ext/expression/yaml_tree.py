@@ -42,7 +42,7 @@ def tree(text: str) -> Node:
                 raise at(_line(event), "A second document begins", "Keep everything in one.")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        why = getattr(error, "problem", None) or getattr(error, "reason", None) or "it is not YAML"
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or Phrase("it is not YAML")
         raise at(mark.line + 1 if mark else 1, "This cannot be read: {why}", "", why=why) from error
     return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,13 @@ MAKERS: dict[str, dict[str, tuple[int, ...]]] = {
     "adapters/engine": _ENGINE,
     "flows/doctor": {"ok": (0, 1), "warn": (0, 1, 2), "fail": (0, 1, 2), "_fault": (1, 2, 3)},
 }
+# Which arguments become values, of functions that pass them on to an error.
+PASSED: dict[str, dict[str, tuple[int, ...]]] = {
+    "adapters/engine": {"EngineAnswered": (2,)},
+    "adapters/registry": {"_get": (2,), "_expect": (1,), "json_object": (1,)},
+}
+# Two words at least, in what a literal or the fixed part of an f-string says.
+WORDED = re.compile(r"[A-Za-z]{2,} [A-Za-z]|[A-Za-z]{2,} $")
 # Makes phrases of what was kept of others.
 READS_BACK = "flows/doctor/kept.py"
 # Enumerations whose values are said as words.
@@ -94,6 +102,44 @@ def said() -> tuple[list[Said], list[str]]:
                     elif template:
                         found.append(Said(where, template, _values(call)))
     return found, odd
+
+
+@cache
+def worded_values() -> list[str]:
+    """Where a value is English words, and not a phrase of them: it would stand in a French sentence."""
+    found = []
+    makers = {*error_names(), "Phrase"}
+    for path in _files():
+        folder = path.parent.relative_to(ROOT).as_posix()
+        names = makers | set(MAKERS.get(folder, {}))
+        passed = PASSED.get(folder, {})
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            name = _name(call.func)
+            values = [call.args[at] for at in passed.get(name, ()) if at < len(call.args)]
+            if name in names:
+                values += [given.value for given in call.keywords if given.arg not in APART]
+            found += [
+                f"{path.relative_to(ROOT)}:{call.lineno}: {ast.unparse(value)}"
+                for value in values
+                if any(WORDED.search(text) for text in _literals(value))
+            ]
+    return found
+
+
+def _literals(value: ast.expr) -> Iterator[str]:
+    """What it can be, or begins with; not what a call in it is given."""
+    match value:
+        case ast.Constant(value=str() as text):
+            yield text
+        case ast.JoinedStr(values=parts) | ast.BoolOp(values=parts) | ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _literals(part)
+        case ast.IfExp(body=body, orelse=otherwise):
+            yield from (*_literals(body), *_literals(otherwise))
+        case ast.BinOp(left=left, right=right):
+            yield from (*_literals(left), *_literals(right))
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -51,7 +51,7 @@ _CHEAP_THREADS = 8
 class EngineAnswered(EngineError):
     """The engine answered with a failure. `said` is its text; it may name host paths."""
 
-    def __init__(self, what: str, status: int, said: str) -> None:
+    def __init__(self, what: str, status: int, said: str | Phrase) -> None:
         super().__init__(
             "The engine could not {what}: {said} (HTTP {status}).",
             what=Phrase(what),
@@ -59,7 +59,7 @@ class EngineAnswered(EngineError):
             status=status,
         )
         self.status = status
-        self.said = said
+        self.said = str(said)
 
     @property
     def absent(self) -> bool:
@@ -222,9 +222,13 @@ def unreachable(what: str, why: str, /, **values: Value) -> EngineUnreachable:
     )
 
 
-def _said(response: requests.Response) -> str:
+def _said(response: requests.Response) -> str | Phrase:
     try:
         return str(response.json()["message"]).strip()
     except (ValueError, KeyError, TypeError):
         # Not the engine's own words (a proxy's page, perhaps): quoted, but never taken for "absent".
-        return f"an answer that is no engine's: {response.text[:80]!r}" if response.text else ""
+        return (
+            Phrase("an answer that is no engine's: {text!r}", text=response.text[:80])
+            if response.text
+            else ""
+        )

@@ -120,7 +120,7 @@ class Images(Connection):
             raise unavailable(repository, digest, error.said) from error
         # A stream that was cut looks like one that ended.
         if not await self.has_image(repository, digest):
-            raise unavailable(repository, digest, "the pull ended without the image")
+            raise unavailable(repository, digest, Phrase("the pull ended without the image"))
 
     def _pull_now(self, repository: str, digest: str, headers: dict[str, str], tell: OnProgress) -> None:
         end = time.monotonic() + self._settings.pull_seconds
@@ -264,11 +264,11 @@ _CAUSES: tuple[tuple[str, tuple[str, ...], Phrase, Phrase], ...] = (
 )
 
 
-def unavailable(repository: str, digest: str, said: str) -> ImageUnavailable:
+def unavailable(repository: str, digest: str, said: str | Phrase) -> ImageUnavailable:
     """One sentence and one piece of advice for what the engine said of a failed pull."""
     known = {"host": repository.partition("/")[0], "repository": repository, "digest": digest}
     for cause, marks, fact, advice in _CAUSES:
-        if any(mark in said.lower() for mark in marks):
+        if any(mark in str(said).lower() for mark in marks):
             return ImageUnavailable(fact.template, advice=advice.template, cause=cause, **known)
     return ImageUnavailable(
         "The engine could not pull {repository}@{digest}: {said}",

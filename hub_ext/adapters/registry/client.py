@@ -82,12 +82,15 @@ class RegistryClient:
 
     async def ping(self) -> None:
         """Nothing, when the registry answers and takes our credentials."""
-        answer = await self._get(self._url("/v2/"), "", "the registry")
+        address = self.registry.address
+        answer = await self._send("GET", self._url("/v2/"), "")
+        if answer.status != 404:
+            self._expect(answer, address)
         if answer.status != 200:
             raise RegistryError(
                 "{address} is no registry: /v2/ answers {status}.",
                 advice="Check the address of c.HubExt.registries[{alias!r}].",
-                address=self.registry.address,
+                address=address,
                 status=answer.status,
                 alias=self.registry.alias,
             )
@@ -324,8 +327,8 @@ class RegistryClient:
         headers = {"Authorization": self._credentials.basic()} if self._credentials else {}
         asked = time.monotonic()
         answer = await self._transport.send("GET", url, headers, most=TOKEN_BYTES)
-        self._expect(answer, f"a token of {url.host}")
-        value = json_object(answer.body, f"The token of {url.host}")
+        self._expect(answer, Phrase("a token of {host}", host=url.host))
+        value = json_object(answer.body, Phrase("The token of {host}", host=url.host))
         token = value.get("token") or value.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise RegistryError(

@@ -99,12 +99,10 @@ class Transport:
                 return answer
             url = self._next(url, answer)
         raise RegistryError(
-            "{named} redirects without end.", advice="Ask whoever runs the registry.", named=self._named
+            "The registry {address} redirects without end.",
+            advice="Ask whoever runs the registry.",
+            address=self.registry.address,
         )
-
-    @property
-    def _named(self) -> str:
-        return f"The registry {self.registry.address}"
 
     def _next(self, url: URL, answer: Answer) -> URL:
         try:
@@ -113,9 +111,9 @@ class Transport:
             target = URL()
         if _origin(target) != _origin(url):
             raise RegistryDenied(
-                "{named} sends us to {target}; we do not follow.",
+                "The registry {address} sends us to {target}; we do not follow.",
                 advice="Ask whoever runs it to turn off redirects to storage on another host.",
-                named=self._named,
+                address=self.registry.address,
                 target=_origin(target) or Phrase("an odd address"),
             )
         return target
@@ -150,9 +148,9 @@ class Transport:
             if len(body) > most:
                 response.close()
                 raise RegistryError(
-                    "{named} answered with more than {most} bytes.",
+                    "The registry {address} answered with more than {most} bytes.",
                     advice="That is no image of ours.",
-                    named=self._named,
+                    address=self.registry.address,
                     most=most,
                 )
         return bytes(body)

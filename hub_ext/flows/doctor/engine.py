@@ -113,7 +113,7 @@ async def check_isolation(site: Site) -> tuple[Finding, ...]:
                 "isolation",
                 "a notebook does not reach the Hub ({how})",
                 "Start hub-ext again.",
-                how=str(seen["hub"]),
+                how=Phrase("silent") if seen["hub"] == "silent" else str(seen["hub"]),
             ),
         )
     return (

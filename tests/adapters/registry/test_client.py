@@ -130,7 +130,9 @@ async def test_a_wrong_password_is_refused_once_and_not_shown(live: LiveRegistry
     wrong = replace(live.settings, auth_file=auth_file(tmp_path / "wrong.json", password="hunter2-secret"))
     async with RegistryClient(wrong) as registry:
         for _ in range(2):
-            with pytest.raises(RegistryDenied, match="refused our credentials for the registry") as caught:
+            with pytest.raises(
+                RegistryDenied, match=f"refused our credentials for {wrong.address}"
+            ) as caught:
                 await registry.ping()
             assert "auth_file" in caught.value.advice
             assert "hunter2" not in f"{caught.value!r} {registry!r} {vars(registry)!r}"

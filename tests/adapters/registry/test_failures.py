@@ -362,6 +362,15 @@ async def test_what_speaks_no_registry_is_named(serve: Serve) -> None:
             await registry.tags("a/b")
 
 
+async def test_a_web_server_without_a_registry_is_named(serve: Serve) -> None:
+    async def nothing(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=404, text="no such page")
+
+    async with serve(nothing) as settings, RegistryClient(settings) as registry:
+        with pytest.raises(RegistryError, match=f"{settings.address} is no registry: /v2/ answers 404"):
+            await registry.ping()
+
+
 async def test_no_error_carries_the_password(serve: Serve) -> None:
     async def garbage(request: web.Request) -> web.StreamResponse:
         if "Authorization" not in request.headers:

@@ -14,7 +14,7 @@ from hub_ext.expression.phrases import error_words, phrase_text
 from hub_ext.phrase import PLACE, Phrase
 from hub_ext.services.console.words import translator
 from tests.services.console.conftest import TOKEN, Running
-from tests.support.phrases import places, said
+from tests.support.phrases import places, said, worded_values
 
 TEMPLATES, ODD = said()
 GIVEN_ELSEWHERE = "adapters/engine/images.py"  # a table of causes; filled in by `unavailable`, tried below
@@ -41,6 +41,10 @@ def test_every_text_is_a_literal() -> None:
 def test_every_place_is_filled() -> None:
     gaps = [one for one in TEMPLATES if one.unfilled and not one.where.startswith(GIVEN_ELSEWHERE)]
     assert gaps == []
+
+
+def test_no_value_is_english_words() -> None:
+    assert worded_values() == []
 
 
 def test_what_is_in_braces_is_a_place() -> None:
