@@ -17,6 +17,7 @@ from hub_ext.adapters.engine import (
     LABEL_PROBE,
     LABEL_SEED,
     PROBE,
+    RUNNING,
     ContainerSummary,
     EngineAnswered,
 )
@@ -35,9 +36,6 @@ SEED_HOLDS = timedelta(seconds=30)
 PROBE_HOLDS = timedelta(minutes=15)
 # What cannot be mended is tried again at each sweep, and written down once a day.
 SAID_HOLDS = timedelta(days=1)
-
-
-RUNNING = frozenset({"running", "paused"})
 
 
 class Mend(StrEnum):

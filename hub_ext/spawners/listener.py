@@ -9,16 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
-from hub_ext.adapters.engine import ENDINGS, LABEL_INSTANCE, ContainerEvent
+from hub_ext.adapters.engine import ENDINGS, LABEL_INSTANCE, RUNNING, ContainerEvent
 from hub_ext.errors import HubExtError
 from hub_ext.expression.docker import LABEL_LAUNCH
-from hub_ext.flows.reconcile import RUNNING, launch_of
+from hub_ext.flows.reconcile import launch_of
 from hub_ext.flows.site import Site
 from hub_ext.flows.watch import watch
 
 log = logging.getLogger("hub_ext")
+
+# Between two listings, for the event that was lost.
+LOOK_SECONDS = 300
 
 
 class Watched(Protocol):
@@ -37,15 +40,19 @@ class Listener:
         self._site = site
         self._watched: dict[str, Watched] = {}
         self._looks: set[asyncio.Task[int | None]] = set()
-        self._listening: asyncio.Task[None] | None = None
+        self._listening: asyncio.Future[Any] | None = None
+
+    def begin(self) -> None:
+        """Listen from now on. Once is enough."""
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.gather(self._listen(), self._look_now_and_then())
 
     def add(self, spawner: Watched) -> None:
-        """From now on; the first one begins the listening."""
+        """From now on."""
+        self.begin()
         self._watched[spawner.launch_id] = spawner
         # It may have ended between its last answer to start() and now, when nobody was watching it.
         self._have_look([spawner.launch_id])
-        if self._listening is None or self._listening.done():
-            self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     def remove(self, spawner: Watched) -> None:
         """No more. One that is not watched is fine."""
@@ -59,6 +66,14 @@ class Listener:
         containers = await self._site.engine.listing({LABEL_INSTANCE: self._site.settings.instance})
         running = {launch_of(container) for container in containers if container.state in RUNNING}
         self._have_look(set(self._watched) - running)
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except Exception as error:
+                _failed(error)
 
     async def _hear(self, event: ContainerEvent) -> None:
         if event.action in ENDINGS:

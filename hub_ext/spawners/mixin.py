@@ -88,7 +88,7 @@ class CuratedMixin(HasTraits):
 
     @default("poll_interval")
     def _default_poll_interval(self) -> int:
-        return 300  # the engine's events tell it at once; this is for an event that was lost
+        return 300  # the engine's events tell it at once; while they are heard, nobody is asked
 
     @default("apply_user_options")
     def _default_apply_user_options(self) -> Any:
@@ -126,6 +126,7 @@ class CuratedMixin(HasTraits):
         """The server's URL once it answers. Raises Refused or Failed."""
         self.launch_id = new_id("lau")
         self._progress = Progress()
+        hub_listener().begin()
         language = self._language(None)
         try:
             person = await self._person()

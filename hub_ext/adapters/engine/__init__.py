@@ -1,7 +1,7 @@
 """The Docker Engine of a node: containers, images, volumes, the closed network and its firewall."""
 
 from hub_ext.adapters.engine.connection import LABEL_INSTANCE, EngineAnswered
-from hub_ext.adapters.engine.containers import ContainerSummary, address
+from hub_ext.adapters.engine.containers import RUNNING, ContainerSummary, address
 from hub_ext.adapters.engine.engine import Engine
 from hub_ext.adapters.engine.events import BACK_DOORS, ENDINGS, ContainerEvent
 from hub_ext.adapters.engine.firewall import check_firewall, ensure_firewall, remove_firewall
@@ -23,6 +23,7 @@ __all__ = [
     "LABEL_PROBE",
     "LABEL_SEED",
     "PROBE",
+    "RUNNING",
     "address",
     "gateway",
     "ensure_firewall",

@@ -21,6 +21,7 @@ import requests
 from docker import APIClient
 from docker.errors import DockerException
 
+from hub_ext.adapters.engine.known import Known
 from hub_ext.errors import EngineError, EngineUnreachable
 from hub_ext.phrase import Phrase, Value
 from hub_ext.settings import Settings
@@ -87,6 +88,7 @@ class Connection:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.known = Known()
         self._mine = threading.local()
         self._clients: list[APIClient] = []
         self._lanes = {

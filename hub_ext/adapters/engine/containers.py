@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
+from hub_ext.adapters.engine.connection import LABEL_INSTANCE, Connection, EngineAnswered, Lane
+from hub_ext.adapters.engine.known import Thing
 from hub_ext.errors import EngineError, ImageUnavailable
 
+# What a container can be doing that has not ended.
+RUNNING = frozenset({"running", "paused"})
 _GONE_POLL_SECONDS = 0.1
 
 
@@ -48,6 +51,7 @@ class Containers(Connection):
             )
         except EngineAnswered as error:
             if error.absent:
+                self.known.forget_all(Thing.IMAGE)
                 raise ImageUnavailable(
                     "The image {image} is not on the engine.",
                     advice="Pull it first; start again once the registry answers.",
@@ -69,11 +73,18 @@ class Containers(Connection):
 
     async def start(self, name: str) -> None:
         """Starts a created container. One that runs already is left alone."""
+        asked = self.known.ask(Thing.CONTAINER)
         await self._call("start a container", "POST", f"/containers/{name}/start", lane=Lane.START)
+        self.known.remember_running(asked, name)
+
+    def surely_runs(self, name: str) -> bool:
+        """Whether it was started here, and an end of it would have been heard. Asks nobody."""
+        return self.known.has(Thing.CONTAINER, name)
 
     async def stop(self, name: str, seconds: int | None = None) -> None:
         """Asks it to end, kills it after `seconds` (by default stop_seconds). Stopped or absent is fine."""
         grace = self._settings.stop_seconds if seconds is None else seconds
+        self.known.forget(Thing.CONTAINER, name)
         await self._unless_absent(
             "stop a container",
             "POST",
@@ -128,7 +139,7 @@ class Containers(Connection):
             "/containers/json",
             parameters={"all": 1, "filters": json.dumps(filters)},
         )
-        return tuple(
+        listed = tuple(
             ContainerSummary(
                 id=str(row["Id"]),
                 name=str(row["Names"][0]).removeprefix("/") if row.get("Names") else str(row["Id"]),
@@ -138,6 +149,9 @@ class Containers(Connection):
             )
             for row in answer.json()
         )
+        if labels == {LABEL_INSTANCE: self._settings.instance}:
+            self.known.keep(Thing.CONTAINER, (one.name for one in listed if one.state in RUNNING))
+        return listed
 
     async def logs_tail(self, name: str, lines: int = 50) -> str:
         """The last lines of what it printed, both streams."""

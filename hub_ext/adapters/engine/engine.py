@@ -14,7 +14,9 @@ class Engine(Images, Probes, Networks, Events):
     """A node's Docker Engine. Coroutines; each bounded in time; failures are EngineError, never absence."""
 
     async def ping(self) -> None:
-        """Returns when the engine answers. Raises EngineUnreachable."""
+        """Returns when the engine answers; while its events are heard, it does. Raises EngineUnreachable."""
+        if self.known.hearing:
+            return
         await self._call("answer", "GET", "/_ping")
 
     async def version(self) -> dict[str, Any]:

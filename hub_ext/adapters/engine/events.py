@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hub_ext.adapters.engine.connection import Connection, unreachable
+from hub_ext.adapters.engine.known import Thing
 from hub_ext.errors import EngineError
 
 ENDINGS = frozenset({"die", "oom", "destroy"})
@@ -20,8 +21,11 @@ BACK_DOORS = frozenset(
     {"exec_create", "exec_start", "attach", "archive-path", "extract-to-dir", "export", "commit"}
 )
 ACTIONS = ("start", *sorted(ENDINGS | BACK_DOORS))
+_GONE = frozenset({"die", "destroy"})
+# Of images; of volumes it is "destroy".
+_IMAGE_GONE = frozenset({"delete", "untag"})
 # The engine ends each stream at a set instant, so that a hung engine and a caller that left are both noticed.
-_WINDOW_SECONDS = 30
+_WINDOW_SECONDS = 120
 _EARLY_SECONDS = 2  # an earlier end of a stream is a broken one
 
 
@@ -46,26 +50,44 @@ class Events(Connection):
     ) -> AsyncIterator[ContainerEvent]:
         """Events of containers with all of `labels`, from `since` (or now) on, until the caller leaves.
 
-        Raises EngineError when the stream breaks: list again, then listen again, for the engine keeps only
-        its last 256 events, and none over a restart of its own.
+        While they are heard, what the engine answers of images, volumes and containers is `known`. Raises
+        EngineError when the stream breaks: list again, then listen again, for the engine keeps only its last
+        256 events, and none over a restart of its own.
         """
         begun = since.timestamp() if since else time.time()
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[ContainerEvent | EngineError] = asyncio.Queue()
         left = threading.Event()
+        stream = 0
 
-        def hand_over(item: ContainerEvent | EngineError) -> None:
+        def opened() -> None:
+            nonlocal stream
+            if not left.is_set():
+                stream = self.known.begin()
+
+        def arrived(item: _Told | EngineError) -> None:
+            if isinstance(item, EngineError):
+                self.known.end(stream)
+                queue.put_nowait(item)
+                return
+            self._take_back(item)
+            event = item.container
+            if event is not None and all(_carries(event, *label) for label in labels.items()):
+                queue.put_nowait(event)
+
+        def on_loop(work: Callable[..., None], *given: Any) -> None:
             if not left.is_set() and not loop.is_closed():
-                loop.call_soon_threadsafe(queue.put_nowait, item)
+                loop.call_soon_threadsafe(work, *given)
 
         def listen() -> None:
             start, end = begun, time.time() + _WINDOW_SECONDS
+            on_open: Callable[[], None] = lambda: on_loop(opened)  # noqa: E731
             try:
                 while not left.is_set():
-                    self._window(labels, start, end, hand_over)
-                    start, end = end, end + _WINDOW_SECONDS
+                    self._window(start, end, on_open, lambda told: on_loop(arrived, told))
+                    start, end, on_open = end, end + _WINDOW_SECONDS, lambda: None
             except EngineError as error:
-                hand_over(error)
+                on_loop(arrived, error)
 
         threading.Thread(target=listen, name="engine-events", daemon=True).start()
         try:
@@ -76,19 +98,22 @@ class Events(Connection):
                 yield item
         finally:
             left.set()
+            self.known.end(stream)
+
+    def _take_back(self, told: _Told) -> None:
+        """What this event says is not there any more, is not known any more."""
+        if told.type == "image" and told.action in _IMAGE_GONE:
+            self.known.forget_all(Thing.IMAGE)
+        elif told.type == "volume" and told.action in _GONE:
+            self.known.forget(Thing.VOLUME, told.name)
+        elif told.container is not None and told.action in _GONE:
+            self.known.forget(Thing.CONTAINER, told.name)
 
     def _window(
-        self,
-        labels: Mapping[str, str],
-        since: float,
-        until: float,
-        hand_over: Callable[[ContainerEvent], None],
+        self, since: float, until: float, opened: Callable[[], None], hand_over: Callable[[_Told], None]
     ) -> None:
-        filters = {
-            "type": ["container"],
-            "event": list(ACTIONS),
-            "label": [f"{key}={value}" if value else key for key, value in labels.items()],
-        }
+        # Not by label: events of volumes and images carry none, and would be left out.
+        filters = {"type": ["container", "volume", "image"], "event": [*ACTIONS, *sorted(_IMAGE_GONE)]}
 
         def work() -> None:
             with self._request(
@@ -103,24 +128,42 @@ class Events(Connection):
                 },
                 stream=True,
             ) as response:
+                opened()
                 # One event a line; larger chunks would hold an event back until the next one.
                 for line in response.iter_lines(chunk_size=1):
                     if line:
-                        hand_over(_event(line))
+                        hand_over(_told(line))
             if time.time() < until - _EARLY_SECONDS:
                 raise unreachable("tell events", "it ended the stream")
 
         self._translated("tell events", work)
 
 
-def _event(line: bytes) -> ContainerEvent:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One event of any kind; `name` is the volume's or the container's."""
+
+    type: str
+    action: str
+    name: str
+    container: ContainerEvent | None = None
+
+
+def _carries(event: ContainerEvent, label: str, value: str) -> bool:
+    return label in event.labels and (not value or event.labels[label] == value)
+
+
+def _told(line: bytes) -> _Told:
     try:
         told: dict[str, Any] = json.loads(line)
+        kind, name = str(told["Type"]), str(told["Actor"]["ID"])
+        action, _, command = str(told["Action"]).partition(": ")
+        if kind != "container":
+            return _Told(kind, action, name)
         attributes = dict(told["Actor"]["Attributes"])
         exit_code = attributes.pop("exitCode", None)
-        action, _, command = str(told["Action"]).partition(": ")
-        return ContainerEvent(
-            id=str(told["Actor"]["ID"]),
+        event = ContainerEvent(
+            id=name,
             name=str(attributes.pop("name", "")),
             action=action,
             time=datetime.fromtimestamp(told["timeNano"] / 1e9, UTC),
@@ -128,5 +171,6 @@ def _event(line: bytes) -> ContainerEvent:
             exit_code=None if exit_code is None else int(exit_code),
             command=command,
         )
+        return _Told(kind, action, event.name, event)
     except (ValueError, KeyError, TypeError) as error:
         raise EngineError("The engine tells an event that cannot be read.") from error

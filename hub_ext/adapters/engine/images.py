@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 from hub_ext.adapters.engine.connection import Connection, EngineAnswered, Lane
+from hub_ext.adapters.engine.known import Thing
 from hub_ext.errors import EngineError, ImageUnavailable
 from hub_ext.phrase import Phrase
 from hub_ext.settings import RegistrySettings, Settings
@@ -54,13 +55,20 @@ class Images(Connection):
 
     async def has_image(self, repository: str, digest: str) -> bool:
         """Whether the engine holds exactly this digest under this repository."""
+        name = f"{repository}@{digest}"
+        if self.known.has(Thing.IMAGE, name):
+            return True
+        asked = self.known.ask(Thing.IMAGE)
         try:
-            answer = await self._call("look for an image", "GET", f"/images/{repository}@{digest}/json")
+            answer = await self._call("look for an image", "GET", f"/images/{name}/json")
         except EngineAnswered as error:
             if error.absent:
                 return False
             raise
-        return bool(answer.json())
+        there = bool(answer.json())
+        if there:
+            self.known.remember(asked, Thing.IMAGE, name)
+        return there
 
     async def pull(
         self,

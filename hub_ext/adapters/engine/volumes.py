@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 from hub_ext.adapters.engine.connection import LABEL_INSTANCE, EngineAnswered, Lane
 from hub_ext.adapters.engine.containers import Containers, tar_of
+from hub_ext.adapters.engine.known import Thing
 from hub_ext.errors import EngineError
 
 LABEL_SEED = "io.hub-ext.seed"
@@ -35,6 +36,7 @@ class Volumes(Containers):
         Raises EngineError where one of that name exists and is not this instance's.
         """
         ours = {LABEL_INSTANCE: self._settings.instance}
+        asked = self.known.ask(Thing.VOLUME)
         answer = await self._call(
             "make a volume",
             "POST",
@@ -48,6 +50,7 @@ class Volumes(Containers):
                 advice="Look at it with `docker volume inspect {name}`; choose another c.HubExt.instance.",
                 name=name,
             )
+        self.known.remember(asked, Thing.VOLUME, name)
 
     async def seed_volume(
         self,
@@ -136,30 +139,41 @@ class Volumes(Containers):
 
     async def has_volume(self, name: str) -> bool:
         """Whether the engine has it; an engine that fails raises."""
+        return self.known.has(Thing.VOLUME, name) or await self._lists_volume(name)
+
+    async def _lists_volume(self, name: str) -> bool:
+        asked = self.known.ask(Thing.VOLUME)
         try:
             answer = await self._call("look for a volume", "GET", f"/volumes/{name}")
         except EngineAnswered as error:
             if error.absent:
                 return False
             raise
-        return bool(answer.json())
+        there = bool(answer.json())
+        if there:
+            self.known.remember(asked, Thing.VOLUME, name)
+        return there
 
     async def remove_volume(self, name: str) -> None:
         """Destroys a volume and all in it. Absent is success; one in use raises EngineAnswered."""
+        self.known.forget(Thing.VOLUME, name)
         await self._unless_absent("remove a volume", "DELETE", f"/volumes/{name}", parameters={"force": 0})
 
     async def proof_of_removal(self, name: str, folder: str | None) -> Removal:
         """What shows that a volume is gone: the engine's own word, and its former folder on this host."""
-        if await self.has_volume(name):
+        if await self._lists_volume(name):
             return Removal(gone=False)
         return Removal(gone=True, folder_absent=_absent(folder) if folder else None)
 
     async def free_bytes(self) -> int | None:
         """Free room where the engine keeps images and volumes; None where this machine does not see it."""
-        answer = await self._call("describe itself", "GET", "/info")
+        folder = self.known.data_root
+        if folder is None:
+            folder = str((await self._call("describe itself", "GET", "/info")).json().get("DockerRootDir"))
+            self.known.remember_data_root(folder)
         try:
-            room = os.statvfs(answer.json()["DockerRootDir"])
-        except (OSError, KeyError):
+            room = os.statvfs(folder)
+        except OSError:
             return None
         return room.f_bavail * room.f_frsize
 

@@ -53,12 +53,16 @@ def container_name(site: Site, launch_id: str) -> str:
 async def poll(site: Site, launch_id: str) -> int | None:
     """The exit status of a launch's container, or None while it runs, and whenever the engine fails.
 
-    A container that the engine does not have any more, or that never started, is 0.
+    A container that the engine does not have any more, or that never started, is 0. The engine is not asked
+    about one that was started here while its events are heard.
     """
     if not launch_id:
         return 0
+    name = container_name(site, launch_id)
+    if site.engine.surely_runs(name):
+        return None
     try:
-        inspected = await site.engine.inspect(container_name(site, launch_id))
+        inspected = await site.engine.inspect(name)
     except EngineError:
         return None
     if inspected is None or inspected["State"]["Status"] == _NOT_STARTED:

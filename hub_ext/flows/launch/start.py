@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from hub_ext.adapters import files, notebook_server
 from hub_ext.adapters.engine import PullProgress, address
@@ -22,8 +23,8 @@ from hub_ext.flows.launch.threads import in_folders, in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import LaunchPlan, LaunchState, StopReason, Verb, VolumeKind
 
-PROBE_SECONDS = 0.04  # between two questions to the server
-LOOK_SECONDS = 0.5  # between two looks at its container
+PROBE_SECONDS = 0.02  # between two questions to the server
+LOOK_SECONDS = 0.5  # between two looks at its container, while its end would not be heard
 # A server that is slow to answer lets the next start begin.
 TURN_SECONDS = 15.0
 _LOG_LINES = 20
@@ -138,12 +139,13 @@ async def _start(
         clock.mark("create_ms")
         tell(Step(StepKind.START))
         await site.engine.start(name)
-        await _check_folders(site, plan, name)
+        inspected = await site.engine.inspect(name)
+        await _check_folders(site, plan, name, inspected)
         clock.mark("start_ms")
         tell(Step(StepKind.ANSWER))
         slow = asyncio.get_running_loop().call_later(TURN_SECONDS, leave)
         try:
-            found = await _answering(site, name, probe_path)
+            found = await _answering(site, name, inspected, probe_path)
         finally:
             slow.cancel()
         clock.mark("answer_ms")
@@ -214,7 +216,9 @@ async def _check(site: Site, name: str, body: Mapping[str, object]) -> None:
         )
 
 
-async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
+async def _check_folders(
+    site: Site, plan: LaunchPlan, name: str, inspected: Mapping[str, Any] | None
+) -> None:
     """Nothing where the container sees the registered folders, has none, or has ended already.
 
     The engine opens a folder by its path, at the start: whoever may write above it could have put a link
@@ -222,7 +226,6 @@ async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
     """
     if not plan.data:
         return
-    inspected = await site.engine.inspect(name)
     process = int(inspected["State"]["Pid"]) if inspected else 0
     if not process:
         return
@@ -253,17 +256,19 @@ async def _check_folders(site: Site, plan: LaunchPlan, name: str) -> None:
         )
 
 
-async def _answering(site: Site, name: str, path: str) -> str:
+async def _answering(site: Site, name: str, inspected: Mapping[str, Any] | None, path: str) -> str:
     """The address at which the container's server answers. Raises LaunchFailed when it will not."""
     limit = time.monotonic() + site.settings.start_seconds
-    next_look, found = 0.0, ""
+    found = await _address(site, name, inspected)
+    next_look = time.monotonic() + LOOK_SECONDS
     while time.monotonic() < limit:
-        if time.monotonic() >= next_look:
-            found = await _alive(site, name) or found
-            next_look = time.monotonic() + LOOK_SECONDS
         if found and await notebook_server.answers(found, path):
             return found
         await asyncio.sleep(PROBE_SECONDS)
+        heard = found and site.engine.surely_runs(name)
+        if not heard and time.monotonic() >= next_look:
+            found = await _alive(site, name) or found
+            next_look = time.monotonic() + LOOK_SECONDS
     raise LaunchFailed(
         "The server did not answer within {seconds} s.",
         advice="Its last words: {words}",
@@ -279,6 +284,10 @@ async def _alive(site: Site, name: str) -> str:
         inspected = await site.engine.inspect(name)
     except EngineError:
         return ""  # unknown; the server itself may still answer
+    return await _address(site, name, inspected)
+
+
+async def _address(site: Site, name: str, inspected: Mapping[str, Any] | None) -> str:
     ended = end.exit_of(inspected)
     if inspected is None:
         raise LaunchFailed("The container was removed while it started.", cause="stopped")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from hub_ext.adapters.store import exposures, launches, leases, volumes
 from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch import Step, StepKind
+from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Launch, LaunchPlan, LaunchState, StopReason
+from tests.support.asked import asked, heard
 from tests.support.scenario import Scenario
 
 
@@ -248,3 +251,33 @@ async def test_a_folder_swapped_for_a_link_at_the_start(
     assert seen == [True]
     assert await scenario.container(plan.launch_id) is None
     assert stored(scenario, plan).state is LaunchState.FAILED
+
+
+async def test_a_start_asks_the_engine_four_times(scenario: Scenario) -> None:
+    """Of somebody who has started before, while the engine's events are heard."""
+    engine = scenario.site.engine
+    async with heard(engine, scenario.site.settings.instance):
+        first = await scenario.admitted(datasets=("mri",))
+        await scenario.start(first)
+        await flow.stop(scenario.site, first.launch_id, StopReason.PERSON, scenario.plan_actor)
+        with asked(engine) as calls:
+            plan = await scenario.admitted(datasets=("mri",))
+            await scenario.start(plan)
+            assert await flow.poll(scenario.site, plan.launch_id) is None
+        name = container_name(scenario.site, plan.launch_id)
+        assert calls == [
+            "POST /containers/create",
+            f"GET /containers/{name}/json",
+            f"POST /containers/{name}/start",
+            f"GET /containers/{name}/json",
+        ]
+
+
+async def test_a_server_that_dies_at_its_start_is_heard(scenario: Scenario) -> None:
+    async with heard(scenario.site.engine, scenario.site.settings.instance):
+        plan = await scenario.admitted(environment="die")
+        began = time.monotonic()
+        with pytest.raises(LaunchFailed) as caught:
+            await scenario.start(plan)
+    assert caught.value.cause == "ended"
+    assert time.monotonic() - began < scenario.site.settings.start_seconds
