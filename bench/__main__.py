@@ -1,0 +1,78 @@
+"""`python -m bench [--quick] [--only NAME,…]`: measures, writes the results, and judges them.
+
+Status 0 where every ratio is within its bound, 1 where one is not (or could not be had), 2 for a bad word.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from bench import bounds, ours, results, stock
+from bench.house import opened
+from bench.measures import MEASURES
+from bench.run import Run
+from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE
+from hub_ext.cli.setup.steps import Steps
+
+RESULTS = CHECKOUT / "bench" / "results"
+
+
+def main() -> int:
+    """Measure, write, judge."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under five minutes, for CI")
+    parser.add_argument("--only", default="", help=f"of {', '.join(MEASURES)}; results are printed, not kept")
+    parser.add_argument("--results", type=Path, default=None, help=f"the folder to write to ({RESULTS})")
+    asked = parser.parse_args()
+    wanted = [name for name in asked.only.split(",") if name] or list(MEASURES)
+    for name in wanted:
+        if name not in MEASURES:
+            parser.error(f"there is no measure {name!r}; there are {', '.join(MEASURES)}")
+    # A shell's background processes ignore interrupts, and a run that is interrupted has things to remove.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    kept = Path(os.environ.get(STATE_VARIABLE) or CHECKOUT / ".state" / "test").absolute()
+    say = Steps()
+    with (
+        opened(kept, say) as house,
+        ours.running(house, _names(), say) as our_hub,
+        stock.running(house, say) as stock_hub,
+    ):
+        run = Run(asked.quick, house, our_hub, stock_hub, say)
+        asyncio.run(_measure(run, wanted))
+    found = results.whole(run.figures, run.missing, quick=asked.quick)
+    verdicts = bounds.judge(found, only=None if wanted == list(MEASURES) else wanted)
+    print(results.table(found, verdicts))
+    if asked.results or not asked.only:
+        results.write(asked.results or RESULTS, found, verdicts)
+    return 0 if all(verdict.held for verdict in verdicts) else 1
+
+
+async def _measure(run: Run, wanted: list[str]) -> None:
+    try:
+        for name in wanted:
+            await MEASURES[name](run)
+    finally:
+        for instance in run.both:
+            await instance.close()
+
+
+def _names() -> list[str]:
+    """Everybody whom the measures may send: see `at_once.crowd`, `footprint`."""
+    crowds = [(kind, count) for kind in "pa" for count in (5, 10, 20, 50, 200)]
+    return [
+        "one",
+        "two",
+        "puller",
+        "stubborn",
+        *(f"{kind}{count}-{number}" for kind, count in crowds for number in range(count)),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""People who start and stop servers over HTTP, as a browser's page does: one request, then the Hub's stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+LONGEST_SECONDS = 600
+_STOP_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One request for a server. `seconds` from the request until the Hub says ready; `began` by time.monotonic().
+
+    `failure` is what the Hub said; "" for a server that came up.
+    """
+
+    user: str
+    began: float
+    seconds: float
+    failure: str = ""
+
+
+class Visitor:
+    """Somebody who is signed in, with cookies of their own."""
+
+    def __init__(self, url: str, name: str, session: aiohttp.ClientSession, xsrf: str) -> None:
+        self.url = url
+        self.name = name
+        self._session = session
+        self._xsrf = xsrf
+
+    @classmethod
+    async def signed_in(cls, url: str, name: str, password: str, connector: aiohttp.BaseConnector) -> Visitor:
+        """Through the sign-in page. Raises RuntimeError where the Hub refuses."""
+        session = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=False,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),
+            timeout=aiohttp.ClientTimeout(total=LONGEST_SECONDS),
+        )
+        async with session.get(f"{url}/hub/login") as page:
+            token = re.search(r'name="_xsrf" value="([^"]+)"', await page.text())
+        if token is None:
+            raise RuntimeError(f"{url} has no sign-in page")
+        form = {"username": name, "password": password, "_xsrf": token[1]}
+        async with session.post(f"{url}/hub/login", data=form) as answer:
+            if answer.status != 200 or "/login" in str(answer.url):
+                raise RuntimeError(f"{name} cannot sign in at {url}: HTTP {answer.status}")
+        # Every page of the Hub sets the token anew; the one of /hub/ is what its API wants.
+        xsrf = next(
+            cookie.value
+            for cookie in session.cookie_jar
+            if cookie.key == "_xsrf" and cookie["path"] == "/hub/"
+        )
+        return cls(url, name, session, xsrf)
+
+    async def close(self) -> None:
+        """Forgets the cookies."""
+        await self._session.close()
+
+    async def start(self, options: dict[str, Any]) -> Start:
+        """Asks for the default server and waits until the Hub says that it is ready, or that it failed."""
+        began = time.monotonic()
+        async with self._call("POST", "server", options) as answer:
+            said = await answer.text()
+        failure = ""
+        if answer.status == 202:
+            failure = await self._followed()
+        elif answer.status != 201:
+            failure = f"HTTP {answer.status}: {said[:200]}"
+        return Start(self.name, began, time.monotonic() - began, failure)
+
+    async def _followed(self) -> str:
+        # Asking the Hub for the state again and again would slow down what is measured.
+        async with self._call("GET", "server/progress") as stream:
+            async for line in stream.content:
+                if not line.startswith(b"data:"):
+                    continue
+                event = json.loads(line[5:])
+                if event.get("ready"):
+                    return ""
+                if event.get("failed"):
+                    return str(event.get("message") or "failed")
+        return "the Hub's stream ended"
+
+    async def stop(self) -> float:
+        """Stops the default server; the seconds until the Hub says that it has ended."""
+        began = time.monotonic()
+        async with self._call("DELETE", "server") as answer:
+            status = answer.status
+        while status == 202 and await self.has_server():
+            await asyncio.sleep(_STOP_POLL_SECONDS)
+        return time.monotonic() - began
+
+    async def has_server(self) -> bool:
+        """Whether the Hub has a default server of theirs, ready or on its way."""
+        async with self._call("GET", "") as answer:
+            return "" in (await answer.json())["servers"]
+
+    def _call(self, method: str, path: str, body: Any = None) -> Any:
+        url = f"{self.url}/hub/api/users/{self.name}{f'/{path}' if path else ''}"
+        return self._session.request(method, url, params={"_xsrf": self._xsrf}, json=body)

@@ -1,0 +1,150 @@
+"""What both Hubs of a run share: the engine, a registry with the images, and folders that go at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.cli.setup import children, choices, daemon, images, settings_file, teardown
+from hub_ext.cli.setup import engine as engine_setup
+from hub_ext.cli.setup import registry as registry_setup
+from hub_ext.cli.setup.choices import Choices
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.images import BuiltImage
+from hub_ext.cli.setup.layout import CHECKOUT, Layout
+from hub_ext.cli.setup.steps import Say
+from hub_ext.config import load_settings
+from hub_ext.settings import RegistrySettings, Settings
+from tests.support import stub_image
+
+PLAIN = CHECKOUT / "bench" / "images"
+_WIRE_SECONDS = 10
+
+
+@dataclass
+class House:
+    """`built` are this checkout's images; `plain` names the stock one on the engine, `stubs` their digests."""
+
+    layout: Layout
+    docker: EngineFacts
+    chosen: Choices
+    registry: RegistrySettings
+    built: dict[str, BuiltImage]
+    plain: str
+    stubs: dict[str, str]
+    node: Path
+    stack: ExitStack
+
+    def reference(self, slug: str) -> str:
+        """HOST:PORT/path@digest of an image of ours."""
+        image = self.built[slug].reference
+        return f"{self.registry.address}/{image.path}@{image.digest}"
+
+    def stub(self, behaviour: str) -> str:
+        """The same of a stub."""
+        return f"{self.registry.address}/stub/{behaviour}@{self.stubs[behaviour]}"
+
+    def wire(self, name: str) -> tuple[str, Path]:
+        """A noted way to the engine: its URL and the notes."""
+        near, notes = self.layout.state / f"{name}.sock", self.layout.state / f"{name}-engine.txt"
+        notes.touch()
+        far = self.docker.url.removeprefix("unix://")
+        child = children.start(
+            f"The wire of {name}",
+            [sys.executable, "-m", "bench.wire", str(near), far, str(notes)],
+            self.layout.logs / f"{name}-wire.log",
+            folder=CHECKOUT,
+        )
+        self.stack.callback(child.stop)
+        child.wait_ready(near.exists, _WIRE_SECONDS)
+        return f"unix://{near}", notes
+
+
+@contextmanager
+def opened(kept: Path, say: Say) -> Iterator[House]:
+    """`kept` outlives the run: the registry's blobs, and the proxy's program under `node`."""
+    with ExitStack() as stack:
+        # Short: sockets lie in it.
+        layout = Layout(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hx-bench-"))))
+        layout.make()
+        layout.node.symlink_to(kept / "node")
+        docker = stack.enter_context(daemon.in_use(say))
+        with choices.machine_lock("choices"):
+            chosen = choices.choose(layout.choices_file, docker.subnets)
+        registry = registry_setup.prepare(layout, chosen.registry_address, data=kept / "registry")
+        settings = _settings(layout, chosen, docker, registry)
+        stack.callback(teardown.remove_objects, settings)
+        say("Closing the notebooks' network")
+        asyncio.run(_network(settings))
+        ensure_firewall(settings)
+        engine_setup.ensure_trust(docker, registry.address, layout.authority)
+        stack.callback(engine_setup.remove_trust, docker, registry.address)
+        stack.callback(registry_setup.run(layout, registry).stop)
+        build = {"engine_url": docker.url, "logs": kept / "logs", "say": say}
+        built = images.build_all(CHECKOUT / "images", registry, **build)  # type: ignore[arg-type]
+        plain = images.build_all(PLAIN, registry, **build)["plain"]  # type: ignore[arg-type]
+        stubs = stub_image.push(registry, docker.url, docker_config=layout.docker_config)
+        stack.callback(stub_image.remove, registry, docker.url, stubs)
+        house = House(
+            layout,
+            docker,
+            chosen,
+            registry,
+            built,
+            f"{registry.address}/{plain.reference.path}@{plain.reference.digest}",
+            stubs,
+            kept / "node",
+            stack,
+        )
+        wanted = (house.reference("python"), house.plain, house.stub("answer"))
+        asyncio.run(_pull(settings, wanted))
+        yield house
+
+
+def _settings(layout: Layout, chosen: Choices, docker: EngineFacts, registry: RegistrySettings) -> Settings:
+    traits = settings_file.values(
+        layout,
+        chosen,
+        engine_url=docker.url,
+        registries=[registry],
+        bind_url=f"http://127.0.0.1:{free_port()}",
+    )
+    return load_settings(str(settings_file.write(layout, traits)))
+
+
+async def _network(settings: Settings) -> None:
+    engine = Engine(settings)
+    try:
+        await engine.ensure_network()
+    finally:
+        engine.close()
+
+
+async def _pull(settings: Settings, wanted: tuple[str, ...]) -> None:
+    engine = Engine(settings)
+    try:
+        for reference in wanted:
+            repository, _, digest = reference.partition("@")
+            await engine.pull(repository, digest)
+    finally:
+        engine.close()
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody has now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def cores() -> int:
+    """Of this machine."""
+    return os.cpu_count() or 1

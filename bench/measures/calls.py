@@ -1,0 +1,84 @@
+"""What the engine is asked: for a launch, and for servers that idle, whoever of the instance asks.
+
+Counted on the way to the engine's socket. A launch is counted from the request to the Hub's word, of people
+who have started before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+
+from bench.instance import Instance
+from bench.run import Run
+
+LAUNCHES = 10
+IDLE_SERVERS = 50
+
+
+async def measure(run: Run) -> None:
+    """engine_calls."""
+    seconds = 60 if run.quick else 300
+    # Of the default sizes of people who keep their stock servers: as many as start in time there.
+    told: dict[str, object] = {}
+    idle: dict[str, dict[str, object]] = {}
+    for instance in run.both:
+        launch = await _of_launches(run, instance)
+        told |= _told(run, instance, "launch", sum(launch.values()) / LAUNCHES)
+        told[f"{instance.kind}_launch_calls"] = _each(launch, LAUNCHES)
+    # Both idle at the same time: the minutes are spent once.
+    counts = {run.ours.kind: IDLE_SERVERS, run.stock.kind: 10}
+    for instance in run.both:
+        await _start(run, instance, counts[instance.kind])
+    run.say(f"Servers idle for {seconds} s")
+    await asyncio.sleep(10)
+    began = time.monotonic()
+    await asyncio.sleep(seconds)
+    for instance in run.both:
+        asked = instance.asked(began, began + seconds)
+        minutes = counts[instance.kind] * seconds / 60
+        told |= _told(run, instance, "idle_minute", sum(asked.values()) / minutes)
+        idle[instance.kind] = {"servers": counts[instance.kind], "seconds": seconds, "calls": dict(asked)}
+        await instance.stop_all(instance.visitors)
+    run.figures["engine_calls"] = told | {"idle": idle}
+
+
+def _told(run: Run, instance: Instance, name: str, value: float) -> dict[str, object]:
+    return {name if instance is run.ours else f"stock_{name}": round(value, 3)}
+
+
+def _each(asked: Counter[str], times: int) -> dict[str, float]:
+    return {call: round(count / times, 2) for call, count in sorted(asked.items())}
+
+
+async def _of_launches(run: Run, instance: Instance) -> Counter[str]:
+    await instance.sign_in(["one"])
+    visitor = next(one for one in instance.visitors if one.name == "one")
+    options, total = instance.options("answer"), Counter[str]()
+    for number in range(LAUNCHES + 1):
+        began = time.monotonic()
+        start = await visitor.start(options)
+        if start.failure:
+            raise RuntimeError(f"{instance.kind}: {start.failure}")
+        if number:  # the first one of this image and person is another matter
+            total += instance.asked(began, start.began + start.seconds)
+        await visitor.stop()
+    return total
+
+
+async def _start(run: Run, instance: Instance, count: int) -> None:
+    run.say(f"{count} stub servers, {instance.kind}")
+    names = [f"a50-{number}" for number in range(count)]
+    await instance.sign_in(names)
+    # A few at a time: stock loses more than ten at once.
+    turns = asyncio.Semaphore(4)
+
+    async def one(name: str) -> None:
+        async with turns:
+            visitor = next(known for known in instance.visitors if known.name == name)
+            start = await visitor.start(instance.options("answer"))
+            if start.failure:
+                raise RuntimeError(f"{instance.kind}: {start.failure}")
+
+    await asyncio.gather(*(one(name) for name in names))
