@@ -1,4 +1,4 @@
-"""People who start and stop servers over HTTP, as a browser's page does: one request, then the Hub's stream."""
+"""People who start and stop servers over HTTP, as a page does: one request, then the Hub's stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STOP_POLL_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """One request for a server. `seconds` from the request until the Hub says ready; `began` by time.monotonic().
+    """One request for a server: when (time.monotonic()), and the seconds until the Hub says ready.
 
     `failure` is what the Hub said; "" for a server that came up.
     """
@@ -96,7 +96,7 @@ class Visitor:
         began = time.monotonic()
         async with self._call("DELETE", "server") as answer:
             status = answer.status
-        while status == 202 and await self.has_server():
+        while status == 202 and await self.has_server():  # noqa: ASYNC110
             await asyncio.sleep(_STOP_POLL_SECONDS)
         return time.monotonic() - began
 
@@ -104,6 +104,12 @@ class Visitor:
         """Whether the Hub has a default server of theirs, ready or on its way."""
         async with self._call("GET", "") as answer:
             return "" in (await answer.json())["servers"]
+
+    async def token(self) -> str:
+        """A token of theirs for an hour, for calls past the Hub's pages."""
+        async with self._call("POST", "tokens", {"expires_in": 3600}) as answer:
+            answer.raise_for_status()
+            return str((await answer.json())["token"])
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         url = f"{self.url}/hub/api/users/{self.name}{f'/{path}' if path else ''}"

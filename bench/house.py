@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub_ext.adapters.engine import Engine, ensure_firewall
@@ -26,20 +27,31 @@ from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
 
 PLAIN = CHECKOUT / "bench" / "images"
+# Images that nobody has pulled yet, each with a layer of its own, which passes in a good ten seconds.
+SLOW_IMAGES = 4
+SLOW_ALIAS = "slow"
+_SLOW_LETTERS = 24 * 1024**2  # hexadecimal: a layer holds half as many bytes
+_SLOW_BYTES_A_SECOND = 1024**2
 _WIRE_SECONDS = 10
 
 
 @dataclass
 class House:
-    """`built` are this checkout's images; `plain` names the stock one on the engine, `stubs` their digests."""
+    """`built` are this checkout's images, `plain` names the stock one on the engine, `stubs` are digests.
+
+    `slow` is the registry once more, through a forwarder that lets little pass; `pulled_slowly` are digests
+    of images there that nobody has pulled yet.
+    """
 
     layout: Layout
     docker: EngineFacts
     chosen: Choices
     registry: RegistrySettings
+    slow: RegistrySettings
     built: dict[str, BuiltImage]
     plain: str
     stubs: dict[str, str]
+    pulled_slowly: tuple[str, ...]
     node: Path
     stack: ExitStack
 
@@ -93,20 +105,58 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
         plain = images.build_all(PLAIN, registry, **build)["plain"]  # type: ignore[arg-type]
         stubs = stub_image.push(registry, docker.url, docker_config=layout.docker_config)
         stack.callback(stub_image.remove, registry, docker.url, stubs)
+        slow = _slow_registry(layout, chosen, docker, registry, stack)
         house = House(
             layout,
             docker,
             chosen,
             registry,
+            slow,
             built,
             f"{registry.address}/{plain.reference.path}@{plain.reference.digest}",
             stubs,
+            _slow_images(layout, docker, registry, stubs["answer"]),
             kept / "node",
             stack,
         )
         wanted = (house.reference("python"), house.plain, house.stub("answer"))
         asyncio.run(_pull(settings, wanted))
         yield house
+
+
+def _slow_registry(
+    layout: Layout, chosen: Choices, docker: EngineFacts, registry: RegistrySettings, stack: ExitStack
+) -> RegistrySettings:
+    host, _, port = registry.address.rpartition(":")
+    near = choices.free_ports(secrets.randbelow(2**30), 1)[0]
+    slow = replace(registry, alias=SLOW_ALIAS, address=f"{host}:{near}")
+    words = ("-m", "bench.forwarder", host, str(near), host, port, str(_SLOW_BYTES_A_SECOND))
+    child = children.start(
+        "The slow way to the registry",
+        [sys.executable, *words],
+        layout.logs / "forwarder.log",
+        folder=CHECKOUT,
+    )
+    stack.callback(child.stop)
+    engine_setup.ensure_trust(docker, slow.address, layout.authority)
+    stack.callback(engine_setup.remove_trust, docker, slow.address)
+    return slow
+
+
+def _slow_images(
+    layout: Layout, docker: EngineFacts, registry: RegistrySettings, digest: str
+) -> tuple[str, ...]:
+    return tuple(
+        stub_image.change(
+            registry,
+            docker.url,
+            digest,
+            f"slow/image-{number}:1",
+            docker_config=layout.docker_config,
+            files={"opt/layer": secrets.token_hex(_SLOW_LETTERS // 2)},
+        )
+        for number in range(SLOW_IMAGES)
+    )
 
 
 def _settings(layout: Layout, chosen: Choices, docker: EngineFacts, registry: RegistrySettings) -> Settings:

@@ -54,7 +54,7 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
         layout,
         house.chosen,
         engine_url=engine_url,
-        registries=[house.registry],
+        registries=[house.registry, house.slow],
         bind_url=f"http://127.0.0.1:{free_port()}",
         seed_image=house.reference("base"),
     )
@@ -124,7 +124,6 @@ async def _fill(site: Site, house: House, data: Path, people: list[str]) -> None
 
 def _people_and_images(site: Site, house: House, people: list[str]) -> None:
     now = site.now()
-    built = house.built["python"]
     text = Localised("What is measured", "Ce qui est mesuré")
     with site.store.transaction() as tx:
         for number, name in enumerate(people):
@@ -132,17 +131,23 @@ def _people_and_images(site: Site, house: House, people: list[str]) -> None:
             persons.add(tx, person)
             place = (f"mem-bench-{number}", person.id, PROJECT)
             memberships.add(tx, Membership(*place, MemberRole.MEMBER, now, now))
-        entry = ImageEntry(
-            "python",
-            text,
-            text,
-            built.reference.alias,
-            built.reference.path,
-            built.tag,
-            now,
-            ImageState.PUBLISHED,
-            revision=1,
-            start_url=built.recipe.start_url,
-        )
-        images.add(tx, entry)
-        revisions.add(tx, ImageRevision("python", 1, built.reference.digest, now, "bench", now))
+        for slug in ("python", "r"):
+            built = house.built[slug]
+            entry = ImageEntry(
+                slug,
+                text,
+                text,
+                built.reference.alias,
+                built.reference.path,
+                built.tag,
+                now,
+                ImageState.PUBLISHED,
+                revision=1,
+                start_url=built.recipe.start_url,
+            )
+            images.add(tx, entry)
+            revisions.add(tx, ImageRevision(slug, 1, built.reference.digest, now, "bench", now))
+        for number, digest in enumerate(house.pulled_slowly):
+            slug, path = f"slow-{number}", f"slow/image-{number}"
+            images.add(tx, replace(entry, slug=slug, alias=house.slow.alias, path=path))
+            revisions.add(tx, ImageRevision(slug, 1, digest, now, "bench", now))

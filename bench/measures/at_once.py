@@ -1,7 +1,7 @@
 """Many people who ask at the same moment: how many fail, when the last one is ready, and the first.
 
-Nobody of them has started before, so that ours makes and seeds a home and mounts a dataset for each; stock has
-neither. Starts a minute are those of the largest crowd that all got their server.
+Nobody of them has started before, so that ours makes and seeds a home and mounts a dataset for each; stock
+has neither. Starts a minute are those of the fastest crowd of which everybody got a server.
 """
 
 from __future__ import annotations

@@ -1,0 +1,83 @@
+"""From opening a notebook to its first cell's result: a session is asked for, then a cell is run in it.
+
+Through the proxy, with a token of the person's, as JupyterLab does; the servers are running already.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+import aiohttp
+
+from bench import figures
+from bench.client import Visitor
+from bench.instance import Instance
+from bench.run import Run
+
+_CODE = {"python": ("python3", "print(6 * 7)"), "r": ("ir", "cat(6 * 7)")}
+
+
+async def measure(run: Run) -> None:
+    """first_kernel."""
+    rounds = 3 if run.quick else 10
+    found: dict[str, Any] = {}
+    times = {"ours": await _times(run, run.ours, "python", rounds)}
+    times["stock"] = await _times(run, run.stock, "python", rounds)
+    for kind, taken in times.items():
+        found |= figures.spread(kind, taken)
+    found["ratio_stock"] = figures.ratio(figures.median(times["ours"]), figures.median(times["stock"]))
+    found |= figures.spread("ours_r", await _times(run, run.ours, "r", rounds))
+    run.figures["first_kernel"] = found
+
+
+async def _times(run: Run, instance: Instance, image: str, rounds: int) -> list[float]:
+    run.say(f"First kernel, {instance.kind}, {image}")
+    await instance.sign_in(["one"])
+    visitor = next(one for one in instance.visitors if one.name == "one")
+    start = await visitor.start(instance.options(image))
+    if start.failure:
+        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    try:
+        token = await visitor.token()
+        return [await _first_result(visitor, token, *_CODE[image]) for _ in range(rounds)]
+    finally:
+        await visitor.stop()
+
+
+async def _first_result(visitor: Visitor, token: str, kernel: str, code: str) -> float:
+    server = f"{visitor.url}/user/{visitor.name}/api"
+    async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}) as session:
+        began = time.monotonic()
+        asked = {"path": "a.ipynb", "name": "a", "type": "notebook", "kernel": {"name": kernel}}
+        async with session.post(f"{server}/sessions", json=asked) as answer:
+            answer.raise_for_status()
+            made = await answer.json()
+        channels = f"{server}/kernels/{made['kernel']['id']}/channels"
+        async with session.ws_connect(channels) as socket:
+            await socket.send_str(json.dumps(_execute(code)))
+            async for message in socket:
+                told = json.loads(message.data)
+                if told["msg_type"] == "stream" and "42" in told["content"]["text"]:
+                    break
+        taken = time.monotonic() - began
+        async with session.delete(f"{server}/sessions/{made['id']}") as answer:
+            answer.raise_for_status()
+    return taken
+
+
+def _execute(code: str) -> dict[str, Any]:
+    header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
+    header |= {"session": uuid.uuid4().hex, "username": "", "date": ""}
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+    content |= {"allow_stdin": False, "stop_on_error": True}
+    return {
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": content,
+        "buffers": [],
+        "channel": "shell",
+    }
