@@ -58,6 +58,7 @@ def _push(
 ) -> str:
     name = f"{registry.address}/stub/{path}:1"
     command = ["import", "--change", "USER 65534:65534", "--change", "LABEL io.hub-ext.contract=1"]
+    command += ["--change", 'CMD ["/opt/hub-ext/start", "jupyterhub-singleuser"]']
     for variable, value in env.items():
         command += ["--change", f"ENV {variable}={value}"]
     _docker(engine_url, [*command, "-", name], config, said=layer)
