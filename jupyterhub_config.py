@@ -12,6 +12,7 @@ from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
 from hub_ext.spawners import more_time
 from hub_ext.spawners.docker import refuse_not_honoured
+from hub_ext.spawners.hub_database import commit_without_waiting
 from hub_ext.spawners.hub_site import hub_site, prepare
 from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
 
@@ -37,7 +38,9 @@ if settings.subdomain_host:
 
 os.umask(0o077)  # the Hub's database and logs are nobody else's
 settings.hub_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-c.JupyterHub.db_url = f"sqlite:///{settings.hub_dir / 'jupyterhub.sqlite'}"
+hub_database = settings.hub_dir / "jupyterhub.sqlite"
+c.JupyterHub.db_url = f"sqlite:///{hub_database}"
+commit_without_waiting(hub_database)
 c.JupyterHub.cookie_secret_file = str(settings.hub_dir / "cookie_secret")
 
 # --- what outlives the Hub -------------------------------------------------------------------------

@@ -58,8 +58,8 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
         bind_url=f"http://127.0.0.1:{free_port()}",
         seed_image=house.reference("base"),
     )
-    # All else is as a site has it by default.
-    traits |= {"dataset_roots": [str(data)], "disk_reserve_bytes": 0}
+    # All else is as a site has it by default, but that the slow pulls are left for their measure.
+    traits |= {"dataset_roots": [str(data)], "disk_reserve_bytes": 0, "prepull": False}
     settings = load_settings(str(settings_file.write(layout, traits)))
     kept_secret(layout.proxy_token)
     # As cheap to check as the stock Hub's: signing in is not what is measured.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from traitlets import Dict, Float, Int, List, Unicode
+from traitlets import Bool, Dict, Float, Int, List, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -25,6 +25,7 @@ from hub_ext.settings import (
     MIB,
     MOST_GPU_SHARES,
     ROLE_GROUP_PREFIX,
+    STARTS_AT_ONCE,
     ListedGpu,
     MailSettings,
     RegistrySettings,
@@ -57,6 +58,7 @@ _UNCHANGED = (
     "stop_seconds",
     "engine_seconds",
     "concurrent_starts",
+    "prepull",
     "busy_ceiling_seconds",
     "gpu_idle_seconds",
     "extension_seconds",
@@ -140,7 +142,15 @@ class HubExt(Configurable):
     )
     stop_seconds = Int(10, help="Time a server has to save before it is killed, seconds.").tag(config=True)
     engine_seconds = Int(30, help="Time allowed for any other call of the engine, seconds.").tag(config=True)
-    concurrent_starts = Int(4, help="Containers started at the same moment.").tag(config=True)
+    prepull = Bool(
+        True,
+        help="Fetch every image that may be launched as soon as it is published: nobody waits for it then.",
+    ).tag(config=True)
+    concurrent_starts = Int(
+        STARTS_AT_ONCE,
+        help="Servers that start at the same moment; the others wait in line and see their place. By default "
+        "as many as this machine has CPUs; where the engine is another machine, name as many as it has.",
+    ).tag(config=True)
     busy_ceiling_seconds = Int(
         7 * 24 * 3600, help="A server busy for longer is stopped all the same, seconds."
     ).tag(config=True)

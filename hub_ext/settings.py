@@ -5,6 +5,7 @@ Secrets are never here: settings name the files (mode 600) that hold them.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,10 @@ ROLE_GROUP_PREFIX = "hub-ext:"
 
 GPU_SOURCES = ("auto", "nvml", "list", "cdi", "none")
 MOST_GPU_SHARES = 16
+
+# A start keeps one core busy until its server answers: more of them at once are no sooner done, and the first
+# of them later (bench).
+STARTS_AT_ONCE = max(2, os.cpu_count() or 2)
 
 DEFAULT_SIZES = (
     Size("s", Localised("Small: 1 CPU, 2 GiB", "Petite : 1 CPU, 2 Gio"), 1.0, 2 * GIB),
@@ -98,11 +103,12 @@ class Settings:
     shm_bytes: int = 1 * GIB
     tmp_bytes: int = 2 * GIB
     log_max_bytes: int = 10 * MIB
+    prepull: bool = True  # images are fetched when they are published
     pull_seconds: int = 1800
     start_seconds: int = 120
     stop_seconds: int = 10
     engine_seconds: int = 30  # any other engine call
-    concurrent_starts: int = 4
+    concurrent_starts: int = STARTS_AT_ONCE
     busy_ceiling_seconds: int = 7 * 24 * 3600
     gpu_idle_seconds: int = 1800
     extension_seconds: int = 2 * 3600  # more time, asked for after a warning

@@ -19,6 +19,7 @@ from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.flows import back_door, disk, gpu, reconcile
+from hub_ext.flows.prepull import Prepull
 from hub_ext.flows.site import Site, open_site
 from hub_ext.flows.watch import watch
 from hub_ext.model import LaunchState
@@ -26,6 +27,7 @@ from hub_ext.services.parent import end_with_parent, hub_since
 from hub_ext.services.rounds import alone, for_ever
 
 GPU_SECONDS = 60
+PREPULL_SECONDS = 5
 MEASURE_SECONDS = 3600
 MEASURED_WITHIN_SECONDS = 900
 # A launch of which the Hub knows nothing for so long is none of its servers: a start ends within a second of
@@ -41,6 +43,7 @@ class Reconciler:
     def __init__(self, site: Site, since: datetime | None = None) -> None:
         self.site = site
         self.since = since
+        self._prepull = Prepull(site)
         self._missing: dict[str, datetime] = {}
         self._looked: datetime | None = None
         # Two sweeps at once would mend the same twice.
@@ -55,6 +58,7 @@ class Reconciler:
             tasks.create_task(for_ever(self.site.settings.reconcile_seconds, self.mend_all, log))
             tasks.create_task(for_ever(GPU_SECONDS, self.look_at_gpus, log))
             tasks.create_task(for_ever(MEASURE_SECONDS, self.measure, log))
+            tasks.create_task(for_ever(PREPULL_SECONDS, self.pull_ahead, log))
 
     async def listen(self) -> None:
         """Mend at once where a container ends, and write down who enters one. Never returns."""
@@ -131,6 +135,11 @@ class Reconciler:
             log.error("Lease without its GPU: %s", lease)
         for gpu_id, launch_id in changes.trespassers:
             log.error("Launch %s computes on GPU %s, which it does not lease", launch_id, gpu_id)
+
+    async def pull_ahead(self) -> None:
+        """Fetch what may be launched and is not here yet. Raises EngineError."""
+        for reference in await self._prepull.run():
+            log.info("Fetched ahead: %s@%s", reference.path, reference.digest)
 
     async def measure(self) -> None:
         """Measure what homes and project folders hold. Raises EngineError, also where it takes too long."""

@@ -74,6 +74,8 @@ def hub(
     traits |= {"dataset_roots": [str(data)]}
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
     traits |= {"cull_seconds": 2, "reconcile_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
+    # A test of the pull itself needs an image that nobody fetched before it.
+    traits |= {"prepull": False}
     traits |= {"revoke_seconds": 1.0, "revoke_hub_seconds": 5.0}
     # Only what a test of the line puts there is a GPU of this node.
     traits |= {"gpu_source": "cdi", "cdi_dirs": [str(layout.state / "cdi")], "queue_seconds": 1.0}

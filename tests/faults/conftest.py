@@ -105,6 +105,8 @@ def _settings(
         seed_image=f"{registry.address}/stub/answer@{digest}",
     )
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
+    # Nothing but the steps of a start is to be killed.
+    traits |= {"prepull": False}
     traits |= {"concurrent_starts": len(Step) + 1, "gpu_source": "cdi", "cdi_dirs": [str(engine.cdi)]}
     return load_settings(str(settings_file.write(layout, traits)))
 

@@ -93,7 +93,7 @@ class Connection:
         self._clients: list[APIClient] = []
         self._lanes = {
             Lane.CHEAP: ThreadPoolExecutor(_CHEAP_THREADS, "engine-cheap"),
-            Lane.START: ThreadPoolExecutor(settings.concurrent_starts, "engine-start"),
+            Lane.START: ThreadPoolExecutor(2 * settings.concurrent_starts, "engine-start"),
             Lane.STOP: ThreadPoolExecutor(_STOP_THREADS, "engine-stop"),
             Lane.SLOW: ThreadPoolExecutor(_SLOW_THREADS, "engine-slow"),
         }

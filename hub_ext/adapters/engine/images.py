@@ -70,6 +70,11 @@ class Images(Connection):
             self.known.remember(asked, Thing.IMAGE, name)
         return there
 
+    async def image_digests(self) -> frozenset[str]:
+        """Every image that it holds under a digest, as HOST:PORT/path@digest."""
+        answer = await self._call("list images", "GET", "/images/json", parameters={"digests": 1})
+        return frozenset(str(one) for row in answer.json() for one in row.get("RepoDigests") or ())
+
     async def pull(
         self,
         repository: str,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace as changed
 
+from sqlalchemy import func, select
+
 from hub_ext.adapters.store import image_search
 from hub_ext.adapters.store.rows import Rows, Tx
 from hub_ext.adapters.store.tables import images
@@ -36,6 +38,12 @@ def listing(
     if project is None:
         return entries
     return tuple(entry for entry in entries if not entry.projects or project in entry.projects)
+
+
+def stamp(tx: Tx) -> tuple[int, int]:
+    """Changes whenever an entry does."""
+    row = tx.connection.execute(select(func.count(), func.coalesce(func.sum(images.c.version), 0))).one()
+    return int(row[0]), int(row[1])
 
 
 def found(

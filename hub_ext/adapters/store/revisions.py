@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
 
 from hub_ext.adapters.store.rows import Rows, Tx, writing
-from hub_ext.adapters.store.tables import revisions
+from hub_ext.adapters.store.tables import images, revisions
 from hub_ext.model import ImageRevision
 from hub_ext.phrase import Phrase
 
@@ -29,6 +30,15 @@ def listing(tx: Tx, entry: str | None = None) -> tuple[ImageRevision, ...]:
     query = _rows.select().order_by(revisions.c.entry, revisions.c.number)
     if entry is not None:
         query = query.where(revisions.c.entry == entry)
+    return _rows.all(tx, query)
+
+
+def launched(tx: Tx, slugs: Collection[str] | None = None) -> tuple[ImageRevision, ...]:
+    """The revision that each entry (of these) launches now; none of an entry that launches none."""
+    now = (images.c.slug == revisions.c.entry) & (images.c.revision == revisions.c.number)
+    query = _rows.select().join(images, now).order_by(revisions.c.entry)
+    if slugs is not None:
+        query = query.where(revisions.c.entry.in_(slugs))
     return _rows.all(tx, query)
 
 

@@ -55,7 +55,7 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
     own = memberships.listing(tx, person_id=person_id)
     slugs = sorted({membership.project for membership in own})
     known = [project for slug in slugs if (project := projects.find(tx, slug)) is not None]
-    launched = {(revision.entry, revision.number): revision for revision in revisions.listing(tx)}
+    launched = {(revision.entry, revision.number): revision for revision in revisions.launched(tx)}
     return FormFacts(
         now=site.now(),
         person=persons.find(tx, person_id),

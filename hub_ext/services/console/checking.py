@@ -14,6 +14,9 @@ from hub_ext.model.image_checks import CheckRunner, ImageCheck
 
 AT_ONCE = 2
 SETTLE_SECONDS = 20
+# What a killed program left on the engine is looked for at the beginning, when an end was written down, and
+# at every so many turns: an idle site asks its engine for little.
+SWEEP_TURNS = 15
 CONSOLE = Actor(ActorKind.SERVICE, "console")
 log = logging.getLogger(__name__)
 
@@ -41,12 +44,17 @@ class Checking:
 
         `said` is told what could not be done; the next turn tries again.
         """
+        to_sweep = 0  # turns from now
         while True:
             try:
-                await asyncio.to_thread(flow.settle, site, CONSOLE)
-                await flow.sweep(site)
+                settled = await asyncio.to_thread(flow.settle, site, CONSOLE)
+                if settled or to_sweep <= 0:
+                    await flow.sweep(site)
+                    to_sweep = SWEEP_TURNS
             except Exception as error:  # the next turn may do better
+                to_sweep = 0
                 said(error)
+            to_sweep -= 1
             await asyncio.sleep(SETTLE_SECONDS)
 
     async def end(self) -> None:

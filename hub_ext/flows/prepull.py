@@ -1,0 +1,88 @@
+"""Images are on the node before anybody starts them: at the start of an instance, soon after a publication.
+
+Nothing is kept of it but in memory: what should be there follows from the catalogue, what is there from the
+engine. Whoever is killed on the way begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+
+from hub_ext.adapters.store import images, revisions
+from hub_ext.errors import HubExtError
+from hub_ext.flows import disk
+from hub_ext.flows.site import Site
+from hub_ext.model import ImageReference, ImageState
+from hub_ext.policy import prepull as policy
+from hub_ext.policy.catalogue import may_launch
+
+LOOK_AGAIN = timedelta(minutes=10)
+_LAUNCHABLE = tuple(state for state in ImageState if may_launch(state))
+
+log = logging.getLogger("prepull")
+
+
+class Prepull:
+    """For one node. The engine is asked what it holds when the catalogue has changed, and now and then."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._catalogue: object = None
+        self._looked: datetime | None = None
+        self._failed: dict[ImageReference, datetime] = {}
+
+    async def run(self) -> tuple[ImageReference, ...]:
+        """Fetches what is missing, one image after the other; what came.
+
+        Raises EngineError where the engine does not tell what it holds. A pull that fails is logged and tried
+        again later.
+        """
+        came: list[ImageReference] = []
+        if not self._site.settings.prepull or not await self._due():
+            return ()
+        while (reference := await self._next()) is not None:
+            registry = self._site.settings.registry(reference.alias)
+            assert registry is not None
+            try:
+                await self._site.engine.pull(
+                    f"{registry.address}/{reference.path}", reference.digest, registry=registry
+                )
+            except HubExtError as error:
+                self._failed[reference] = self._site.now()
+                log.warning("%s@%s was not fetched ahead: %s", reference.path, reference.digest, error)
+            else:
+                self._failed.pop(reference, None)
+                came.append(reference)
+        return tuple(came)
+
+    async def _due(self) -> bool:
+        stamp = await asyncio.to_thread(self._stamp)
+        now = self._site.now()
+        due = self._looked is None or stamp != self._catalogue or now - self._looked >= LOOK_AGAIN
+        if due:
+            self._catalogue, self._looked = stamp, now
+        return due
+
+    def _stamp(self) -> object:
+        with self._site.store.reading() as tx:
+            return images.stamp(tx)
+
+    async def _next(self) -> ImageReference | None:
+        wanted = await asyncio.to_thread(self._wanted)
+        known = await self._site.engine.image_digests()
+        held = [reference for reference in wanted if self._name(reference) in known]
+        facts = await disk.facts(self._site)
+        return policy.next_pull(wanted, held, self._failed, facts, self._site.now())
+
+    def _wanted(self) -> tuple[ImageReference, ...]:
+        with self._site.store.reading() as tx:
+            entries = images.listing(tx, states=_LAUNCHABLE)
+            launched = {(one.entry, one.number): one for one in revisions.launched(tx)}
+        return tuple(one for one in policy.launchable(entries, launched) if self._name(one))
+
+    def _name(self, reference: ImageReference) -> str:
+        """As the engine has it; "" for a registry that the settings do not name any more."""
+        registry = self._site.settings.registry(reference.alias)
+        return f"{registry.address}/{reference.path}@{reference.digest}" if registry else ""
