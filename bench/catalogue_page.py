@@ -29,7 +29,7 @@ import requests
 from hub_ext.sign_in.role_groups import SCOPES
 
 LIMIT_MS = 300.0
-ROUNDS = 200
+WORST = "worst     p95"  # what begins the line with the figure
 TOPICS = ("Genomics", "Imaging", "Statistics", "Épidémiologie", "Signals", "Text", "Survival", "Pharmacy")
 STATES = ("published",) * 12 + ("draft", "draft", "deprecated", "retired")
 
@@ -57,7 +57,9 @@ def main() -> int:
     """Fill, serve, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=10_000)
-    entries: int = parser.parse_args().entries
+    parser.add_argument("--rounds", type=int, default=200, help="of each page")
+    asked = parser.parse_args()
+    entries: int = asked.entries
     os.environ |= {"JUPYTERHUB_API_URL": "http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN": "none"}
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), entries) as url:
         print(f"date      {datetime.now(UTC):%Y-%m-%d}")
@@ -65,8 +67,9 @@ def main() -> int:
         print(f"load      {_load()} when it began")
         print(f"catalogue {entries} entries\n")
         print(f"{'page':44} {'p50 ms':>8} {'p95 ms':>8} {'worst':>8} {'bytes':>8}")
-        worst = max(_measured(url, name, ask) for name, ask in _pages(entries))
+        worst = max(_measured(url, name, ask, asked.rounds) for name, ask in _pages(entries))
         print(f"\nload      {_load()} when it ended")
+    print(f"{WORST} {worst:.1f} ms")
     print(f"limit     p95 {LIMIT_MS:.0f} ms: {'held' if worst <= LIMIT_MS else 'NOT HELD'}")
     return 0 if worst <= LIMIT_MS else 1
 
@@ -159,12 +162,12 @@ def _pages(entries: int) -> Iterator[tuple[str, Callable[[random.Random], dict[s
     yield "api/v1/images, any page of 500", lambda chance: {"limit": 500} | anywhere(chance)
 
 
-def _measured(url: str, name: str, ask: Callable[[random.Random], dict[str, Any]]) -> float:
+def _measured(url: str, name: str, ask: Callable[[random.Random], dict[str, Any]], rounds: int) -> float:
     """Prints a line; the p95 in milliseconds."""
     chance, taken, size = random.Random(2), [], 0
     with requests.Session() as session:
         session.trust_env = False
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             asked = ask(chance)
             begun = time.perf_counter()
             answer = session.get(url + name.partition(",")[0], params=asked, timeout=60)
@@ -173,7 +176,7 @@ def _measured(url: str, name: str, ask: Callable[[random.Random], dict[str, Any]
             size += len(answer.content)
     taken.sort()
     p50, p95 = taken[len(taken) // 2], taken[int(0.95 * len(taken))]
-    print(f"{name:44} {p50:8.1f} {p95:8.1f} {taken[-1]:8.1f} {size // ROUNDS:8}", flush=True)
+    print(f"{name:44} {p50:8.1f} {p95:8.1f} {taken[-1]:8.1f} {size // rounds:8}", flush=True)
     return p95
 
 

@@ -16,6 +16,8 @@ from hub_ext.cli.catalogue_words import (
     explained,
     looked_json,
     looked_text,
+    refreshed_json,
+    refreshed_text,
     remarks,
     revision_words,
 )
@@ -23,6 +25,7 @@ from hub_ext.cli.titles import merged
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import admission, image_check
 from hub_ext.flows import catalogue as flows
+from hub_ext.flows.catalogue_refresh import refresh_many
 from hub_ext.model import (
     Ceilings,
     FindingCode,
@@ -225,7 +228,8 @@ class Review(Command):
 class Refresh(Command):
     """Look at the entries' tags. A moved tag becomes a new revision, which nobody launches yet.
 
-    What is launched changes only by `publish` and `rollback`.
+    What is launched changes only by `publish` and `rollback`. With --all only what has moved is read whole;
+    status 1 where the registry has lost a tag.
     """
 
     examples = """
@@ -235,22 +239,23 @@ class Refresh(Command):
     arguments = (Argument("entry", "Slug of the entry.", optional=True),)
     all = Bool(False, help="Every entry that is not retired.").tag(option=True)
 
-    async def run(self) -> None:
-        """Look, one after the other."""
+    async def run(self) -> int:
+        """Look at one, or at all."""
         slug = self.argument("entry")
         if (slug is None) != self.all:
             raise UsageError("Name an entry, or say --all.", self.typed)
-        slugs = [slug]
-        if self.all:
-            entries = flows.listing(self.site)
-            slugs = [entry.slug for entry in entries if entry.state is not ImageState.RETIRED]
-        found = []
-        for name in slugs:
-            self.progress(f"Looking at {name}")
-            found.append(await flows.refresh(self.site, self.actor, name))
-        self.done(
-            [looked_json(looked) for looked in found], "\n".join(map(looked_text, found)) or "Nothing to do."
-        )
+        if slug is not None:
+            self.progress(f"Looking at {slug}")
+            looked = await flows.refresh(self.site, self.actor, slug)
+            self.done([looked_json(looked)], looked_text(looked))
+            return 0
+        found = await refresh_many(self.site, self.actor, tell=self._tell)
+        self.done(refreshed_json(found), refreshed_text(found))
+        return 1 if found.gone else 0
+
+    def _tell(self, asked: int, of: int) -> None:
+        if asked == of or asked % 500 == 0:
+            self.progress(f"Looked at {asked} of {of} tags")
 
 
 class Publish(_Edit):

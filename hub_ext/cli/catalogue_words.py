@@ -9,6 +9,7 @@ from hub_ext.cli import sizes
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import admission
 from hub_ext.flows import catalogue as flows
+from hub_ext.flows.catalogue_refresh import Refreshed
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageRevision, ImageState
 
 
@@ -44,6 +45,23 @@ def looked_text(looked: flows.Looked) -> str:
         f"{slug} still launches {launched}; `hub-ext catalogue publish {slug}` changes that.\n"
         + remarks(looked.findings)
     ).rstrip()
+
+
+def refreshed_json(found: Refreshed) -> dict[str, Any]:
+    """What a look at many tags found, for --json."""
+    return {
+        "moved": [looked_json(looked) for looked in found.moved],
+        "same": found.same,
+        "gone": {slug: str(error) for slug, error in found.gone},
+    }
+
+
+def refreshed_text(found: Refreshed) -> str:
+    """What a look at many tags found, for people: those that have moved or gone, and how many have not."""
+    lines = [looked_text(looked) for looked in found.moved]
+    lines += [f"{slug}: {error}" for slug, error in found.gone]
+    lines.append(f"{len(found.same)} {'tag names' if len(found.same) == 1 else 'tags name'} what is known.")
+    return "\n".join(lines)
 
 
 def entry_pairs(entry: ImageEntry) -> list[tuple[str, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub_ext.adapters.registry import machine_platform
-from hub_ext.adapters.store import audit
+from hub_ext.adapters.store import audit, images
 from hub_ext.cli.app import host_user, main
 from hub_ext.config import load_settings
 from hub_ext.flows import projects
@@ -118,9 +119,28 @@ def test_a_moved_tag_changes_nothing_until_somebody_publishes_it(
     assert typed("publish", "python") == 0
     assert typed.json("show", "python")["entry"]["revision"] == 2
     assert typed("refresh", "--all") == 0
-    assert "is at revision 2, as known" in typed.out
+    assert typed.out == "1 tag names what is known.\n"
+    third = push(b"third")
+    assert typed("refresh", "--all") == 0
+    assert f"the tag 1 has moved; revision 3 is {third}" in typed.out
     assert typed("rollback", "python") == 0
     assert typed.out == "python launches revision 1 again.\n"
+
+
+def test_a_tag_that_the_registry_lost_is_told_beside_the_others(
+    typed: Terminal, push: Callable[..., str], config: Path
+) -> None:
+    push(b"kept")
+    assert typed(*ADD) == 0
+    site = open_site(load_settings(str(config)))
+    with site.store.transaction() as tx:
+        entry = images.get(tx, "python")
+        images.add(tx, replace(entry, slug="lost", tag="never-pushed"))
+    site.close()
+    assert typed("refresh", "--all") == 1
+    assert "lost: There is no " in typed.out
+    assert "never-pushed in the registry" in typed.out
+    assert "1 tag names what is known." in typed.out
 
 
 def test_everything_that_can_be_said_of_an_entry(

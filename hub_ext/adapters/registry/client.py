@@ -166,6 +166,13 @@ class RegistryClient:
         """The digest of the image that a tag names now, for the platform (this machine's)."""
         return (await self.manifest(path, tag, platform)).digest
 
+    async def tag_digest(self, path: str, tag: str) -> str:
+        """The digest that a tag names, or of its index, as a header says; "" where none does. Unchecked."""
+        url = self._url(f"/v2/{checked_path(path)}/manifests/{checked_tag(tag)}")
+        answer = await self._send("HEAD", url, _scope(path), accept=", ".join(INDEXES + MANIFESTS))
+        self._expect(answer, f"{self._name(path)}:{tag}")
+        return answer.headers.get("Docker-Content-Digest", "")
+
     async def config(self, path: str, manifest: Manifest) -> ImageConfig:
         """The configuration of a manifest's image, its bytes checked against their digest."""
         what = Phrase("The configuration of {image}", image=f"{self._name(path)}@{manifest.digest}")

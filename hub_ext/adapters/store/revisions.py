@@ -42,6 +42,14 @@ def launched(tx: Tx, slugs: Collection[str] | None = None) -> tuple[ImageRevisio
     return _rows.all(tx, query)
 
 
+def newest(tx: Tx) -> tuple[ImageRevision, ...]:
+    """The newest revision of each entry that has one."""
+    last = select(revisions.c.entry, func.max(revisions.c.number).label("number")).group_by(revisions.c.entry)
+    known = last.subquery()
+    same = (known.c.entry == revisions.c.entry) & (known.c.number == revisions.c.number)
+    return _rows.all(tx, _rows.select().join(known, same).order_by(revisions.c.entry))
+
+
 def next_number(tx: Tx, entry: str) -> int:
     """The number of the entry's next revision, from 1."""
     query = select(func.max(revisions.c.number)).where(revisions.c.entry == entry)
