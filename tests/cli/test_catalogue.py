@@ -137,7 +137,7 @@ def test_a_tag_that_the_registry_lost_is_told_beside_the_others(
         entry = images.get(tx, "python")
         images.add(tx, replace(entry, slug="lost", tag="never-pushed"))
     site.close()
-    assert typed("refresh", "--all") == 1
+    assert typed("refresh", "--all") == 1, typed.err
     assert "lost: There is no " in typed.out
     assert "never-pushed in the registry" in typed.out
     assert "1 tag names what is known." in typed.out

@@ -313,7 +313,7 @@ class RegistryClient:
         challenge = parse_challenge(answer.challenges)
         if challenge is None or (challenge.scheme == "basic" and self._credentials is None):
             return answer
-        if self._challenge is not None and self._challenge.scheme == challenge.scheme == "basic":
+        if authorization and challenge.scheme == "basic":
             return answer  # they were just refused
         self._challenge = challenge
         if challenge.scheme == "bearer":
