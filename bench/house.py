@@ -35,23 +35,31 @@ _SLOW_BYTES_A_SECOND = 1024**2
 _WIRE_SECONDS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A registry for one run: `stubs` and `images` are digests, of the latter nobody has pulled any.
+
+    `slow` is the same registry through a forwarder that lets little pass.
+    """
+
+    direct: RegistrySettings
+    slow: RegistrySettings
+    stubs: dict[str, str]
+    images: tuple[str, ...]
+
+
 @dataclass
 class House:
-    """`built` are this checkout's images, `plain` names the stock one on the engine, `stubs` are digests.
-
-    `slow` is the registry once more, through a forwarder that lets little pass; `pulled_slowly` are digests
-    of images there that nobody has pulled yet.
-    """
+    """`built` are this checkout's images, `plain` names the stock one on the engine, `stubs` are digests."""
 
     layout: Layout
     docker: EngineFacts
     chosen: Choices
     registry: RegistrySettings
-    slow: RegistrySettings
+    scratch: Scratch
     built: dict[str, BuiltImage]
     plain: str
     stubs: dict[str, str]
-    pulled_slowly: tuple[str, ...]
     node: Path
     stack: ExitStack
 
@@ -105,17 +113,16 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
         plain = images.build_all(PLAIN, registry, **build)["plain"]  # type: ignore[arg-type]
         stubs = stub_image.push(registry, docker.url, docker_config=layout.docker_config)
         stack.callback(stub_image.remove, registry, docker.url, stubs)
-        slow = _slow_registry(layout, chosen, docker, registry, stack)
+        scratch = _scratch_registry(layout, docker, chosen.gateway, stack)
         house = House(
             layout,
             docker,
             chosen,
             registry,
-            slow,
+            scratch,
             built,
             f"{registry.address}/{plain.reference.path}@{plain.reference.digest}",
             stubs,
-            _slow_images(layout, docker, registry, stubs["answer"]),
             kept / "node",
             stack,
         )
@@ -124,13 +131,15 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
         yield house
 
 
-def _slow_registry(
-    layout: Layout, chosen: Choices, docker: EngineFacts, registry: RegistrySettings, stack: ExitStack
-) -> RegistrySettings:
-    host, _, port = registry.address.rpartition(":")
-    near = choices.free_ports(secrets.randbelow(2**30), 1)[0]
-    slow = replace(registry, alias=SLOW_ALIAS, address=f"{host}:{near}")
-    words = ("-m", "bench.forwarder", host, str(near), host, port, str(_SLOW_BYTES_A_SECOND))
+def _scratch_registry(house_layout: Layout, docker: EngineFacts, host: str, stack: ExitStack) -> Scratch:
+    """A second registry, whose blobs go with the run, and a slow way to it."""
+    layout = Layout(house_layout.state / "scratch")
+    layout.make()
+    port, near = choices.free_ports(secrets.randbelow(2**30), 2)
+    direct = registry_setup.prepare(layout, f"{host}:{port}")
+    slow = replace(direct, alias=SLOW_ALIAS, address=f"{host}:{near}")
+    stack.callback(registry_setup.run(layout, direct).stop)
+    words = ("-m", "bench.forwarder", host, str(near), host, str(port), str(_SLOW_BYTES_A_SECOND))
     child = children.start(
         "The slow way to the registry",
         [sys.executable, *words],
@@ -138,25 +147,23 @@ def _slow_registry(
         folder=CHECKOUT,
     )
     stack.callback(child.stop)
-    engine_setup.ensure_trust(docker, slow.address, layout.authority)
-    stack.callback(engine_setup.remove_trust, docker, slow.address)
-    return slow
-
-
-def _slow_images(
-    layout: Layout, docker: EngineFacts, registry: RegistrySettings, digest: str
-) -> tuple[str, ...]:
-    return tuple(
+    for known in (direct, slow):
+        engine_setup.ensure_trust(docker, known.address, layout.authority)
+        stack.callback(engine_setup.remove_trust, docker, known.address)
+    stubs = stub_image.push(direct, docker.url, docker_config=layout.docker_config)
+    images = tuple(
         stub_image.change(
-            registry,
+            direct,
             docker.url,
-            digest,
+            stubs["answer"],
             f"slow/image-{number}:1",
             docker_config=layout.docker_config,
             files={"opt/layer": secrets.token_hex(_SLOW_LETTERS // 2)},
         )
         for number in range(SLOW_IMAGES)
     )
+    stack.callback(stub_image.remove, direct, docker.url, stubs)
+    return Scratch(direct, slow, stubs, images)
 
 
 def _settings(layout: Layout, chosen: Choices, docker: EngineFacts, registry: RegistrySettings) -> Settings:

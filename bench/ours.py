@@ -54,7 +54,7 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
         layout,
         house.chosen,
         engine_url=engine_url,
-        registries=[house.registry, house.slow],
+        registries=[house.registry, house.scratch.slow],
         bind_url=f"http://127.0.0.1:{free_port()}",
         seed_image=house.reference("base"),
     )
@@ -147,7 +147,7 @@ def _people_and_images(site: Site, house: House, people: list[str]) -> None:
             )
             images.add(tx, entry)
             revisions.add(tx, ImageRevision(slug, 1, built.reference.digest, now, "bench", now))
-        for number, digest in enumerate(house.pulled_slowly):
+        for number, digest in enumerate(house.scratch.images):
             slug, path = f"slow-{number}", f"slow/image-{number}"
-            images.add(tx, replace(entry, slug=slug, alias=house.slow.alias, path=path))
+            images.add(tx, replace(entry, slug=slug, alias=house.scratch.slow.alias, path=path))
             revisions.add(tx, ImageRevision(slug, 1, digest, now, "bench", now))

@@ -1,7 +1,7 @@
 """A catalogue of 10,000 entries: a page of it, a look at all tags, and a look at the ten that have moved.
 
-The page is the slowest of `bench/catalogue_page.py`, p95. The tags lie in the run's own registry, over TLS
-and with its password; each is the tag of an entry.
+The page is the slowest of `bench/catalogue_page.py`, p95. The tags lie in a real registry, over TLS and
+with a password; each is the tag of an entry.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from hub_ext.settings import RegistrySettings, Settings
 
 PATH = "stub/answer"
 MOVED = 10
-_AT_ONCE = 8
 _ACTOR = Actor(ActorKind.HOST_USER, "bench")
 
 
@@ -36,17 +35,21 @@ async def measure(run: Run) -> None:
     run.say(f"A page of {entries} entries")
     found["page_s"] = await _page(entries, 20 if run.quick else 200)
     with tempfile.TemporaryDirectory() as folder:
-        site = open_site(Settings(state_dir=Path(folder), registries=(run.house.registry,)))
+        site = open_site(Settings(state_dir=Path(folder), registries=(run.house.scratch.direct,)))
         try:
             run.say(f"Pushing {entries} tags")
-            await _push(run.house.registry, run.house.stubs["answer"], range(entries))
-            await asyncio.to_thread(_fill, site, run.house.registry.alias, run.house.stubs["answer"], entries)
+            await _push(run.house.scratch.direct, run.house.scratch.stubs["answer"], range(entries))
+            await asyncio.to_thread(
+                _fill, site, run.house.scratch.direct.alias, run.house.scratch.stubs["answer"], entries
+            )
             run.say(f"Looking at {entries} tags")
             began = time.monotonic()
             same = await refresh_many(site, _ACTOR, tell=lambda asked, of: None)
             found["refresh_s"] = round(time.monotonic() - began, 3)
             assert len(same.same) == entries
-            await _push(run.house.registry, run.house.stubs["die"], range(MOVED), path="stub/die")
+            await _push(
+                run.house.scratch.direct, run.house.scratch.stubs["die"], range(MOVED), path="stub/die"
+            )
             await asyncio.to_thread(_point_elsewhere, site)
             began = time.monotonic()
             moved = await refresh_many(site, _ACTOR, _slugs(MOVED), tell=lambda asked, of: None)
@@ -72,14 +75,10 @@ def _slugs(count: int) -> list[str]:
 
 
 async def _push(registry: RegistrySettings, digest: str, numbers: range, path: str = PATH) -> None:
-    left = list(numbers)
-
-    async def some(client: RegistryClient) -> None:
-        while left:
-            await client.tag(path, digest, f"t{left.pop()}")
-
+    """Tags t0, t1, … for one manifest, one after the other: the registry rewrites its place each time."""
     async with RegistryClient(registry) as client:
-        await asyncio.gather(*(some(client) for _ in range(_AT_ONCE)))
+        for number in numbers:
+            await client.tag(path, digest, f"t{number}")
 
 
 def _fill(site: Site, alias: str, digest: str, entries: int) -> None:
