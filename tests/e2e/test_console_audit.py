@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 
 from hub_ext.adapters.store import audit, persons
 from hub_ext.model import Actor, ActorKind, AuditEvent, Verb
-from tests.support.console import ConsoleVisitor, enter, program
-from tests.support.hub import PASSWORDS, RunningHub, wait_for
+from tests.support.console import ConsoleVisitor, chain_verified, enter, program
+from tests.support.hub import PASSWORDS, RunningHub
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +150,7 @@ def test_who_had_access(hub: RunningHub, audra: ConsoleVisitor) -> None:
 
 
 def test_the_chain_is_verified(hub: RunningHub, audra: ConsoleVisitor) -> None:
-    api = program(audra)
-    assert api.call("POST", "audit/chain").status_code == 202
-    wait_for(lambda: api.call("GET", "audit/chain").json()["ok"] is True, 30)
-    state = api.call("GET", "audit/chain").json()
+    state = chain_verified(program(audra))
     assert 0 < state["verified"] <= state["events"]
     assert state["head"] in audra.page("audit").text
     assert "being verified" in audra.send("audit/chain", {}).text

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from hub_ext.cli.setup.layout import Layout
-from tests.support.console import PREFIX, enter, program
+from tests.support.console import PREFIX, chain_verified, enter, program
 from tests.support.hub import RunningHub, Visitor, wait_for
 
 
@@ -82,10 +82,7 @@ def test_a_console_that_cannot_start_takes_nobody_along(hub: RunningHub, broken:
 
 
 def test_what_was_verified_is_known_to_the_next_console(hub: RunningHub) -> None:
-    before = program(enter(hub, "audra"))
-    before.call("POST", "audit/chain")
-    wait_for(lambda: before.call("GET", "audit/chain").json()["ok"], 30)
-    known = before.call("GET", "audit/chain").json()
+    known = chain_verified(program(enter(hub, "audra")))
     hub.kill()
     hub.start_again()
     audra = enter(hub, "audra")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterable
@@ -13,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hub_ext.adapters.engine import LABEL_INSTANCE, ContainerSummary, Engine
+from hub_ext.adapters.engine import LABEL_INSTANCE, RUNNING, ContainerSummary, Engine
 from hub_ext.adapters.store import audit, launches, leases, volumes
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.flows.launch.end import container_name
-from hub_ext.flows.reconcile import RUNNING, launch_of
+from hub_ext.flows.reconcile import launch_of
 from hub_ext.flows.site import Site
 from hub_ext.model import Launch, LaunchState, Verb, VolumeKind
 from tests.faults.kill_points import ALIVE, HELD, Step, Victim
@@ -116,6 +117,7 @@ class House:
         self.order(stopping)
         for step in stopping:
             self.visitors[step].wait_ready()
+        self._let_images_be_asked_for()
         held = {step: self.hold(step) for step in Step}
         self.order(launching)
         self.order(stopping, stop=True)
@@ -126,6 +128,15 @@ class House:
         held[Step.ENDED].let_go()
         wait_fast(lambda: self._state(Step.CONFIRMED) is LaunchState.RUNNING)
         wait_fast(lambda: self._state(Step.ENDED) is LaunchState.ENDED)
+
+    def _let_images_be_asked_for(self) -> None:
+        """The Hub knows which images there are until it hears that one has gone: a name of one goes."""
+        registry = self.site.settings.registry("local")
+        assert registry is not None
+        docker = ["docker", "-H", self.engine.url]
+        image, name = f"{registry.address}/stub/stubborn@{self.digest}", "kill-points:1"
+        subprocess.run([*docker, "tag", image, name], check=True, capture_output=True)
+        subprocess.run([*docker, "rmi", name], check=True, capture_output=True)
 
     def _state(self, step: Step) -> LaunchState | None:
         known = self.launch(step)

@@ -102,3 +102,13 @@ def enter(hub: RunningHub, name: str, language: str = "en") -> ConsoleVisitor:
 def program(visitor: ConsoleVisitor, *scopes: str) -> ApiClient:
     """A program with a token of that visitor."""
     return ApiClient(visitor.visitor.url, visitor.token(*scopes))
+
+
+def chain_verified(api: ApiClient) -> dict[str, Any]:
+    """The chain's state after a verification that began with this call."""
+    before = api.call("GET", "audit/chain").json()["whole_at"]
+    assert api.call("POST", "audit/chain").status_code == 202
+    wait_for(lambda: api.call("GET", "audit/chain").json()["whole_at"] != before, 30)
+    state: dict[str, Any] = api.call("GET", "audit/chain").json()
+    assert state["ok"] is True
+    return state
