@@ -7,11 +7,15 @@ from bench.measures import (
     calls,
     catalogue,
     computing,
+    containers,
     crash,
     first_kernel,
     footprint,
+    hub_cost,
     one_server,
     others,
+    proxy_routes,
+    store,
 )
 from bench.run import Measure
 
@@ -22,8 +26,12 @@ MEASURES: dict[str, Measure] = {
     "others": others.measure,
     "crash": crash.measure,
     "calls": calls.measure,
+    "hub_cost": hub_cost.measure,
     "at_once": at_once.measure,
     "footprint": footprint.measure,
     "catalogue": catalogue.measure,
+    "store": store.measure,
+    "proxy_routes": proxy_routes.measure,
+    "containers": containers.measure,
     "computing": computing.measure,
 }

@@ -1,7 +1,7 @@
-"""What the engine is asked: for a launch, and for servers that idle, whoever of the instance asks.
+"""What the engine is asked: for a launch, a stop, and servers that idle, whoever of the instance asks.
 
 Counted on the way to the engine's socket. A launch is counted from the request to the Hub's word, of people
-who have started before.
+who have started before; a stop until a second after the Hub has no such server any more.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from bench.run import Run
 
 LAUNCHES = 10
 IDLE_SERVERS = 50
+_SETTLED_SECONDS = 1.0
 
 
 async def measure(run: Run) -> None:
     """engine_calls."""
     seconds = 60 if run.quick else 300
-    # Of the default sizes of people who keep their stock servers: as many as start in time there.
     told: dict[str, object] = {}
     idle: dict[str, dict[str, object]] = {}
     for instance in run.both:
-        launch = await _of_launches(run, instance)
-        told |= _told(run, instance, "launch", sum(launch.values()) / LAUNCHES)
-        told[f"{instance.kind}_launch_calls"] = _each(launch, LAUNCHES)
+        launch, stop = await _of_launches(instance)
+        for name, asked in (("launch", launch), ("stop", stop)):
+            told |= _told(run, instance, name, sum(asked.values()) / LAUNCHES)
+            told[f"{instance.kind}_{name}_calls"] = _each(asked, LAUNCHES)
     # Both idle at the same time: the minutes are spent once.
     counts = {run.ours.kind: IDLE_SERVERS, run.stock.kind: 10}
     for instance in run.both:
@@ -52,19 +53,23 @@ def _each(asked: Counter[str], times: int) -> dict[str, float]:
     return {call: round(count / times, 2) for call, count in sorted(asked.items())}
 
 
-async def _of_launches(run: Run, instance: Instance) -> Counter[str]:
+async def _of_launches(instance: Instance) -> tuple[Counter[str], Counter[str]]:
+    """What all of them together asked, and their stops."""
     await instance.sign_in(["one"])
     visitor = next(one for one in instance.visitors if one.name == "one")
-    options, total = instance.options("answer"), Counter[str]()
+    options, launch, stop = instance.options("answer"), Counter[str](), Counter[str]()
     for number in range(LAUNCHES + 1):
         began = time.monotonic()
         start = await visitor.start(options)
         if start.failure:
             raise RuntimeError(f"{instance.kind}: {start.failure}")
-        if number:  # the first one of this image and person is another matter
-            total += instance.asked(began, start.began + start.seconds)
+        ready = start.began + start.seconds
         await visitor.stop()
-    return total
+        await asyncio.sleep(_SETTLED_SECONDS)
+        if number:  # the first one of this image and person is another matter
+            launch += instance.asked(began, ready)
+            stop += instance.asked(ready, time.monotonic())
+    return launch, stop
 
 
 async def _start(run: Run, instance: Instance, count: int) -> None:
