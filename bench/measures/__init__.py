@@ -35,3 +35,6 @@ MEASURES: dict[str, Measure] = {
     "containers": containers.measure,
     "computing": computing.measure,
 }
+
+# What the short version leaves out: it is about scale, and takes minutes.
+FULL_ONLY = frozenset({"hub_cost", "footprint", "store", "proxy_routes", "containers"})

@@ -24,7 +24,7 @@ async def measure(run: Run) -> None:
     await run.ours.sign_in(["one", "puller", "stubborn"])
     people = {visitor.name: visitor for visitor in run.ours.visitors}
     times: dict[str, list[float]] = {"quiet": [], "pull": [], "stop": []}
-    for number in range(2 if run.quick else SLOW_IMAGES):
+    for number in range(1 if run.quick else SLOW_IMAGES):
         run.say(f"What others feel, round {number + 1}")
         await _some_starts(run, people["one"], times["quiet"])
         async with _pull(run, people["puller"], f"slow-{number}"):
