@@ -66,7 +66,7 @@ def running(house: House, say: Say) -> Iterator[Instance]:
             proxy=[str(house.node / "node"), str(script)],
             api_port=free_port(),
             password=_PASSWORD,
-            images={"python": house.plain, "answer": house.stub("answer")},
+            images={"python": house.plain} | _others(house),
             image=house.plain,
             prefix=prefix,
             network=name,
@@ -77,7 +77,12 @@ def running(house: House, say: Say) -> Iterator[Instance]:
         "The stock Hub",
         [str(Path(sys.executable).with_name("jupyterhub")), "-f", "jupyterhub_config.py"],
         house.layout.logs / "stock-hub.log",
-        environment={**os.environ, "DOCKER_HOST": engine_url},
+        # docker-py reads the password for what it pulls there.
+        environment={
+            **os.environ,
+            "DOCKER_HOST": engine_url,
+            "DOCKER_CONFIG": str(house.scratch.docker_config),
+        },
         folder=folder,
     )
     try:
@@ -97,6 +102,14 @@ def running(house: House, say: Say) -> Iterator[Instance]:
             container.remove(force=True)
         network.remove()
         client.close()
+
+
+def _others(house: House) -> dict[str, str]:
+    """Stubs by their digests, and by its tag what is pulled: DockerSpawner pulls nothing by digest."""
+    stubs = {behaviour: house.stub(behaviour) for behaviour in ("answer", "stubborn")}
+    return stubs | {
+        f"slow-{number}": house.scratch.slow_tag(number) for number in range(len(house.scratch.images))
+    }
 
 
 def _other_subnet(ours: str) -> str:

@@ -18,7 +18,6 @@ import docker
 from bench import figures
 from bench.processes import MIB, available_bytes, busy_seconds, cpu_seconds, named, pss_bytes
 from bench.run import Run
-from hub_ext.adapters.engine import LABEL_INSTANCE
 
 AT_ONCE = (1, 2, 4, 8)
 _PORTS_TRIED = 1100
@@ -53,8 +52,7 @@ def _engine(run: Run, each: int, most: int) -> dict[str, Any]:
         "Image": run.house.stub("answer"),
         "Cmd": ["/opt/hub-ext/start", "jupyterhub-singleuser"],
         "User": "40000:40000",
-        # What bears the label is removed with the house, whatever happens here.
-        "Labels": {LABEL_INSTANCE: run.house.chosen.instance},
+        # Without the instance's label: the reconciler would remove what belongs to no launch.
         "HostConfig": host,
     }
     made: list[str] = []

@@ -1,10 +1,16 @@
-"""Memory and CPU of the Hub, the proxy and our services, with no server, with 50 and with 200 (stubs)."""
+"""Memory and CPU of the Hub, the proxy and our services, with no server, with 50 and with 200 (stubs).
+
+And of one real notebook server that nobody uses, as the kernel's control group has it: what a host holds
+in the end is so many of those.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from typing import Any
+
+import docker
 
 from bench.client import Visitor
 from bench.instance import Instance
@@ -25,6 +31,8 @@ async def measure(run: Run) -> None:
     run.figures["footprint"] = {
         "ours": ours,
         "stock": stock,
+        "ours_server": await _server(run, run.ours),
+        "stock_server": await _server(run, run.stock),
         "ours_hub_mib_per_server": _slope(ours, "hub"),
         "ours_proxy_mib_per_server": _slope(ours, "proxy"),
         "stock_hub_mib_per_server": _slope(stock, "hub"),
@@ -67,6 +75,32 @@ async def _idle(processes: dict[str, int], seconds: float) -> dict[str, dict[str
             "cpu_share": round((cpu_seconds(pid) - before[name]) / taken, 4),
         }
         for name, pid in processes.items()
+    }
+
+
+async def _server(run: Run, instance: Instance) -> dict[str, float]:
+    """Memory without what the kernel could take back, and share of one core, of an idle notebook server."""
+    await instance.sign_in(["one"])
+    visitor = next(one for one in instance.visitors if one.name == "one")
+    start = await visitor.start(instance.options("python"))
+    if start.failure:
+        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    client: Any = docker.APIClient(base_url=run.house.docker.url, version="auto")
+    try:
+        await asyncio.sleep(5)
+        name, seconds = instance.container(visitor.name), 20 if run.quick else 60
+        before, began = client.stats(name, stream=False, one_shot=True), time.monotonic()
+        await asyncio.sleep(seconds)
+        after, taken = client.stats(name, stream=False, one_shot=True), time.monotonic() - began
+    finally:
+        client.close()
+        await visitor.stop()
+    memory = after["memory_stats"]
+    used = after["cpu_stats"]["cpu_usage"]["total_usage"] - before["cpu_stats"]["cpu_usage"]["total_usage"]
+    return {
+        "memory_bytes": memory["usage"] - memory["stats"].get("inactive_file", 0),
+        "cpu_share": round(used / 1e9 / taken, 4),
+        "processes": after["pids_stats"]["current"],
     }
 
 

@@ -1,7 +1,8 @@
 """What others feel: one person's start while another's image is pulled, and while another's server won't end.
 
 The pull is a real one, from the same registry through a forwarder that lets few bytes a second pass; the
-server ignores SIGTERM for all the time that it is given. Quiet, pull and stop take turns.
+server ignores SIGTERM for all the time that it is given. Quiet, pull and stop take turns. In a stock Hub a
+start is over only when the pull or the stop is, so there is one of each in a round.
 """
 
 from __future__ import annotations
@@ -12,72 +13,97 @@ from contextlib import asynccontextmanager
 
 from bench import figures
 from bench.client import Visitor
-from bench.house import SLOW_IMAGES
+from bench.house import SLOW_IMAGES, STOCK_SLOW_IMAGES
+from bench.instance import Instance
 from bench.run import Run
 
-STARTS = 3  # of each kind in a round
+STARTS = 3  # of each kind in a round of ours
 _SETTLED_SECONDS = 1.0
+
+Times = dict[str, list[float]]
 
 
 async def measure(run: Run) -> None:
-    """others_delay_ratio."""
-    await run.ours.sign_in(["one", "puller", "stubborn"])
-    people = {visitor.name: visitor for visitor in run.ours.visitors}
-    times: dict[str, list[float]] = {"quiet": [], "pull": [], "stop": []}
-    for number in range(1 if run.quick else SLOW_IMAGES):
-        run.say(f"What others feel, round {number + 1}")
-        await _some_starts(run, people["one"], times["quiet"])
-        async with _pull(run, people["puller"], f"slow-{number}"):
-            await _some_starts(run, people["one"], times["pull"])
-        async with _stop(run, people["stubborn"]):
-            await _some_starts(run, people["one"], times["stop"])
+    """others, others_delay_ratio."""
+    rounds = range(1 if run.quick else SLOW_IMAGES)
+    ours = await _rounds(run, run.ours, [f"slow-{number}" for number in rounds], STARTS)
     found: dict[str, object] = {}
-    for kind, taken in times.items():
+    for kind, taken in ours.items():
         found |= figures.spread(kind, taken)
-    disturbed = max(figures.median(times["pull"]), figures.median(times["stop"]))
+    for kind in ("pull", "stop"):
+        found[f"{kind}_ratio"] = figures.ratio(figures.median(ours[kind]), figures.median(ours["quiet"]))
+        found[f"{kind}_p95_ratio"] = figures.ratio(figures.p95(ours[kind]), figures.p95(ours["quiet"]))
+    disturbed = max(figures.median(ours["pull"]), figures.median(ours["stop"]))
+    run.figures["others_delay_ratio"] = figures.ratio(disturbed, figures.median(ours["quiet"]))
+    if run.quick:
+        run.missing["others.stock"] = "its starts wait for whole pulls and stops: left to the full version"
+    else:
+        numbers = range(SLOW_IMAGES, SLOW_IMAGES + STOCK_SLOW_IMAGES)
+        stock = await _rounds(run, run.stock, [f"slow-{number}" for number in numbers], 1)
+        for kind, taken in stock.items():
+            found |= figures.spread(f"stock_{kind}", taken)
+        worst = max(figures.median(stock["pull"]), figures.median(stock["stop"]))
+        found["stock_delay_ratio"] = figures.ratio(worst, figures.median(stock["quiet"]))
     run.figures["others"] = found
-    run.figures["others_delay_ratio"] = figures.ratio(disturbed, figures.median(times["quiet"]))
-    run.missing["others, stock"] = (
-        "its one thread for all calls makes everybody wait for the whole pull or stop"
-    )
 
 
-async def _some_starts(run: Run, visitor: Visitor, taken: list[float]) -> None:
-    for _ in range(STARTS):
-        start = await visitor.start(run.ours.options("python"))
-        if start.failure:
-            raise RuntimeError(start.failure)
-        taken.append(start.seconds)
-        await visitor.stop()
+async def _rounds(run: Run, instance: Instance, images: list[str], starts: int) -> Times:
+    await instance.sign_in(["one", "puller", "stubborn"])
+    people = {visitor.name: visitor for visitor in instance.visitors}
+    times: Times = {"quiet": [], "pull": [], "stop": []}
+
+    async def some(kind: str) -> None:
+        for _ in range(starts):
+            times[kind].append(await _started(instance, people["one"], "python"))
+            await people["one"].stop()
+
+    # The first one of a person makes their home.
+    await _started(instance, people["one"], "python")
+    await people["one"].stop()
+    for number, image in enumerate(images):
+        run.say(f"What others feel, {instance.kind}, round {number + 1}")
+        await some("quiet")
+        async with _pull(instance, people["puller"], image, ends_first=instance is run.stock):
+            await some("pull")
+        async with _stop(instance, people["stubborn"], ends_first=instance is run.stock):
+            await some("stop")
+    return times
+
+
+async def _started(instance: Instance, visitor: Visitor, image: str) -> float:
+    """The seconds until it is ready. Raises RuntimeError where it fails."""
+    start = await visitor.start(instance.options(image))
+    if start.failure:
+        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    return start.seconds
 
 
 @asynccontextmanager
-async def _pull(run: Run, visitor: Visitor, image: str) -> AsyncIterator[None]:
-    """Inside the block an image that the engine does not have is pulled for that person's start."""
-    starting = asyncio.create_task(visitor.start(run.ours.options(image)))
+async def _pull(instance: Instance, visitor: Visitor, image: str, *, ends_first: bool) -> AsyncIterator[None]:
+    """Inside the block an image that the engine does not have is pulled for that person's start.
+
+    `ends_first`: it may be over before the block is, for what is in the block waits for it.
+    """
+    starting = asyncio.create_task(_started(instance, visitor, image))
     await asyncio.sleep(_SETTLED_SECONDS)
     try:
         yield
-        if starting.done():
+        if starting.done() and not ends_first:
             raise RuntimeError("the pull was over before the starts that it was to disturb")
     finally:
-        start = await starting
-    if start.failure:
-        raise RuntimeError(start.failure)
+        await starting
     await visitor.stop()
 
 
 @asynccontextmanager
-async def _stop(run: Run, visitor: Visitor) -> AsyncIterator[None]:
+async def _stop(instance: Instance, visitor: Visitor, *, ends_first: bool) -> AsyncIterator[None]:
     """Inside the block that person's server is being stopped, and takes all the time that it is given."""
-    start = await visitor.start(run.ours.options("stubborn"))
-    if start.failure:
-        raise RuntimeError(start.failure)
+    await _started(instance, visitor, "stubborn")
     stopping = asyncio.create_task(visitor.stop())
     await asyncio.sleep(_SETTLED_SECONDS)
     try:
         yield
-        if stopping.done():
+        if stopping.done() and not ends_first:
             raise RuntimeError("the stop was over before the starts that it was to disturb")
     finally:
         await stopping
