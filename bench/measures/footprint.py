@@ -58,7 +58,7 @@ async def _with(run: Run, instance: Instance, count: int) -> dict[str, dict[str,
     try:
         await asyncio.gather(*(one(visitor) for visitor in asking))
         await asyncio.sleep(5)
-        return await _idle(instance.processes(), 20 if run.quick else 60)
+        return await _idle(instance.processes(), 20 if run.quick else 30)
     finally:
         await instance.stop_all(asking)
 
@@ -88,7 +88,7 @@ async def _server(run: Run, instance: Instance) -> dict[str, float]:
     client: Any = docker.APIClient(base_url=run.house.docker.url, version="auto")
     try:
         await asyncio.sleep(5)
-        name, seconds = instance.container(visitor.name), 20 if run.quick else 60
+        name, seconds = instance.container(visitor.name), 20 if run.quick else 30
         before, began = client.stats(name, stream=False, one_shot=True), time.monotonic()
         await asyncio.sleep(seconds)
         after, taken = client.stats(name, stream=False, one_shot=True), time.monotonic() - began
