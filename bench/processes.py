@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -20,6 +21,15 @@ def pss_bytes(pid: int) -> int:
     """The same with what it shares divided among those who share it."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def pss_bytes_of(pids: Collection[int]) -> list[int]:
+    """The same of each of these that has not ended meanwhile."""
+    found = []
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            found.append(pss_bytes(pid))
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

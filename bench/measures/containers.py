@@ -16,7 +16,7 @@ from typing import Any
 import docker
 
 from bench import figures
-from bench.processes import MIB, available_bytes, busy_seconds, cpu_seconds, named, pss_bytes
+from bench.processes import MIB, available_bytes, busy_seconds, cpu_seconds, named, pss_bytes_of
 from bench.run import Run
 
 AT_ONCE = (1, 2, 4, 8)
@@ -119,8 +119,9 @@ def _grown(together: Any, most: int) -> dict[str, Any]:
         "machine_cpu_s_each": round((busy_seconds() - busy) / most, 3),
         "machine_mib_each": round((free - available_bytes()) / most / MIB, 2),
     }
-    if new:
-        told["shim_pss_mib_each"] = round(sum(map(pss_bytes, new)) / len(new) / MIB, 2)
+    # Some may be of other containers of this engine, and gone again.
+    if held := pss_bytes_of(new):
+        told["shim_pss_mib_each"] = round(figures.median(held) / MIB, 2)
     for name, pid in engine.items():
         told[f"{name}_cpu_s_each"] = round((cpu_seconds(pid) - used[name]) / most, 4)
     return told

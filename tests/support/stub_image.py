@@ -135,7 +135,7 @@ def change(
     """Pushes the image `of` as `name` ("PATH:TAG") with a layer of its own, of `files`; its digest."""
     source, target = f"{registry.address}/{of}@{digest}", f"{registry.address}/{name}"
     _docker(engine_url, ["pull", "-q", source], docker_config)
-    made = _docker(engine_url, ["create", source, "x"], docker_config).decode().strip()
+    made = _docker(engine_url, ["create", source], docker_config).decode().strip()
     try:
         if files:
             _docker(engine_url, ["cp", "-", f"{made}:/"], docker_config, said=_tar(files))
