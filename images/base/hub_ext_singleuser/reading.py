@@ -31,6 +31,8 @@ def read_later(name: str) -> None:
         raise ModuleNotFoundError(f"there is no module {name}", name=name)
     module = _Later(name)
     module.__spec__ = spec
+    # What walks through sys.modules asks each module for it, and must find no other modules coming.
+    module.__file__ = spec.origin
     sys.modules[name] = module
     parent, _, child = name.rpartition(".")
     if parent:
