@@ -60,7 +60,7 @@ _MEASURE = {
 
 # The limits leave room for two busy cores; the aims do not.
 BOUNDS = (
-    Bound("one server, against stock", "one_server.ratio_stock", 0.27, 0.40),
+    Bound("one server, against stock", "one_server.ratio_stock", 0.27, 0.60),
     Bound("one server, against the limit", "one_server.ratio_limit", 1.1, 1.5),
     Bound("delay that the Hub adds, p95, seconds", "hub_added_p95_s", 0.1, None),
     Bound("the same against stock", "hub_added.ratio_stock", 0.1, 0.5),
@@ -75,13 +75,13 @@ BOUNDS = (
     Bound("catalogue of 10,000: page, seconds", "catalogue.page_s", 0.5, None),
     Bound("catalogue of 10,000: full refresh, seconds", "catalogue.refresh_s", 10, None),
     Bound("catalogue of 10,000: incremental refresh, seconds", "catalogue.incremental_s", 1, None),
-    Bound("container against host: linear algebra", "container_vs_host.linpack", 0.98, 0.90, least=True),
-    Bound("container against host: STREAM triad", "container_vs_host.stream_triad", 0.98, 0.90, least=True),
-    Bound("container against host: random access", "container_vs_host.random_access", 0.98, 0.90, least=True),
+    Bound("container against host: linear algebra", "container_vs_host.linpack", 0.98, 0.85, least=True),
+    Bound("container against host: STREAM triad", "container_vs_host.stream_triad", 0.98, 0.85, least=True),
+    Bound("container against host: random access", "container_vs_host.random_access", 0.98, 0.85, least=True),
     Bound(
-        "container against host: sequential read", "container_vs_host.read_sequential", 0.98, 0.80, least=True
+        "container against host: sequential read", "container_vs_host.read_sequential", 0.98, 0.70, least=True
     ),
-    Bound("container against host: random read", "container_vs_host.read_random", 0.98, 0.80, least=True),
+    Bound("container against host: random read", "container_vs_host.read_random", 0.98, 0.70, least=True),
 )
 
 

@@ -39,9 +39,12 @@ class Prepull:
         Raises EngineError where the engine does not tell what it holds. A pull that fails is logged and tried
         again later.
         """
-        came: list[ImageReference] = []
-        if not self._site.settings.prepull or not await self._due():
+        if not self._site.settings.prepull:
             return ()
+        stamp = await asyncio.to_thread(self._stamp)
+        if not self._due(stamp):
+            return ()
+        came: list[ImageReference] = []
         while (reference := await self._next()) is not None:
             registry = self._site.settings.registry(reference.alias)
             assert registry is not None
@@ -55,15 +58,15 @@ class Prepull:
             else:
                 self._failed.pop(reference, None)
                 came.append(reference)
+        # Only now: an engine that did not tell what it holds is asked at the next turn.
+        self._catalogue, self._looked = stamp, self._site.now()
         return tuple(came)
 
-    async def _due(self) -> bool:
-        stamp = await asyncio.to_thread(self._stamp)
+    def _due(self, stamp: object) -> bool:
         now = self._site.now()
-        due = self._looked is None or stamp != self._catalogue or now - self._looked >= LOOK_AGAIN
-        if due:
-            self._catalogue, self._looked = stamp, now
-        return due
+        if self._looked is None or stamp != self._catalogue or now - self._looked >= LOOK_AGAIN:
+            return True
+        return any(now - failed >= policy.AGAIN_AFTER for failed in self._failed.values())
 
     def _stamp(self) -> object:
         with self._site.store.reading() as tx:
@@ -72,9 +75,14 @@ class Prepull:
     async def _next(self) -> ImageReference | None:
         wanted = await asyncio.to_thread(self._wanted)
         known = await self._site.engine.image_digests()
-        held = [reference for reference in wanted if self._name(reference) in known]
+        held = {reference for reference in wanted if self._name(reference) in known}
+        # One that has come by another way, or is wanted no more, did not fail.
+        self._failed = {one: when for one, when in self._failed.items() if one in wanted and one not in held}
         facts = await disk.facts(self._site)
-        return policy.next_pull(wanted, held, self._failed, facts, self._site.now())
+        chosen = policy.next_pull(wanted, held, self._failed, facts, self._site.now())
+        if chosen is None and len(held) + len(self._failed) < len(wanted):
+            log.warning("Images wait for room on the disk before they are fetched ahead.")
+        return chosen
 
     def _wanted(self) -> tuple[ImageReference, ...]:
         with self._site.store.reading() as tx:

@@ -34,8 +34,8 @@ def next_pull(
 ) -> ImageReference | None:
     """The next one to fetch; None where there is nothing to do, or no room to do it in.
 
-    `failed`: when the pull of an image last failed. Images never fill a disk below the reserve: launches
-    would be refused for something that nobody asked for.
+    `failed`: when the pull of an image last failed. None is fetched while less than the reserve is free: what
+    nobody asked for must not keep launches from starting. How large an image will be is not known beforehand.
     """
     if disk.free_bytes is None or disk.free_bytes < disk.reserve_bytes:
         return None

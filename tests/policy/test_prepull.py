@@ -1,4 +1,4 @@
-"""Which image a node fetches ahead: what launches may use, the newest first, and never into the reserve."""
+"""Which image a node fetches ahead: what launches may use, the newest first, while there is room."""
 
 from __future__ import annotations
 
