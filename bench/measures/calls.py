@@ -20,7 +20,7 @@ _SETTLED_SECONDS = 1.0
 
 async def measure(run: Run) -> None:
     """engine_calls."""
-    seconds = 30 if run.quick else 180
+    seconds = 30 if run.quick else 90
     told: dict[str, object] = {}
     idle: dict[str, dict[str, object]] = {}
     for instance in run.both:

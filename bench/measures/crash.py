@@ -21,7 +21,7 @@ async def measure(run: Run) -> None:
     if run.quick:
         run.missing["crash.stock"] = "a poll every 30 s: the quick version does not wait for it"
     else:
-        stock = [await _noticed(run, run.stock) for _ in range(5)]
+        stock = [await _noticed(run, run.stock) for _ in range(3)]
         found |= figures.spread("stock", stock)
         found["ratio_stock"] = figures.ratio(figures.median(ours), figures.median(stock))
     run.figures["crash"] = found
