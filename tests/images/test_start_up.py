@@ -12,8 +12,7 @@ from tests.images.server import PYTHON, docker
 LOOK = """
 import json, sys
 import hub_ext_singleuser.server
-walked = [getattr(module, "__file__", "") for module in sys.modules.values()]
-read = {name for name, module in sys.modules.items() if type(module).__name__ != "_Later"}
+read = set(sys.modules)
 import sqlalchemy, requests, aiodns
 from jupyterhub import orm, roles
 from jupyterhub.handlers.pages import HealthCheckHandler
@@ -55,3 +54,27 @@ def test_the_command_starts_ours_in_every_image(names: Mapping[str, str], slug: 
     run = ("run", "--rm", "--network=none", "--env=HOME=/tmp", "--tmpfs=/tmp", names[slug])
     script = docker(*run, "sh", "-c", 'cat "$(command -v jupyterhub-singleuser)"')
     assert "from hub_ext_singleuser.server import main" in script
+
+
+PARTS_FIRST = """
+import hub_ext_singleuser.server
+from requests.exceptions import ConnectionError
+from sqlalchemy.exc import OperationalError
+import requests, sqlalchemy
+caught = []
+try:
+    requests.get("http://127.0.0.1:9/")
+except ConnectionError:
+    caught.append("requests")
+try:
+    sqlalchemy.create_engine("sqlite:////none/such").connect()
+except OperationalError:
+    caught.append("sqlalchemy")
+print(*caught)
+"""
+
+
+def test_whoever_asks_for_a_part_first_has_the_same_module_as_all_others(names: Mapping[str, str]) -> None:
+    """A module that was read twice would raise errors that nobody catches."""
+    run = ("run", "--rm", "--network=none", "--env=HOME=/tmp", "--tmpfs=/tmp", names["base"])
+    assert docker(*run, PYTHON, "-c", PARTS_FIRST) == "requests sqlalchemy\n"

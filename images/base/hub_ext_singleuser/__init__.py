@@ -2,7 +2,7 @@
 
 `jupyterhub.singleuser` imports the Hub's database layer (its ORM, SQLAlchemy, alembic) and the handlers of
 the Hub's pages, for a few names that no single-user server ever needs. That is half of what it reads. Here
-those modules come with their first use, whole, for whoever imports them later.
+those modules come with their first use, and whoever imports them later has them as ever.
 
 The command `jupyterhub-singleuser` of these images starts it.
 """

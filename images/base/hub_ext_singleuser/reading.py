@@ -10,33 +10,49 @@ from typing import Any
 
 
 class _Later(ModuleType):
-    """Stands for a module until somebody asks for a name of it.
-
-    importlib's LazyLoader reads a module at the second `import` of it, as that asks for its `__spec__`.
-    """
+    """Stands for a module until somebody asks for a name of it."""
 
     def __getattr__(self, name: str) -> Any:
         if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+            _forget(self)
         return getattr(importlib.import_module(self.__name__), name)
 
 
-def read_later(name: str) -> None:
-    """From now on `import NAME` gives a module that is read when somebody asks for a name of it.
-
-    Its parent must have been imported. Raises ModuleNotFoundError where there is no such module.
-    """
-    spec = importlib.util.find_spec(name)
-    if spec is None:
-        raise ModuleNotFoundError(f"there is no module {name}", name=name)
-    module = _Later(name)
-    module.__spec__ = spec
-    # What walks through sys.modules asks each module for it, and must find no other modules coming.
-    module.__file__ = spec.origin
-    sys.modules[name] = module
-    parent, _, child = name.rpartition(".")
+def _forget(module: ModuleType) -> None:
+    del sys.modules[module.__name__]
+    parent, _, child = module.__name__.rpartition(".")
     if parent:
-        setattr(sys.modules[parent], child, module)
+        delattr(sys.modules[parent], child)
+
+
+@contextmanager
+def read_later(*names: str) -> Iterator[None]:
+    """Who imports one of these inside the block holds a module that is read when a name of it is asked for.
+
+    Afterwards nobody else meets it: a later `import` is an ordinary one. It may not stay in sys.modules:
+    `import NAME.PART` would then read NAME for its path, PART along with it, and then PART once more.
+    The parents must have been imported. Raises ModuleNotFoundError where there is no such module.
+    """
+    modules = []
+    for name in names:
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise ModuleNotFoundError(f"there is no module {name}", name=name)
+        module = _Later(name)
+        module.__spec__ = spec
+        # What walks through sys.modules asks each module for it, and must find no other modules coming.
+        module.__file__ = spec.origin
+        sys.modules[name] = module
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(sys.modules[parent], child, module)
+        modules.append(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            if sys.modules.get(module.__name__) is module:
+                _forget(module)
 
 
 @contextmanager

@@ -8,10 +8,6 @@ from tornado.web import RequestHandler
 
 from hub_ext_singleuser.reading import read_later, stood_in
 
-# The Hub's database, and what JupyterLab asks the internet with, which is out of reach here.
-for _name in ("sqlalchemy", "jupyterhub.orm", "jupyterhub.roles", "requests"):
-    read_later(_name)
-
 
 class HealthCheckHandler(RequestHandler):
     """The Hub's, whose requests are logged at a level of their own: no single-user server has it."""
@@ -21,15 +17,20 @@ class SQLAlchemyError(Exception):
     """What the Hub catches where it writes into its database."""
 
 
-with stood_in(
-    {
-        "jupyterhub.handlers": {},
-        "jupyterhub.handlers.pages": {"HealthCheckHandler": HealthCheckHandler},
-        "sqlalchemy.exc": {"SQLAlchemyError": SQLAlchemyError},
-        # aiohttp then resolves names as all other programs do; the Hub has a number anyway.
-        "aiodns": None,
-    }
+# The Hub's database, and what JupyterLab asks the internet with, which is out of reach here.
+with (
+    read_later("sqlalchemy", "jupyterhub.orm", "jupyterhub.roles", "requests"),
+    stood_in(
+        {
+            "jupyterhub.handlers": {},
+            "jupyterhub.handlers.pages": {"HealthCheckHandler": HealthCheckHandler},
+            "sqlalchemy.exc": {"SQLAlchemyError": SQLAlchemyError},
+            # aiohttp then resolves names as all other programs do; the Hub has a number anyway.
+            "aiodns": None,
+        }
+    ),
 ):
+    import jupyterlab_server.listings_handler  # noqa: F401 - holds requests
     from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
 
@@ -41,7 +42,7 @@ class SingleUser(JupyterHubSingleUser):
         self._check = asyncio.ensure_future(self._check_hub_version())
 
     async def _check_hub_version(self) -> None:
-        # What was read so far is used for good: from here on only what comes later is looked through.
+        # The command turned it off. What was read so far is used for good, and is not looked through again.
         gc.freeze()
         gc.enable()
         await super().check_hub_version()
@@ -49,6 +50,4 @@ class SingleUser(JupyterHubSingleUser):
 
 def main() -> None:
     """Runs the server until it is told to end."""
-    # Nothing that is read at a start is garbage.
-    gc.disable()
     SingleUser.launch_instance()
