@@ -1,4 +1,4 @@
-"""How long a search of the record takes: `python bench/audit_search.py [--events 1000000]`.
+"""How long a search of the record takes: `python -m bench.audit_search [--events 1000000]`.
 
 Fills a store in SQLite with that many events of a site of 400 persons, 60 projects, 80 datasets and 30
 images, chained and hashed as real ones, then times the searches that people make, 200 of each, first pages
@@ -9,7 +9,6 @@ held by tests/adapters/store/test_audit_search.py.
 from __future__ import annotations
 
 import argparse
-import platform
 import random
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from bench.machine import machine
 from hub_ext.adapters.store import Store, audit_search
 from hub_ext.adapters.store.audit import GENESIS
 from hub_ext.adapters.store.audit_subjects import moment_of, verb_keys
@@ -60,7 +60,7 @@ def main() -> int:
         filled = time.perf_counter() - begun
         size = path.stat().st_size / 2**20
         print(f"date      {datetime.now(UTC):%Y-%m-%d}")
-        print(f"machine   {_processor()}, Python {platform.python_version()}")
+        print(f"machine   {machine()}")
         print(f"record    {events} events, {size:.0f} MiB, filled in {filled:.0f} s\n")
         print(f"{'search':44} {'p50 ms':>8} {'p95 ms':>8} {'worst':>8} {'rows':>6}")
         worst = max(_measured(store, name, ask) for name, ask in _searches(events))
@@ -164,12 +164,6 @@ def _measured(store: Store, name: str, ask: Callable[[random.Random], dict[str, 
     p50, p95 = taken[len(taken) // 2], taken[int(0.95 * len(taken))]
     print(f"{name:44} {p50:8.1f} {p95:8.1f} {taken[-1]:8.1f} {rows // ROUNDS:6}", flush=True)
     return p95
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} × {names[0] if names else platform.machine()}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long a page of the catalogue takes: `python bench/catalogue_page.py [--entries 10000]`.
+"""How long a page of the catalogue takes: `python -m bench.catalogue_page [--entries 10000]`.
 
 Fills a store in SQLite with that many entries, titled in both languages, of every state and of 60 projects,
 serves the console over HTTP from it, and asks for the pages that curators look at, 200 of each: the first one
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import platform
 import random
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any
 
 import requests
 
+from bench.machine import machine
 from hub_ext.sign_in.role_groups import SCOPES
 
 LIMIT_MS = 300.0
@@ -63,7 +63,7 @@ def main() -> int:
     os.environ |= {"JUPYTERHUB_API_URL": "http://127.0.0.1:1/hub/api", "JUPYTERHUB_API_TOKEN": "none"}
     with tempfile.TemporaryDirectory() as folder, served(Path(folder), entries) as url:
         print(f"date      {datetime.now(UTC):%Y-%m-%d}")
-        print(f"machine   {_processor()}, Python {platform.python_version()}")
+        print(f"machine   {machine()}")
         print(f"load      {_load()} when it began")
         print(f"catalogue {entries} entries\n")
         print(f"{'page':44} {'p50 ms':>8} {'p95 ms':>8} {'worst':>8} {'bytes':>8}")
@@ -182,12 +182,6 @@ def _measured(url: str, name: str, ask: Callable[[random.Random], dict[str, Any]
 
 def _load() -> str:
     return "load average " + " ".join(f"{one:.2f}" for one in os.getloadavg())
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} × {names[0] if names else platform.machine()}"
 
 
 if __name__ == "__main__":

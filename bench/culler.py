@@ -1,4 +1,4 @@
-"""What the culler costs: `python bench/culler.py [--servers 1000]`.
+"""What the culler costs: `python -m bench.culler [--servers 1000]`.
 
 Fills a store in SQLite with that many running servers of 400 persons in 60 projects, each with a control
 group of its own in a made-up tree and eight with a GPU, and lets another process answer as the Hub does:
@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import multiprocessing
 import os
-import platform
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bench.machine import machine
 from hub_ext.adapters.container_cpu import ContainerCpu
 from hub_ext.adapters.hub_api import PAGE
 from hub_ext.adapters.store import (
@@ -82,7 +82,7 @@ def main() -> int:
     taken.sort()
     share = taken[len(taken) // 2] / every
     print(f"date      {datetime.now(UTC):%Y-%m-%d}")
-    print(f"machine   {os.cpu_count()} × {_processor()}, Python {platform.python_version()}")
+    print(f"machine   {machine()}")
     print(f"servers   {servers}, {len(taken)} sweeps, one every {every} s")
     print(f"CPU       {taken[len(taken) // 2]:.2f} s a sweep (median; {taken[0]:.2f} to {taken[-1]:.2f})")
     print(f"share     {share:.2%} of a core")
@@ -216,12 +216,6 @@ def _report() -> dict[str, Any]:
     now = datetime.now(UTC).isoformat()
     kernel = {"id": "0" * 36, "state": "idle", "busy_since": None, "last_activity": now}
     return {"kernels": [kernel, kernel], "terminals": 1, "last_activity": now, "reported": now}
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 if __name__ == "__main__":

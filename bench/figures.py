@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
-
-def median(values: Sequence[float]) -> float:
-    """The median."""
-    return statistics.median(values)
+__all__ = ["median", "p95", "ratio", "spread"]
 
 
 def p95(values: Sequence[float]) -> float:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,18 +13,20 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.adapters.engine import Engine
 from hub_ext.cli.setup import children, choices, daemon, images, settings_file, teardown
 from hub_ext.cli.setup import engine as engine_setup
 from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.choices import Choices
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.images import BuiltImage
+from hub_ext.cli.setup.instance import ensure_network
 from hub_ext.cli.setup.layout import CHECKOUT, Layout
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
+from tests.support.registry import free_port
 
 PLAIN = CHECKOUT / "bench" / "images"
 # Images that nobody has pulled yet, each with a layer of its own, which passes in a good ten seconds.
@@ -112,8 +112,7 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
         settings = _settings(layout, chosen, docker, registry)
         stack.callback(teardown.remove_objects, settings)
         say("Closing the notebooks' network")
-        asyncio.run(_network(settings))
-        ensure_firewall(settings)
+        ensure_network(settings)
         engine_setup.ensure_trust(docker, registry.address, layout.authority)
         stack.callback(engine_setup.remove_trust, docker, registry.address)
         stack.callback(registry_setup.run(layout, registry).stop)
@@ -210,14 +209,6 @@ def _settings(layout: Layout, chosen: Choices, docker: EngineFacts, registry: Re
     return load_settings(str(settings_file.write(layout, traits)))
 
 
-async def _network(settings: Settings) -> None:
-    engine = Engine(settings)
-    try:
-        await engine.ensure_network()
-    finally:
-        engine.close()
-
-
 async def _pull(settings: Settings, wanted: tuple[str, ...]) -> None:
     engine = Engine(settings)
     try:
@@ -226,15 +217,3 @@ async def _pull(settings: Settings, wanted: tuple[str, ...]) -> None:
             await engine.pull(repository, digest)
     finally:
         engine.close()
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def cores() -> int:
-    """Of this machine."""
-    return os.cpu_count() or 1

@@ -12,8 +12,9 @@ from typing import Any
 
 import aiohttp
 
-from bench.client import Visitor
+from bench.client import Start, Visitor
 
+PASSWORD = "nobody's"  # noqa: S105 - of people who are made up and gone within the hour
 _VERSION = re.compile(r"^/v\d+\.\d+")
 _IDS = re.compile(r"[0-9a-f]{64}|sha256:[0-9a-f]{64}")
 
@@ -30,19 +31,38 @@ class Instance:
     processes: Callable[[], dict[str, int]]
     options: Callable[[str], dict[str, Any]]
     container: Callable[[str], str]
-    password: str
     notes: Path
     visitors: list[Visitor] = field(default_factory=list)
     _connector: aiohttp.BaseConnector | None = None
 
-    async def sign_in(self, names: list[str]) -> None:
-        """These people come in; those who are in stay."""
+    async def visitor(self, name: str) -> Visitor:
+        """That person, who comes in where they are not in yet."""
         if self._connector is None:
             self._connector = aiohttp.TCPConnector(limit=0)
-        known = {visitor.name for visitor in self.visitors}
-        for name in names:
-            if name not in known:
-                self.visitors.append(await Visitor.signed_in(self.url, name, self.password, self._connector))
+        known = next((visitor for visitor in self.visitors if visitor.name == name), None)
+        if known is None:
+            known = await Visitor.signed_in(self.url, name, PASSWORD, self._connector)
+            self.visitors.append(known)
+        return known
+
+    async def started(self, visitor: Visitor, image: str) -> Start:
+        """That person's server, ready. Raises RuntimeError where it does not come up."""
+        start = await visitor.start(self.options(image))
+        if start.failure:
+            raise RuntimeError(f"{self.kind}: {start.failure}")
+        return start
+
+    async def start_all(self, names: list[str], image: str, at_once: int) -> list[Visitor]:
+        """The servers of these people, so many at a time; the people. Raises RuntimeError where one fails."""
+        turns = asyncio.Semaphore(at_once)
+        visitors = [await self.visitor(name) for name in names]
+
+        async def one(visitor: Visitor) -> None:
+            async with turns:
+                await self.started(visitor, image)
+
+        await asyncio.gather(*(one(visitor) for visitor in visitors))
+        return visitors
 
     async def close(self) -> None:
         """Lets go of the connections."""
@@ -76,16 +96,8 @@ def _pattern(target: str) -> str:
     path = _VERSION.sub("", target.partition("?")[0])
     parts = _IDS.sub("…", path).split("/")
     # /KIND/NAME/VERB: the name says nothing.
-    if (
-        len(parts) > 2
-        and parts[1] in ("containers", "volumes", "networks", "exec")
-        and parts[2]
-        not in (
-            "create",
-            "json",
-            "prune",
-        )
-    ):
+    named = len(parts) > 2 and parts[1] in ("containers", "volumes", "networks", "exec")
+    if named and parts[2] not in ("create", "json", "prune"):
         parts[2] = "…"
     if len(parts) > 3 and parts[1] == "images" and parts[-1] == "json":
         parts[2:-1] = ["…"]

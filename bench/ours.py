@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.house import House, free_port
-from bench.instance import Instance
+from bench.house import House
+from bench.instance import PASSWORD, Instance
+from bench.processes import children_of
 from hub_ext.adapters import demo_accounts
 from hub_ext.adapters.store import images, launches, memberships, persons, revisions
 from hub_ext.cli.setup import settings_file
@@ -31,9 +32,9 @@ from hub_ext.model import (
     Person,
 )
 from tests.support import scenario as scenarios
+from tests.support.registry import free_port
 
 PROJECT, DATASET, SIZE = "onco", "mri", "m"
-_PASSWORD = "nobody's"  # noqa: S105 - of people who are made up and gone within the hour
 _FIRST_UID = 30_000
 
 
@@ -64,7 +65,7 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
     kept_secret(layout.proxy_token)
     # As cheap to check as the stock Hub's: signing in is not what is measured.
     rounds, demo_accounts.ROUNDS = demo_accounts.ROUNDS, 4
-    demo_accounts.write(settings.demo_accounts_file, dict.fromkeys(people, _PASSWORD))
+    demo_accounts.write(settings.demo_accounts_file, dict.fromkeys(people, PASSWORD))
     demo_accounts.ROUNDS = rounds
     direct = open_site(replace(settings, engine_url=house.docker.url))
     try:
@@ -78,7 +79,6 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
                 lambda: _processes(serving),
                 _options,
                 lambda user: _container(direct, user),
-                _PASSWORD,
                 notes,
             )
             made.site = direct
@@ -104,15 +104,10 @@ def _processes(serving: Serving) -> dict[str, int]:
     assert serving.hub is not None
     assert serving.proxy is not None
     found = {"hub": serving.hub.process.pid, "proxy": serving.proxy.process.pid}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().decode().split("\0")
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, IndexError):
-            continue
-        module = next((word for word in words if word.startswith("hub_ext.services.")), "")
-        if module and parent == found["hub"]:
-            found[module.rpartition(".")[2]] = int(process.name)
+    for pid, words in children_of(found["hub"]):
+        for word in words:
+            if word.startswith("hub_ext.services."):
+                found[word.rpartition(".")[2]] = pid
     return found
 
 

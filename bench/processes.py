@@ -57,6 +57,18 @@ def named(name: str) -> Iterator[int]:
             continue
 
 
+def children_of(pid: int) -> Iterator[tuple[int, list[str]]]:
+    """The processes that it started and that still run, with the words of their commands."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, IndexError):
+            continue
+        if parent == pid:
+            yield int(process.name), words
+
+
 def available_bytes() -> int:
     """Memory of the machine that programs could still have."""
     lines = Path("/proc/meminfo").read_text().splitlines()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.bounds import Verdict
+from bench.machine import machine
 from hub_ext.cli.setup.layout import CHECKOUT
 
 
@@ -25,13 +24,6 @@ def whole(figures: Mapping[str, Any], missing: Mapping[str, str], *, quick: bool
         **figures,
         "missing": dict(missing),
     }
-
-
-def machine() -> str:
-    """Cores, processor, memory, kernel and Python."""
-    gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    python = platform.python_version()
-    return f"{os.cpu_count()} × {_processor()}, {gib:.0f} GiB, Linux {platform.release()}, Python {python}"
 
 
 def write(folder: Path, found: Mapping[str, Any], verdicts: list[Verdict]) -> None:
@@ -95,9 +87,3 @@ def _text(value: Any) -> str:
 def _commit() -> str:
     asked = ["git", "-C", str(CHECKOUT), "rev-parse", "--short", "HEAD"]
     return subprocess.run(asked, capture_output=True, text=True).stdout.strip() or "unknown"
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -1,4 +1,4 @@
-"""How long ends of rights take: `python bench/revocation.py [--revocations 200] [--lanes 8]`.
+"""How long ends of rights take: `python -m bench.revocation [--revocations 200] [--lanes 8]`.
 
 Starts a registry, a Hub and its services of their own on this machine's engine, with the settings that a site
 has by default, and people whose sessions (stub servers that only answer) lose a right: a grant is revoked, a
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,14 +21,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from bench.machine import machine
 from hub_ext.adapters import demo_accounts
-from hub_ext.adapters.engine import Engine, ensure_firewall
 from hub_ext.cli.setup import choices, daemon, settings_file, teardown
 from hub_ext.cli.setup import engine as engine_setup
 from hub_ext.cli.setup import registry as registry_setup
-from hub_ext.cli.setup.instance import Prepared
+from hub_ext.cli.setup.instance import Prepared, ensure_network
 from hub_ext.cli.setup.layout import Layout, kept_secret
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
@@ -38,6 +35,7 @@ from hub_ext.flows.site import Site, open_site
 from tests.support import scenario as scenarios
 from tests.support import stub_image
 from tests.support.hub import PASSWORDS, RunningHub
+from tests.support.registry import free_port
 from tests.support.revocations import KINDS, Took, lanes, measured
 from tests.support.wire import Wire
 
@@ -64,8 +62,7 @@ def main() -> int:
         found = asyncio.run(_measure(hub, held, -(-asked.revocations // asked.lanes), tell))
     settings = hub.site.settings
     print(f"date      {datetime.now(UTC):%Y-%m-%d}")
-    machine = f"{os.cpu_count()} × {_processor()}, {_memory_gib():.0f} GiB"
-    print(f"machine   {machine}, Python {platform.python_version()}")
+    print(f"machine   {machine()}")
     print(f"load      load average {load[0]:.2f} {load[1]:.2f} {load[2]:.2f} when it began")
     print(f"settings  a look every {settings.revoke_seconds:g} s, {settings.stop_seconds} s to end by itself")
     print(f"sessions  {asked.lanes} at a time\n")
@@ -108,15 +105,14 @@ def _running(node: Path) -> Iterator[RunningHub]:
             chosen,
             engine_url=docker.url,
             registries=[registry],
-            bind_url=f"http://127.0.0.1:{_free_port()}",
+            bind_url=f"http://127.0.0.1:{free_port()}",
         )
         data = layout.state / "datasets"
         data.mkdir()
         traits |= {"dataset_roots": [str(data)], "disk_reserve_bytes": 0}
         settings = load_settings(str(settings_file.write(layout, traits)))
         stack.callback(teardown.remove_objects, settings)
-        asyncio.run(_network(settings))
-        ensure_firewall(settings)
+        ensure_network(settings)
         engine_setup.ensure_trust(docker, registry.address, layout.authority)
         stack.callback(engine_setup.remove_trust, docker, registry.address)
         stack.callback(registry_setup.run(layout, registry).stop)
@@ -139,37 +135,10 @@ def _running(node: Path) -> Iterator[RunningHub]:
         yield RunningHub(serving, wire, made)
 
 
-async def _network(settings: object) -> None:
-    engine = Engine(settings)  # type: ignore[arg-type]
-    try:
-        await engine.ensure_network()
-    finally:
-        engine.close()
-
-
 async def _scenario(site: Site, data: Path, stubs: dict[str, str]) -> scenarios.Scenario:
     repository, _, digest = site.settings.seed_image.partition("@")
     await site.engine.pull(repository, digest)
     return await scenarios.build(site, data, stubs)
-
-
-def _free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(": ")[2]
-    return platform.machine()
-
-
-def _memory_gib() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
 if __name__ == "__main__":

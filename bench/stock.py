@@ -14,14 +14,15 @@ from typing import Any
 import docker
 from docker.types import IPAMConfig, IPAMPool
 
-from bench.house import House, free_port
-from bench.instance import Instance
+from bench.house import House
+from bench.instance import PASSWORD, Instance
+from bench.processes import children_of
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup.children import Child
 from hub_ext.cli.setup.steps import Say
+from tests.support.registry import free_port
 
 _READY_SECONDS = 60
-_PASSWORD = "nobody's"  # noqa: S105 - of people who are made up and gone within the hour
 _CONFIGURATION = """\
 c = get_config()
 c.JupyterHub.bind_url = {url!r}
@@ -65,7 +66,7 @@ def running(house: House, say: Say) -> Iterator[Instance]:
             hub_port=free_port(),
             proxy=[str(house.node / "node"), str(script)],
             api_port=free_port(),
-            password=_PASSWORD,
+            password=PASSWORD,
             images={"python": house.plain} | _others(house),
             image=house.plain,
             prefix=prefix,
@@ -93,7 +94,6 @@ def running(house: House, say: Say) -> Iterator[Instance]:
             lambda: _processes(hub),
             lambda image: {"image": image},
             lambda user: f"{prefix}-{user}",
-            _PASSWORD,
             notes,
         )
     finally:
@@ -120,14 +120,9 @@ def _other_subnet(ours: str) -> str:
 
 def _processes(hub: Child) -> dict[str, int]:
     found = {"hub": hub.process.pid}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            words = (process / "cmdline").read_bytes().decode()
-        except (OSError, IndexError):
-            continue
-        if parent == hub.process.pid and "configurable-http-proxy" in words:
-            found["proxy"] = int(process.name)
+    for pid, words in children_of(hub.process.pid):
+        if any("configurable-http-proxy" in word for word in words):
+            found["proxy"] = pid
     return found
 
 

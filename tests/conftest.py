@@ -6,7 +6,6 @@ several runs on one machine do not meet; whatever carries its label is removed a
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hub_ext.adapters.engine import Engine, ensure_firewall
+from hub_ext.adapters.engine import Engine
 from hub_ext.cli.setup import choices, daemon, teardown
 from hub_ext.cli.setup import engine as engine_setup
 from hub_ext.cli.setup import images as images_setup
@@ -25,6 +24,7 @@ from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.images import BuiltImage
+from hub_ext.cli.setup.instance import ensure_network
 from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
@@ -93,20 +93,10 @@ def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Settings:
 def closed_network(settings: Settings) -> Iterator[Settings]:
     """The closed network and its firewall; removed at the end with everything of this instance."""
     try:
-        with machine_lock("choices"):
-            asyncio.run(_ensure_network(settings))
-        ensure_firewall(settings)
+        ensure_network(settings)
         yield settings
     finally:
         teardown.remove_objects(settings)
-
-
-async def _ensure_network(settings: Settings) -> None:
-    engine = Engine(settings)
-    try:
-        await engine.ensure_network()
-    finally:
-        engine.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@ from bench.instance import Instance
 from bench.run import Run
 
 QUICK, FULL = (10, 20), (5, 10, 20, 50)
-STOCK_FULL = (5, 10, 20)
 STUBS = 200
 
 
@@ -22,11 +21,12 @@ async def measure(run: Run) -> None:
     """at_once, launches_per_minute."""
     found: dict[str, dict[str, object]] = {}
     served: dict[str, list[float]] = {"ours": [], "stock": []}
+    most_of_stock = 10 if run.quick else 20
     for count in QUICK if run.quick else FULL:
         found[str(count)] = {}
         for instance in run.both:
-            if instance is run.stock and count > (10 if run.quick else 20):
-                found[str(count)]["stock"] = f"not asked above {10 if run.quick else 20}"
+            if instance is run.stock and count > most_of_stock:
+                found[str(count)]["stock"] = f"not asked above {most_of_stock}"
                 continue
             made = await crowd(run, instance, count, "python")
             found[str(count)] |= made
@@ -46,8 +46,7 @@ async def crowd(run: Run, instance: Instance, count: int, image: str) -> dict[st
     """The figures of one crowd, which is gone afterwards."""
     names = [f"{image[0]}{count}-{number}" for number in range(count)]
     run.say(f"{count} at once, {instance.kind}, {image}")
-    await instance.sign_in(names)
-    asking = [visitor for visitor in instance.visitors if visitor.name in names]
+    asking = [await instance.visitor(name) for name in names]
     began = time.monotonic()
     starts = await asyncio.gather(*(visitor.start(instance.options(image)) for visitor in asking))
     ended = time.monotonic()

@@ -31,7 +31,10 @@ async def measure(run: Run) -> None:
     # Both idle at the same time: the minutes are spent once.
     counts = {run.ours.kind: IDLE_SERVERS, run.stock.kind: 10}
     for instance in run.both:
-        await _start(run, instance, counts[instance.kind])
+        run.say(f"{counts[instance.kind]} stub servers, {instance.kind}")
+        names = [f"a50-{number}" for number in range(counts[instance.kind])]
+        # A few at a time: stock loses more than ten at once.
+        await instance.start_all(names, "answer", at_once=4)
     run.say(f"Servers idle for {seconds} s")
     await asyncio.sleep(10)
     began = time.monotonic()
@@ -55,14 +58,11 @@ def _each(asked: Counter[str], times: int) -> dict[str, float]:
 
 async def _of_launches(instance: Instance) -> tuple[Counter[str], Counter[str]]:
     """What all of them together asked, and their stops."""
-    await instance.sign_in(["one"])
-    visitor = next(one for one in instance.visitors if one.name == "one")
-    options, launch, stop = instance.options("answer"), Counter[str](), Counter[str]()
+    visitor = await instance.visitor("one")
+    launch, stop = Counter[str](), Counter[str]()
     for number in range(LAUNCHES + 1):
         began = time.monotonic()
-        start = await visitor.start(options)
-        if start.failure:
-            raise RuntimeError(f"{instance.kind}: {start.failure}")
+        start = await instance.started(visitor, "answer")
         ready = start.began + start.seconds
         await visitor.stop()
         await asyncio.sleep(_SETTLED_SECONDS)
@@ -70,20 +70,3 @@ async def _of_launches(instance: Instance) -> tuple[Counter[str], Counter[str]]:
             launch += instance.asked(began, ready)
             stop += instance.asked(ready, time.monotonic())
     return launch, stop
-
-
-async def _start(run: Run, instance: Instance, count: int) -> None:
-    run.say(f"{count} stub servers, {instance.kind}")
-    names = [f"a50-{number}" for number in range(count)]
-    await instance.sign_in(names)
-    # A few at a time: stock loses more than ten at once.
-    turns = asyncio.Semaphore(4)
-
-    async def one(name: str) -> None:
-        async with turns:
-            visitor = next(known for known in instance.visitors if known.name == name)
-            start = await visitor.start(instance.options("answer"))
-            if start.failure:
-                raise RuntimeError(f"{instance.kind}: {start.failure}")
-
-    await asyncio.gather(*(one(name) for name in names))

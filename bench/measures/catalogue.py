@@ -31,25 +31,22 @@ _ACTOR = Actor(ActorKind.HOST_USER, "bench")
 async def measure(run: Run) -> None:
     """catalogue."""
     entries = 1000 if run.quick else 10_000
+    registry, stubs = run.house.scratch.direct, run.house.scratch.stubs
     run.figures["catalogue"] = found = {"entries": entries}
     run.say(f"A page of {entries} entries")
     found["page_s"] = await _page(entries, 20 if run.quick else 200)
     with tempfile.TemporaryDirectory() as folder:
-        site = open_site(Settings(state_dir=Path(folder), registries=(run.house.scratch.direct,)))
+        site = open_site(Settings(state_dir=Path(folder), registries=(registry,)))
         try:
             run.say(f"Pushing {entries} tags")
-            await _push(run.house.scratch.direct, run.house.scratch.stubs["answer"], range(entries))
-            await asyncio.to_thread(
-                _fill, site, run.house.scratch.direct.alias, run.house.scratch.stubs["answer"], entries
-            )
+            await _push(registry, stubs["answer"], range(entries))
+            await asyncio.to_thread(_fill, site, registry.alias, stubs["answer"], entries)
             run.say(f"Looking at {entries} tags")
             began = time.monotonic()
             same = await refresh_many(site, _ACTOR, tell=lambda asked, of: None)
             found["refresh_s"] = round(time.monotonic() - began, 3)
             assert len(same.same) == entries
-            await _push(
-                run.house.scratch.direct, run.house.scratch.stubs["die"], range(MOVED), path="stub/die"
-            )
+            await _push(registry, stubs["die"], range(MOVED), path="stub/die")
             await asyncio.to_thread(_point_elsewhere, site)
             began = time.monotonic()
             moved = await refresh_many(site, _ACTOR, _slugs(MOVED), tell=lambda asked, of: None)

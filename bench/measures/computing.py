@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import figures
-from bench.house import cores
+from bench.machine import cores
 from bench.ours import DATASET
 from bench.run import Run
 
@@ -40,13 +40,10 @@ _PROGRAM = Path(__file__).with_name("computing_program.py").read_text(encoding="
 
 async def measure(run: Run) -> None:
     """container_vs_host."""
-    await run.ours.sign_in(["one"])
-    visitor = next(one for one in run.ours.visitors if one.name == "one")
+    visitor = await run.ours.visitor("one")
     held = run.house.layout.state / "datasets" / DATASET / "1" / "measured.bin"
     await asyncio.to_thread(_fill, held)
-    start = await visitor.start(run.ours.options("python"))
-    if start.failure:
-        raise RuntimeError(start.failure)
+    await run.ours.started(visitor, "python")
     try:
         found = await asyncio.to_thread(_take_turns, run, run.ours.container(visitor.name))
     finally:

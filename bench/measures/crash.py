@@ -29,11 +29,8 @@ async def measure(run: Run) -> None:
 
 async def _noticed(run: Run, instance: Instance) -> float:
     run.say(f"A crash, {instance.kind}")
-    await instance.sign_in(["one"])
-    visitor = next(one for one in instance.visitors if one.name == "one")
-    start = await visitor.start(instance.options("answer"))
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    visitor = await instance.visitor("one")
+    await instance.started(visitor, "answer")
     await asyncio.sleep(1)
     name = instance.container(visitor.name)
     killing = ["docker", "-H", run.house.docker.url, "kill", name]

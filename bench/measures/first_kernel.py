@@ -35,11 +35,8 @@ async def measure(run: Run) -> None:
 
 async def _times(run: Run, instance: Instance, image: str, rounds: int) -> list[float]:
     run.say(f"First kernel, {instance.kind}, {image}")
-    await instance.sign_in(["one"])
-    visitor = next(one for one in instance.visitors if one.name == "one")
-    start = await visitor.start(instance.options(image))
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    visitor = await instance.visitor("one")
+    await instance.started(visitor, image)
     try:
         token = await visitor.token()
         return [await _first_result(visitor, token, *_CODE[image]) for _ in range(rounds)]

@@ -12,7 +12,6 @@ from typing import Any
 
 import docker
 
-from bench.client import Visitor
 from bench.instance import Instance
 from bench.measures.at_once import STUBS
 from bench.processes import MIB, cpu_seconds, pss_bytes, rss_bytes
@@ -45,22 +44,12 @@ async def _with(run: Run, instance: Instance, count: int) -> dict[str, dict[str,
     """Memory in bytes and share of one core of each process while that many servers idle."""
     names = [f"a{STUBS}-{number}" for number in range(count)]
     run.say(f"Footprint with {count} servers, {instance.kind}")
-    await instance.sign_in(names)
-    asking = [visitor for visitor in instance.visitors if visitor.name in names]
-    turns = asyncio.Semaphore(_AT_ONCE[instance.kind])
-
-    async def one(visitor: Visitor) -> None:
-        async with turns:
-            start = await visitor.start(instance.options("answer"))
-        if start.failure:
-            raise RuntimeError(f"{instance.kind}: {start.failure}")
-
     try:
-        await asyncio.gather(*(one(visitor) for visitor in asking))
+        await instance.start_all(names, "answer", at_once=_AT_ONCE[instance.kind])
         await asyncio.sleep(5)
         return await _idle(instance.processes(), 20 if run.quick else 30)
     finally:
-        await instance.stop_all(asking)
+        await instance.stop_all(instance.visitors)
 
 
 async def _idle(processes: dict[str, int], seconds: float) -> dict[str, dict[str, float]]:
@@ -80,11 +69,8 @@ async def _idle(processes: dict[str, int], seconds: float) -> dict[str, dict[str
 
 async def _server(run: Run, instance: Instance) -> dict[str, float]:
     """Memory and share of one core of an idle notebook server: `anonymous` is what is no cache of files."""
-    await instance.sign_in(["one"])
-    visitor = next(one for one in instance.visitors if one.name == "one")
-    start = await visitor.start(instance.options("python"))
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
+    visitor = await instance.visitor("one")
+    await instance.started(visitor, "python")
     client: Any = docker.APIClient(base_url=run.house.docker.url, version="auto")
     try:
         await asyncio.sleep(5)

@@ -33,8 +33,7 @@ async def measure(run: Run) -> None:
     found: dict[str, Any] = {}
     for instance in run.both:
         run.say(f"What a launch costs the Hub, {instance.kind}")
-        await instance.sign_in(["one"])
-        visitor = next(one for one in instance.visitors if one.name == "one")
+        visitor = await instance.visitor("one")
         found[instance.kind] = {"launch": await _launches(instance, visitor, launches)}
         for name, ask in (("who", _who(instance)), ("activity", _activity(instance, visitor))):
             found[instance.kind][name] = await _requests(instance, visitor, ask, requests)
@@ -45,9 +44,7 @@ async def _launches(instance: Instance, visitor: Visitor, count: int) -> dict[st
     """CPU seconds of each process for one start and stop; what they use anyway is in them."""
 
     async def once() -> None:
-        start = await visitor.start(instance.options("answer"))
-        if start.failure:
-            raise RuntimeError(f"{instance.kind}: {start.failure}")
+        await instance.started(visitor, "answer")
         await visitor.stop()
 
     await once()

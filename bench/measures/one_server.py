@@ -36,15 +36,14 @@ async def measure(run: Run) -> None:
     times = {instance.kind: Times() for instance in run.both}
     limit: list[float] = []
     for instance in run.both:
-        await instance.sign_in(["one", "two"])
-        await _once(instance, instance.visitors[1], times[instance.kind].cold, [])
-        # The first start of this person makes the home.
-        await _once(instance, instance.visitors[0], times[instance.kind].cold, [])
+        # The first start of a person makes the home.
+        for name in ("two", "one"):
+            await _once(instance, await instance.visitor(name), times[instance.kind].cold, [])
     for number in range(rounds):
         run.say(f"One server, {number + 1} of {rounds}")
         for instance in run.both:
             mine = times[instance.kind]
-            await _once(instance, instance.visitors[0], mine.ready, mine.stopped)
+            await _once(instance, await instance.visitor("one"), mine.ready, mine.stopped)
         limit.append(await asyncio.to_thread(_limit, run))
     for number in range(rounds):
         run.say(f"What the Hub adds, {number + 1} of {rounds}")
@@ -78,23 +77,18 @@ def _tell(run: Run, times: dict[str, Times], limit: list[float]) -> None:
 
 
 async def _once(instance: Instance, visitor: Visitor, ready: list[float], stopped: list[float]) -> None:
-    start = await visitor.start(instance.options("python"))
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
-    ready.append(start.seconds)
+    ready.append((await instance.started(visitor, "python")).seconds)
     stopped.append(await visitor.stop())
 
 
 async def _added(run: Run, instance: Instance) -> float:
     """Seconds between the server's first answer, seen from outside the Hub, and the Hub's word."""
-    visitor = instance.visitors[0]
+    visitor = await instance.visitor("one")
     former = instance.container(visitor.name)
-    starting = asyncio.create_task(visitor.start(instance.options("python")))
+    starting = asyncio.create_task(instance.started(visitor, "python"))
     address = await container_address(run.house.docker.url, instance, visitor.name, former)
     answered = await answering(address, f"/user/{visitor.name}/api")
     start = await starting
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
     await visitor.stop()
     return max(0.0, start.began + start.seconds - answered)
 

@@ -48,34 +48,25 @@ async def measure(run: Run) -> None:
 
 
 async def _rounds(run: Run, instance: Instance, images: list[str], starts: int) -> Times:
-    await instance.sign_in(["one", "puller", "stubborn"])
-    people = {visitor.name: visitor for visitor in instance.visitors}
+    one, puller, stubborn = [await instance.visitor(name) for name in ("one", "puller", "stubborn")]
     times: Times = {"quiet": [], "pull": [], "stop": []}
 
     async def some(kind: str) -> None:
         for _ in range(starts):
-            times[kind].append(await _started(instance, people["one"], "python"))
-            await people["one"].stop()
+            times[kind].append((await instance.started(one, "python")).seconds)
+            await one.stop()
 
     # The first one of a person makes their home.
-    await _started(instance, people["one"], "python")
-    await people["one"].stop()
+    await instance.started(one, "python")
+    await one.stop()
     for number, image in enumerate(images):
         run.say(f"What others feel, {instance.kind}, round {number + 1}")
         await some("quiet")
-        async with _pull(instance, people["puller"], image, ends_first=instance is run.stock):
+        async with _pull(instance, puller, image, ends_first=instance is run.stock):
             await some("pull")
-        async with _stop(instance, people["stubborn"], ends_first=instance is run.stock):
+        async with _stop(instance, stubborn, ends_first=instance is run.stock):
             await some("stop")
     return times
-
-
-async def _started(instance: Instance, visitor: Visitor, image: str) -> float:
-    """The seconds until it is ready. Raises RuntimeError where it fails."""
-    start = await visitor.start(instance.options(image))
-    if start.failure:
-        raise RuntimeError(f"{instance.kind}: {start.failure}")
-    return start.seconds
 
 
 @asynccontextmanager
@@ -84,7 +75,7 @@ async def _pull(instance: Instance, visitor: Visitor, image: str, *, ends_first:
 
     `ends_first`: it may be over before the block is, for what is in the block waits for it.
     """
-    starting = asyncio.create_task(_started(instance, visitor, image))
+    starting = asyncio.create_task(instance.started(visitor, image))
     await asyncio.sleep(_SETTLED_SECONDS)
     try:
         yield
@@ -98,7 +89,7 @@ async def _pull(instance: Instance, visitor: Visitor, image: str, *, ends_first:
 @asynccontextmanager
 async def _stop(instance: Instance, visitor: Visitor, *, ends_first: bool) -> AsyncIterator[None]:
     """Inside the block that person's server is being stopped, and takes all the time that it is given."""
-    await _started(instance, visitor, "stubborn")
+    await instance.started(visitor, "stubborn")
     stopping = asyncio.create_task(visitor.stop())
     await asyncio.sleep(_SETTLED_SECONDS)
     try:

@@ -20,12 +20,12 @@ from typing import Any
 import aiohttp
 
 from bench import figures
-from bench.house import free_port
 from bench.processes import MIB, cpu_seconds, rss_bytes
 from bench.run import Run
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup.children import Child
 from hub_ext.cli.setup.layout import CHECKOUT
+from tests.support.registry import free_port
 
 CONNECTIONS = 32
 _WAIT_SECONDS = 20

@@ -14,12 +14,11 @@ from hub_ext.adapters.store import images, revisions
 from hub_ext.errors import HubExtError
 from hub_ext.flows import disk
 from hub_ext.flows.site import Site
-from hub_ext.model import ImageReference, ImageState
+from hub_ext.model import ImageReference
 from hub_ext.policy import prepull as policy
-from hub_ext.policy.catalogue import may_launch
+from hub_ext.policy.catalogue import LAUNCHABLE
 
 LOOK_AGAIN = timedelta(minutes=10)
-_LAUNCHABLE = tuple(state for state in ImageState if may_launch(state))
 
 log = logging.getLogger("prepull")
 
@@ -46,17 +45,13 @@ class Prepull:
             return ()
         came: list[ImageReference] = []
         while (reference := await self._next()) is not None:
-            registry = self._site.settings.registry(reference.alias)
-            assert registry is not None
+            repository, _, digest = self._name(reference).partition("@")
             try:
-                await self._site.engine.pull(
-                    f"{registry.address}/{reference.path}", reference.digest, registry=registry
-                )
+                await self._site.engine.pull(repository, digest)
             except HubExtError as error:
                 self._failed[reference] = self._site.now()
-                log.warning("%s@%s was not fetched ahead: %s", reference.path, reference.digest, error)
+                log.warning("%s@%s was not fetched ahead: %s", reference.path, digest, error)
             else:
-                self._failed.pop(reference, None)
                 came.append(reference)
         # Only now: an engine that did not tell what it holds is asked at the next turn.
         self._catalogue, self._looked = stamp, self._site.now()
@@ -86,8 +81,8 @@ class Prepull:
 
     def _wanted(self) -> tuple[ImageReference, ...]:
         with self._site.store.reading() as tx:
-            entries = images.listing(tx, states=_LAUNCHABLE)
-            launched = {(one.entry, one.number): one for one in revisions.launched(tx)}
+            entries = images.listing(tx, states=LAUNCHABLE)
+            launched = revisions.launched(tx, states=LAUNCHABLE)
         return tuple(one for one in policy.launchable(entries, launched) if self._name(one))
 
     def _name(self, reference: ImageReference) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageRevision, ImageState
 
+# What entries may be launched in.
+LAUNCHABLE = (ImageState.PUBLISHED, ImageState.DEPRECATED)
 START = "/opt/hub-ext/start"
 CONTRACT_LABEL = "io.hub-ext.contract"
 CONTRACTS = ("1",)
@@ -182,7 +184,7 @@ def may_retire(entry: ImageEntry, *, security: bool = False) -> tuple[Finding, .
 
 def may_launch(state: ImageState) -> bool:
     """Whether entries of that state may be launched."""
-    return state in (ImageState.PUBLISHED, ImageState.DEPRECATED)
+    return state in LAUNCHABLE
 
 
 def _not_launching(entry: ImageEntry) -> Finding | None:

@@ -13,13 +13,13 @@ AGAIN_AFTER = timedelta(minutes=10)
 
 
 def launchable(
-    entries: Collection[ImageEntry], revisions: Mapping[tuple[str, int], ImageRevision]
+    entries: Collection[ImageEntry], launched: Mapping[str, ImageRevision]
 ) -> tuple[ImageReference, ...]:
-    """What a launch may use now, the newest published first."""
+    """What a launch may use now, the newest published first; `launched` by slug."""
     chosen = [
         (revision, entry)
         for entry in entries
-        if may_launch(entry.state) and (revision := revisions.get((entry.slug, entry.revision)))
+        if may_launch(entry.state) and (revision := launched.get(entry.slug))
     ]
     chosen.sort(key=lambda one: (one[0].published or one[0].created, one[1].slug), reverse=True)
     return tuple(ImageReference(entry.alias, entry.path, revision.digest) for revision, entry in chosen)

@@ -108,5 +108,5 @@ def test_calls_are_counted_by_pattern_and_time(tmp_path: Path) -> None:
         "2.5 POST /v1.45/containers/create?name=hx-lau-2\n"
         "9.0 GET /v1.45/info\n"
     )
-    instance = Instance("ours", "", dict, lambda image: {}, lambda user: "", "", notes)
+    instance = Instance("ours", "", dict, lambda image: {}, lambda user: "", notes)
     assert instance.asked(0, 3) == Counter({"GET /containers/…/json": 2, "POST /containers/create": 1})

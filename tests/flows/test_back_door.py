@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from hub_ext.flows.reconcile import RECONCILER
 from hub_ext.flows.site import Site
 from hub_ext.model import AuditEvent, StopReason, Verb
 from tests.support.scenario import Scenario
+from tests.support.until import until
 
 PYTHON = "import time; time.sleep(0)"
 
@@ -42,14 +43,6 @@ async def docker(site: Site, *words: str) -> subprocess.CompletedProcess[bytes]:
     """The client that root would type."""
     command = ["docker", "--host", site.settings.engine_url, *words]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, stdin=subprocess.DEVNULL)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if true():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not come to be")
 
 
 def uses(scenario: Scenario) -> list[AuditEvent]:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, ContainerEvent
 from hub_ext.flows import watch as flow
 from hub_ext.flows.site import Site, utc_now
+from tests.support.until import until
 from tests.support.wire import Wire
-
-
-async def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 async def test_a_look_after_every_connection_and_rests_in_between(engine_site: Site, tmp_path: Path) -> None:
@@ -38,22 +31,22 @@ async def test_a_look_after_every_connection_and_rests_in_between(engine_site: S
 
     watching = asyncio.create_task(flow.watch(site, look=look, hear=hear, failed=failures.append))
     try:
-        await until(lambda: len(looks) == 1)
+        await until(lambda: len(looks) == 1, 20)
         probe = (settings.seed_image, ["/none"])
         await engine_site.engine.run_probe(*probe, uid=65534, gid=65534)
-        await until(lambda: len(looks) == 2)
+        await until(lambda: len(looks) == 2, 20)
         assert isinstance(failures[0], ZeroDivisionError)
         await engine_site.engine.run_probe(*probe, uid=65534, gid=65534)
-        await until(lambda: "destroy" in heard)
+        await until(lambda: "destroy" in heard, 20)
         looked = len(looks)
         wire.cut()
         began = time.monotonic()
-        await until(lambda: len(failures) >= 4)
+        await until(lambda: len(failures) >= 4, 20)
         # Half a second, one, two: not as often as a loop can.
         assert time.monotonic() - began > 1
         assert len(looks) == looked
         wire.mend()
-        await until(lambda: len(looks) == looked + 1)
+        await until(lambda: len(looks) == looked + 1, 20)
     finally:
         watching.cancel()
         await asyncio.wait([watching])

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, Engine
+from tests.support.until import until
 
 
 @contextmanager
@@ -38,9 +39,7 @@ async def heard(engine: Engine, instance: str) -> AsyncIterator[None]:
 
     listening = asyncio.create_task(listen())
     try:
-        async with asyncio.timeout(10):
-            while not engine.known.hearing:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await until(lambda: engine.known.hearing)
         yield
     finally:
         listening.cancel()

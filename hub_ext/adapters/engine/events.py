@@ -62,7 +62,7 @@ class Events(Connection):
 
         def opened() -> None:
             nonlocal stream
-            if not left.is_set():
+            if not stream and not left.is_set():  # the first of its windows
                 stream = self.known.begin()
 
         def arrived(item: _Told | EngineError) -> None:
@@ -81,11 +81,10 @@ class Events(Connection):
 
         def listen() -> None:
             start, end = begun, time.time() + _WINDOW_SECONDS
-            on_open: Callable[[], None] = lambda: on_loop(opened)  # noqa: E731
             try:
                 while not left.is_set():
-                    self._window(start, end, on_open, lambda told: on_loop(arrived, told))
-                    start, end, on_open = end, end + _WINDOW_SECONDS, lambda: None
+                    self._window(start, end, lambda: on_loop(opened), lambda told: on_loop(arrived, told))
+                    start, end = end, end + _WINDOW_SECONDS
             except EngineError as error:
                 on_loop(arrived, error)
 

@@ -99,10 +99,6 @@ class Known:
         """None but these are there: a list was read. Mends what an event that was lost would leave."""
         self._present[thing].intersection_update(names)
 
-    def ended(self, name: str) -> bool:
-        """Whether the end of this container was heard."""
-        return name in self._ended
-
     @property
     def data_root(self) -> str | None:
         """Where the engine keeps its data, on its own host."""

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from hub_ext.adapters.store.rows import Rows, Tx, writing
 from hub_ext.adapters.store.tables import images, revisions
-from hub_ext.model import ImageRevision
+from hub_ext.model import ImageRevision, ImageState
 from hub_ext.phrase import Phrase
 
 _rows = Rows(revisions, ImageRevision, Phrase("image revision"))
@@ -33,13 +33,11 @@ def listing(tx: Tx, entry: str | None = None) -> tuple[ImageRevision, ...]:
     return _rows.all(tx, query)
 
 
-def launched(tx: Tx, slugs: Collection[str] | None = None) -> tuple[ImageRevision, ...]:
-    """The revision that each entry (of these) launches now; none of an entry that launches none."""
+def launched(tx: Tx, *, states: Collection[ImageState]) -> dict[str, ImageRevision]:
+    """By slug, the revision that each entry of these states launches now; not every entry has one."""
     now = (images.c.slug == revisions.c.entry) & (images.c.revision == revisions.c.number)
-    query = _rows.select().join(images, now).order_by(revisions.c.entry)
-    if slugs is not None:
-        query = query.where(revisions.c.entry.in_(slugs))
-    return _rows.all(tx, query)
+    query = _rows.select().join(images, now).where(images.c.state.in_(states))
+    return {revision.entry: revision for revision in _rows.all(tx, query)}
 
 
 def newest(tx: Tx) -> tuple[ImageRevision, ...]:

@@ -65,7 +65,7 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
         kept_secret(layout.proxy_token)
         settings = write_settings(layout, chosen, docker, url=url)
         say("Closing the notebooks' network")
-        _ensure_network(settings)
+        ensure_network(settings)
         say("Starting the registry")
         child = registry.run(layout, known)
         try:
@@ -137,7 +137,9 @@ def _former_seed(layout: Layout) -> str:
     return load_settings(str(layout.settings_file)).seed_image
 
 
-def _ensure_network(settings: Settings) -> None:
+def ensure_network(settings: Settings) -> None:
+    """The closed network of that instance and its firewall. Raises EngineError, NetworkError."""
+
     async def ensure() -> None:
         held = Engine(settings)
         try:

@@ -23,13 +23,11 @@ from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.facts import Looked
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.model import ImageState, Project
+from hub_ext.model import Project
 from hub_ext.model.gpu_limits import LimitKind
 from hub_ext.policy import choices as policy
-from hub_ext.policy.catalogue import may_launch
+from hub_ext.policy.catalogue import LAUNCHABLE
 from hub_ext.policy.choices import Choices, FormFacts, FormProject
-
-_OFFERED = tuple(state for state in ImageState if may_launch(state))
 
 
 async def choices(site: Site, person_id: str, server_name: str, *, groups: frozenset[str] | None) -> Choices:
@@ -55,16 +53,13 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
     own = memberships.listing(tx, person_id=person_id)
     slugs = sorted({membership.project for membership in own})
     known = [project for slug in slugs if (project := projects.find(tx, slug)) is not None]
-    launched = {(revision.entry, revision.number): revision for revision in revisions.launched(tx)}
+    launched = revisions.launched(tx, states=LAUNCHABLE)
     return FormFacts(
         now=site.now(),
         person=persons.find(tx, person_id),
         memberships=own,
         projects=tuple(_project(tx, site, person_id, project, looked) for project in known),
-        images=tuple(
-            (entry, launched.get((entry.slug, entry.revision)))
-            for entry in images.listing(tx, states=_OFFERED)
-        ),
+        images=tuple((entry, launched.get(entry.slug)) for entry in images.listing(tx, states=LAUNCHABLE)),
         gpus=gpus.listing(tx, node=node),
         leases=leases.active(tx, node=node),
         active_launches=launches.listing(tx, person_id=person_id, active=True),

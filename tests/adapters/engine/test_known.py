@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +11,8 @@ from hub_ext.adapters.engine.known import Known, Thing
 from hub_ext.settings import Settings
 from tests.support.asked import asked, heard
 from tests.support.python_image import PYTHON
+from tests.support.until import until
 from tests.support.wire import Wire
-
-
-async def until(true: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 async def test_what_is_known_is_asked_once(engine: Engine, settings: Settings, volume: str) -> None:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from sqlalchemy import event
-
 from hub_ext.adapters.store import (
     Store,
     Tx,
@@ -29,21 +23,7 @@ from hub_ext.adapters.store import (
 )
 from hub_ext.model import Verb
 from tests.adapters.store.samples import ALICE, NOW, filled
-
-
-@contextmanager
-def _statements(tx: Tx) -> Iterator[list[tuple[str, Any]]]:
-    """What is sent to the database meanwhile."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(tx.connection, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(tx.connection, "before_cursor_execute", note)
+from tests.support.statements import statements
 
 
 def _read_as_a_launch_does(tx: Tx) -> None:
@@ -71,7 +51,7 @@ def _read_as_a_launch_does(tx: Tx) -> None:
 
 def test_what_a_launch_reads_is_found_by_index(sqlite_store: Store) -> None:
     with filled(sqlite_store).reading() as tx:
-        with _statements(tx) as seen:
+        with statements(tx.connection) as seen:
             _read_as_a_launch_does(tx)
         assert len(seen) == 20
         for statement, parameters in seen:
@@ -81,7 +61,7 @@ def test_what_a_launch_reads_is_found_by_index(sqlite_store: Store) -> None:
 
 
 def test_an_event_costs_three_statements(sqlite_store: Store) -> None:
-    with sqlite_store.transaction() as tx, _statements(tx) as seen:
+    with sqlite_store.transaction() as tx, statements(tx.connection) as seen:
         audit.append(tx, time=NOW, actor=ALICE, verb=Verb.GPU_FOUND, subject="gpu-1", facts={})
         # The head of the chain, the event, and what it is about.
         assert len(seen) == 3
@@ -89,7 +69,7 @@ def test_an_event_costs_three_statements(sqlite_store: Store) -> None:
 
 def test_listings_by_launches_and_events_use_their_indexes(sqlite_store: Store) -> None:
     with filled(sqlite_store).reading() as tx:
-        with _statements(tx) as seen:
+        with statements(tx.connection) as seen:
             launches.listing(tx, active=True)
             launches.listing(tx, project="onco", limit=10)
             launches.listing(tx, limit=10)

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
-
-from sqlalchemy import event
 
 from hub_ext.adapters.store import images, launches, memberships, persons, projects, revisions
 from hub_ext.flows.launch import choices
-from hub_ext.flows.site import Site
 from hub_ext.model import ImageState, LaunchState, MemberRole, Membership
 from tests.support.scenario import Scenario
+from tests.support.statements import statements
 
 MANY = 200
-
-
-@contextmanager
-def asked(site: Site) -> Iterator[list[str]]:
-    """The statements of the block."""
-    statements: list[str] = []
-
-    def noting(connection: Any, cursor: Any, statement: str, *more: Any) -> None:
-        statements.append(statement)
-
-    event.listen(site.store._engine, "before_cursor_execute", noting)
-    try:
-        yield statements
-    finally:
-        event.remove(site.store._engine, "before_cursor_execute", noting)
 
 
 def grow(scenario: Scenario) -> None:
@@ -59,9 +39,9 @@ def grow(scenario: Scenario) -> None:
 
 
 async def _counts(scenario: Scenario) -> tuple[int, int]:
-    with asked(scenario.site) as of_admission:
+    with statements(scenario.site.store._engine) as of_admission:
         await scenario.refused(gpus=7)
-    with asked(scenario.site) as of_form:
+    with statements(scenario.site.store._engine) as of_form:
         await choices(scenario.site, scenario.ada.id, "other", groups=frozenset())
     return len(of_admission), len(of_form)
 

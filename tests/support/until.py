@@ -1,0 +1,15 @@
+"""Waiting for what is bound to come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+
+async def until(true: Callable[[], bool], seconds: float = 10) -> None:
+    """Returns once it is true. Raises AssertionError after `seconds`."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        await asyncio.sleep(0.02)
