@@ -127,6 +127,16 @@ def test_a_moved_tag_changes_nothing_until_somebody_publishes_it(
     assert typed.out == "python launches revision 1 again.\n"
 
 
+def test_a_tag_of_an_index_names_what_is_known_too(
+    typed: Terminal, push: Callable[..., str], live: LiveRegistry
+) -> None:
+    """It has a digest of its own, which is no revision's."""
+    live.push_index("hub-ext/python", "many", {str(machine_platform()): push(b"of an index")})
+    assert typed(*(word if word != "1" else "many" for word in ADD)) == 0
+    assert typed("refresh", "--all") == 0
+    assert typed.out == "1 tag names what is known.\n"
+
+
 def test_a_tag_that_the_registry_lost_is_told_beside_the_others(
     typed: Terminal, push: Callable[..., str], config: Path
 ) -> None:

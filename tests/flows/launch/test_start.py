@@ -273,6 +273,17 @@ async def test_a_start_asks_the_engine_four_times(scenario: Scenario) -> None:
         ]
 
 
+async def test_the_engine_is_not_asked_again_and_again_while_a_server_is_slow(scenario: Scenario) -> None:
+    engine = scenario.site.engine
+    async with heard(engine, scenario.site.settings.instance):
+        plan = await scenario.admitted(environment="hang")
+        with asked(engine) as calls, pytest.raises(LaunchFailed):
+            await scenario.start(plan)
+    name = container_name(scenario.site, plan.launch_id)
+    while_starting = calls[: calls.index(f"GET /containers/{name}/logs")]
+    assert while_starting.count(f"GET /containers/{name}/json") == 2
+
+
 async def test_a_server_that_dies_at_its_start_is_heard(scenario: Scenario) -> None:
     async with heard(scenario.site.engine, scenario.site.settings.instance):
         plan = await scenario.admitted(environment="die")
