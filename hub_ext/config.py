@@ -197,6 +197,9 @@ class HubExt(Configurable):
     ).tag(config=True)
     proxy_api_port = Int(8001, help="The proxy's own port on 127.0.0.1, for the Hub only.").tag(config=True)
     console_port = Int(8002, help="The console's own port on 127.0.0.1, for the proxy only.").tag(config=True)
+    unpacked_dir = Unicode(
+        "", help="Folder of Debian's packages that set-up unpacked and did not install; the doctor reads it."
+    ).tag(config=True)
     node_modules = Unicode(
         "", help="npm's folder of modules, with htmx.org; without it the console's pages are less alive."
     ).tag(config=True)
@@ -243,6 +246,7 @@ class HubExt(Configurable):
             gpu_devices=tuple(_gpus(self.gpu_devices)),
             role_groups=tuple(_role_groups(self.role_groups)),
             mail=_mail(self.mail) if self.mail else None,
+            unpacked_dir=Path(self.unpacked_dir) if self.unpacked_dir else None,
             node_modules=Path(self.node_modules) if self.node_modules else None,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
             **_gpu_limits(self.gpu_limits),

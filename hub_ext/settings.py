@@ -132,6 +132,7 @@ class Settings:
     proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
     console_port: int = 8002  # on 127.0.0.1, for the proxy only
     mail: MailSettings | None = None  # None: nobody is written to
+    unpacked_dir: Path | None = None  # Debian's packages that are used without being installed
     node_modules: Path | None = None  # npm's folder, from which the console serves htmx
 
     def gpu_limits(self, kind: LimitKind) -> GpuLimits:

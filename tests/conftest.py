@@ -25,11 +25,13 @@ from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.instance import ensure_network
-from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE, Layout
+from hub_ext.cli.setup.layout import CHECKOUT, SHARED_VARIABLE, STATE_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
 
+# States of the tests lie elsewhere, and use this checkout's programs and engine.
+os.environ.setdefault(SHARED_VARIABLE, str(CHECKOUT / ".state"))
 # A shell's background processes ignore interrupts, and a run that is interrupted has things to remove.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -6,13 +6,15 @@ check_root() {
         refuse "Only root can start an engine and close a network. Run it as root: sudo make $1."
 }
 
+# HOST_RELEASE is the host's Debian by its code name, HOST_NUMBER by its number.
 check_debian() {
-    local ID='' VERSION_ID='' PRETTY_NAME='this system'
+    local ID='' VERSION_ID='' VERSION_CODENAME='' PRETTY_NAME='this system'
     # shellcheck disable=SC1091
     [ -r /etc/os-release ] && . /etc/os-release
     if [ "$ID" != debian ] || [ "${VERSION_ID%%.*}" -lt 12 ] 2>/dev/null; then
         refuse "Debian 12 or newer is needed; this is $PRETTY_NAME."
     fi
+    HOST_RELEASE=$VERSION_CODENAME HOST_NUMBER=${VERSION_ID%%.*}
 }
 
 check_engine_address() {
@@ -24,21 +26,33 @@ check_engine_address() {
 
 # check_room FOLDER MEBIBYTES: of the nearest folder above it that exists.
 check_room() {
-    local folder=$1 wanted=${HUB_EXT_MIN_DISK_MIB:-$2} free
-    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    local folder needed=${HUB_EXT_MIN_DISK_MIB:-$2} free
+    folder=$(nearest_folder "$1")
     free=$(df --output=avail -BM "$folder" | tail -n 1 | tr -dc 0-9)
-    [ "$free" -ge "$wanted" ] ||
-        refuse "The disk of $folder has $free MiB free and $wanted MiB are needed. Make room, or move the state with HUB_EXT_STATE=/elsewhere."
+    [ "$free" -ge "$needed" ] ||
+        refuse "The disk of $folder has $free MiB free and $needed MiB are needed. Make room, or move the state with HUB_EXT_STATE=/elsewhere."
+}
+
+nearest_folder() {
+    local folder=$1
+    while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+    printf '%s' "$folder"
+}
+
+disk_of() {
+    stat -c %d "$(nearest_folder "$1")"
 }
 
 # Room for the engine, its images and the environment; less once they are there.
 check_rooms() {
-    if [ -d "$STATE/registry/data" ] || [ -d "$STATE/registry/docker" ]; then
-        check_room "$STATE" 512
-        check_room /var/lib/docker 1024
+    local state=6144 images=8192 data=/var/lib/docker
+    if [ -d "$STATE/registry/data" ] || [ -d "$STATE/registry/docker" ]; then state=512 images=1024; fi
+    [ "$ENGINE" != private ] || data=$SHARED/engine
+    if [ "$(disk_of "$STATE")" = "$(disk_of "$data")" ]; then
+        check_room "$STATE" $((state + images))
     else
-        check_room "$STATE" 6144
-        check_room /var/lib/docker 8192
+        check_room "$STATE" "$state"
+        check_room "$data" "$images"
     fi
 }
 

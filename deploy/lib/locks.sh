@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The locks under deploy/, and the way back from an instance.
+# The locks under deploy/ and images/.
 
 # From the main source only: local extras may hold some of a version's files, and their hashes alone.
 make_locks() {
@@ -29,25 +29,4 @@ npm_lock() {
     local path=$PATH
     [ ! -x "$CHECKOUT/.state/node/node" ] || path=$(dirname "$(readlink -f "$CHECKOUT/.state/node/node")"):$PATH
     (cd node && PATH=$path npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund)
-}
-
-clean_state() {
-    local answer
-    if [ ! -d "$STATE" ]; then
-        say "There is nothing at $STATE."
-        return
-    fi
-    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instance: all homes and project folders.\n' "$STATE" >&2
-    if [ "${HUB_EXT_YES:-}" != 1 ]; then
-        printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself).\n' >&2
-        read -r answer || answer=no
-        [ "$answer" = yes ] || refuse "Nothing was removed."
-    fi
-    if [ -e "$STATE/choices.json" ]; then
-        [ -x "$STATE/venv/bin/hub-ext" ] || ensure_venv "$LOCK"
-        "$STATE/venv/bin/hub-ext" setup --remove-with-homes
-    else
-        rm -rf "$STATE"
-        say "Removed $STATE"
-    fi
 }

@@ -4,7 +4,7 @@
 export DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
 APT=(apt-get -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20)
 # shellcheck disable=SC2034
-NEEDED=(ca-certificates docker-registry iproute2 iptables mmdebstrap openssl procps python3 python3-venv)
+NEEDED=(ca-certificates iproute2 iptables mmdebstrap openssl procps python3 python3-venv)
 # shellcheck disable=SC2034
 NEEDED_FOR_TESTS=(apache2-utils chromium)
 SOURCES_ADVICE="Are the package sources in /etc/apt reachable? 'apt-get update' tells."
@@ -13,35 +13,64 @@ is_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# ensure_packages NAME…: install what is missing. A download that fails leaves the machine as it was.
+# ensure_packages NAME…: install what is missing, once it has been listed. A download that fails leaves the
+# machine as it was.
 ensure_packages() {
     local missing=() name
     for name in "$@"; do is_installed "$name" || missing+=("$name"); done
     [ ${#missing[@]} -eq 0 ] && return
     update_lists
-    install_packages "Debian packages: ${missing[*]}" "${missing[@]}"
+    list_installation "${missing[@]}"
+    long "Fetching Debian packages: ${missing[*]}" "$SOURCES_ADVICE" "${APT[@]}" install --no-install-recommends --download-only "${missing[@]}"
+    configure_installed_engine
+    long "Installing Debian packages: ${missing[*]}" "" "${APT[@]}" install --no-install-recommends "${missing[@]}"
 }
 
-# install_packages SENTENCE ARGUMENT…
-install_packages() {
-    local sentence=$1
+# list_installation NAME…: say what apt would install with these packages, from where and how large, and keep
+# the names in $STATE/installed-packages, for whoever removes hub-ext.
+list_installation() {
+    local plan kept=$STATE/installed-packages
+    plan=$(installation_plan "$@") || refuse "apt cannot install $*. $SOURCES_ADVICE"
+    awk '$2 == "new" { print $1 }' <<<"$plan" | sort -u - <(cat "$kept" 2>/dev/null) >"$kept.new"
+    mv "$kept.new" "$kept"
+    {
+        printf '\nOn this host will be installed, from the sources in /etc/apt: %s\n' "$(installation_size "$plan" "$@")"
+        awk '{ printf "  %s %s (%s%s)\n", $1, $3, $4, $2 == "new" ? "" : ", instead of " $2 }' <<<"$plan"
+        printf 'Written outside of %s: %s\n' "$STATE" "$(files_of_ours)"
+        printf "'make clean-state' takes away what is hub-ext's, and names these packages, which stay.\n\n"
+    } >&2
+}
+
+files_of_ours() {
+    [ "$ENGINE" != install ] || printf '/etc/docker/daemon.json, '
+    printf "/etc/docker/certs.d/ADDRESS/ca.crt (this instance's registry), /run/hub-ext, and firewall rules named HUB-EXT-…"
+}
+
+# installation_plan NAME…: a line for each package: name, "new" or the version that it replaces, version, origin.
+installation_plan() {
+    local simulation
+    simulation=$(LC_ALL=C apt-get -s install --no-install-recommends "$@") || return 1
+    sed -nE 's/^Inst ([^ ]+) (\[([^]]+)\] )?\(([^ ]+) ([^ ,]+).*/\1 \3 \4 \5/p' <<<"$simulation" |
+        awk 'NF == 3 { print $1, "new", $2, $3; next } { print }'
+}
+
+# installation_size PLAN NAME…: such as "43 packages, 61 MB to fetch, 214 MB on disk".
+installation_size() {
+    local plan=$1 fetched disk
     shift
-    long "Fetching $sentence" "$SOURCES_ADVICE" "${APT[@]}" install --no-install-recommends --download-only "$@"
-    long "Installing $sentence" "" "${APT[@]}" install --no-install-recommends "$@"
+    fetched=$(apt-get -qq --print-uris install --no-install-recommends "$@" | awk '{ bytes += $3 } END { print int(bytes / 1e6 + 0.5) }')
+    # shellcheck disable=SC2046
+    disk=$(apt-cache show $(awk '{ print $1 "=" $3 }' <<<"$plan") | awk '/^Installed-Size:/ { kib += $2 } END { print int(kib * 1.024e-3 + 0.5) }')
+    printf '%s packages, %s MB to fetch, %s MB on disk' "$(wc -l <<<"$plan")" "$fetched" "$disk"
 }
 
-# Once an hour at most. A source that is down is no failure by itself: what is missing shows at the install.
+# Once for each run. A source that is down is no failure by itself: what is missing shows at the install.
 update_lists() {
     [ -n "${LISTS_UPDATED:-}" ] && return
     LISTS_UPDATED=yes
     # A set-up that was killed in the middle of dpkg's work goes on from there.
     long "Finishing what dpkg left undone" "" dpkg --configure -a
     long "Reading the package sources" "$SOURCES_ADVICE" "${APT[@]}" update
-}
-
-# candidate NAME: the version that apt would install.
-candidate() {
-    LC_ALL=C apt-cache policy "$1" | sed -n 's/^  Candidate: //p'
 }
 
 major() {

@@ -14,11 +14,19 @@ refuse() {
     exit 1
 }
 
-# long SENTENCE ADVICE COMMAND…: run it, its output in the log, a sign of life every ten seconds.
-# Its failure ends us with the log's last lines and the advice.
+# long SENTENCE ADVICE COMMAND…: as `attempt`; its failure ends us with the log's last lines and the advice.
 long() {
-    local sentence=$1 advice=$2 log=$STATE/logs/bootstrap.log child status=0 waited=0
+    local sentence=$1 advice=$2 log=$STATE/logs/bootstrap.log
     shift 2
+    attempt "$sentence" "$@" && return
+    tail -n 12 "$log" >&2
+    refuse "$sentence failed. $advice The whole log is $log."
+}
+
+# attempt SENTENCE COMMAND…: run it, its output in the log, a sign of life every ten seconds. Its status.
+attempt() {
+    local sentence=$1 log=$STATE/logs/bootstrap.log child status=0 waited=0
+    shift
     say "$sentence"
     mkdir -p "$STATE/logs"
     printf '\n== %s: %s\n' "$(date -Is)" "$*" >>"$log"
@@ -33,9 +41,7 @@ long() {
         fi
     done
     wait "$child" || status=$?
-    [ "$status" -eq 0 ] && return
-    tail -n 12 "$log" >&2
-    refuse "$sentence failed. $advice The whole log is $log."
+    return "$status"
 }
 
 # fresh NAME INPUT…: whether the step of that name was done with the same inputs (files or words).

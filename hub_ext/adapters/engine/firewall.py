@@ -2,7 +2,8 @@
 
 An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
-go through it (from DOCKER-USER, or FORWARD where that one is not asked first). dockerd rewrites only
+go through it, out of the closed network or into it (from DOCKER-USER, or FORWARD where that one is not asked
+first; an engine of ours has no rules, so that these are all). dockerd rewrites only
 its own chains, so they outlive its restarts; a restart of the machine loses them: the Hub starts with them.
 """
 
@@ -23,16 +24,17 @@ from hub_ext.settings import Settings
 _TOOL_SECONDS = 30
 _LOCK_SECONDS = "10"
 _LOOKS, _LOOK_SECONDS = 4, 0.2
+_WAYS = ("-i", "-o")
 _BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 
 
 @dataclass(frozen=True, slots=True)
 class _Chain:
-    """Our chain, the chains that must jump to it, and its rules as `iptables -S` prints them."""
+    """Our chain, the jumps to it from its parent, and its rules as `iptables -S` prints them."""
 
     name: str
     parent: str
-    jump: str
+    jumps: tuple[str, ...]
     rules: tuple[str, ...]
 
 
@@ -46,11 +48,12 @@ def ensure_firewall(settings: Settings) -> None:
         for chain in _chains(settings, tool):
             if _listed(tool, chain.name) != list(chain.rules):
                 changes += [f":{chain.name} - [0:0]", *chain.rules]
-            if not _first(tool, chain, settings):
-                changes += [f"-D {chain.parent} {chain.jump}"] * _listed(tool, chain.parent).count(
-                    f"-A {chain.parent} {chain.jump}"
-                )
-                changes.append(f"-I {chain.parent} 1 {chain.jump}")
+            for jump in chain.jumps:
+                if not _first(tool, chain.parent, jump, settings):
+                    changes += [f"-D {chain.parent} {jump}"] * _listed(tool, chain.parent).count(
+                        f"-A {chain.parent} {jump}"
+                    )
+                    changes.append(f"-I {chain.parent} 1 {jump}")
         if changes:
             _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
 
@@ -68,7 +71,7 @@ def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
                         chain=chain.name,
                     )
                 )
-            if not _first(tool, chain, settings):
+            if not all(_first(tool, chain.parent, jump, settings) for jump in chain.jumps):
                 problems.append(
                     Phrase(
                         "{tool}: {parent} lets other rules decide before {chain} does",
@@ -92,8 +95,8 @@ def remove_firewall(settings: Settings) -> None:
         changes = []
         for chain in _chains(settings, tool):
             for parent in ("INPUT", "FORWARD", "DOCKER-USER"):
-                jump = f"-A {parent} {chain.jump}"
-                changes += [jump.replace("-A", "-D", 1)] * _listed(tool, parent).count(jump)
+                for jump in chain.jumps:
+                    changes += [f"-D {parent} {jump}"] * _listed(tool, parent).count(f"-A {parent} {jump}")
             if _exists(tool, chain.name):
                 changes += [f"-F {chain.name}", f"-X {chain.name}"]
         if changes:
@@ -112,39 +115,44 @@ def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
         ]
     through = f"{base}-FWD"
     return (
-        _Chain(base, "INPUT", f"-i {bridge} -j {base}", tuple(to_host)),
+        _Chain(base, "INPUT", (f"-i {bridge} -j {base}",), tuple(to_host)),
         _Chain(
-            through, _forward_parent(settings, tool), f"-i {bridge} -j {through}", (f"-A {through} -j DROP",)
+            through,
+            _forward_parent(settings, tool),
+            (f"-o {bridge} -j {through}", f"-i {bridge} -j {through}"),
+            (f"-A {through} -j DROP",),
         ),
     )
 
 
 def _forward_parent(settings: Settings, tool: str) -> str:
     """Where our rule on what goes through the host is asked first."""
-    user_chain = _Chain("DOCKER-USER", "FORWARD", "-j DOCKER-USER", ())
     # dockerd takes this jump out and puts it on top again whenever it makes a network: look more than once.
     for _ in range(_LOOKS):
-        if _first(tool, user_chain, settings):
-            return user_chain.name
-        if not _exists(tool, user_chain.name):
+        if _first(tool, "FORWARD", "-j DOCKER-USER", settings):
+            return "DOCKER-USER"
+        if not _exists(tool, "DOCKER-USER"):
             break
         time.sleep(_LOOK_SECONDS)
-    return user_chain.parent
+    return "FORWARD"
 
 
-def _first(tool: str, chain: _Chain, settings: Settings) -> bool:
-    """Whether no rule before our jump can decide about our bridge."""
-    for rule in _listed(tool, chain.parent):
-        if rule == f"-A {chain.parent} {chain.jump}":
+def _first(tool: str, parent: str, jump: str, settings: Settings) -> bool:
+    """Whether no rule before that jump can decide about what the jump is for."""
+    ways = [jump[:2]] if jump[:2] in _WAYS else _WAYS
+    for rule in _listed(tool, parent):
+        if rule == f"-A {parent} {jump}":
             return True
-        if " -j HUB-EXT-" in rule:
-            continue
-        # iptables writes "any interface that begins with" as a trailing "+".
-        interface = rule.partition(" -i ")[2].split(" ")[0].replace("+", "*")
-        other = interface and "! -i" not in rule and not fnmatch(settings.network_bridge, interface)
-        if not other:
+        if " -j HUB-EXT-" not in rule and not all(_elsewhere(rule, way, settings) for way in ways):
             return False
     return False
+
+
+def _elsewhere(rule: str, way: str, settings: Settings) -> bool:
+    """Whether the rule is about another interface than our bridge; `way` is -i (from it) or -o (to it)."""
+    # iptables writes "any interface that begins with" as a trailing "+".
+    interface = rule.partition(f" {way} ")[2].split(" ")[0].replace("+", "*")
+    return bool(interface) and f"! {way}" not in rule and not fnmatch(settings.network_bridge, interface)
 
 
 def _listed(tool: str, chain: str) -> list[str]:

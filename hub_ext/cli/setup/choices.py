@@ -92,21 +92,28 @@ def choose(path: Path, taken: Iterable[str] = ()) -> Choices:
         return known
     seed = hashlib.sha256(str(path.parent).encode()).digest()
     number = int.from_bytes(seed[:8], "big")
-    used = [IPv4Network(net) for net in (*taken, *_routed_subnets())]
-    subnet = _free_subnet(number, used)
+    subnet = free_subnet(number, taken)
     chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *free_ports(number, 4))
     write_file(path, json.dumps(asdict(chosen), indent=2) + "\n")
     return chosen
 
 
-def _free_subnet(number: int, used: list[IPv4Network]) -> IPv4Network:
-    candidates = list(SUBNETS.subnets(new_prefix=22))
-    for step in range(len(candidates)):
-        candidate = candidates[(number + step) % len(candidates)]
+def free_subnet(
+    number: int, taken: Iterable[str] = (), *, pool: IPv4Network = SUBNETS, prefix: int = 22
+) -> IPv4Network:
+    """A subnet of the pool that is neither taken nor routed on this machine; `number` says where to begin.
+
+    Raises SettingsError where none is free.
+    """
+    used = [IPv4Network(net) for net in (*taken, *_routed_subnets())]
+    count = 2 ** (prefix - pool.prefixlen)
+    for step in range(count):
+        base = pool.network_address + (number + step) % count * 2 ** (32 - prefix)
+        candidate = IPv4Network((base, prefix))
         if not any(candidate.overlaps(net) for net in used):
             return candidate
     raise SettingsError(
-        f"No /22 of {SUBNETS} is free on this machine.",
+        f"No /{prefix} of {pool} is free on this machine.",
         advice="`docker network ls` and `ip route` show who holds them; unused networks can be removed.",
     )
 

@@ -7,11 +7,10 @@ import shutil
 from traitlets import Bool
 
 from hub_ext.cli.app import Command, UsageError
-from hub_ext.cli.setup import choices, content, daemon, engine, instance, lock, teardown
+from hub_ext.cli.setup import content, instance, teardown
 from hub_ext.cli.setup.images import LATEST
 from hub_ext.cli.setup.layout import Layout, state_dir
 from hub_ext.cli.setup.steps import Steps
-from hub_ext.config import load_settings
 from hub_ext.errors import HubExtError
 
 
@@ -70,12 +69,8 @@ def told(built: content.Built) -> str:
 
 
 def _remove(layout: Layout) -> int:
-    chosen = choices.read(layout.choices_file)
-    if chosen is not None and layout.settings_file.exists():
-        with lock.held(layout), daemon.in_use() as docker:
-            for name in teardown.remove_objects(load_settings(str(layout.settings_file))):
-                print(f"Removed {name}")
-            engine.remove_trust(docker, chosen.registry_address)
+    for name in teardown.remove_instances(layout):
+        print(f"Removed {name}")
     try:
         if layout.state.exists():
             shutil.rmtree(layout.state)

@@ -1,22 +1,22 @@
-"""Starting the engine where none answers, and stopping it when the last instance that uses it leaves.
+"""Starting the engine where it does not answer, and stopping it when the last instance that uses it leaves.
 
-Instances of one machine share the engine. Each leaves a file with its process in <run dir>/engine.users.
+Instances share an engine. Each leaves a file with its process among the engine's users.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub_ext.cli.setup import engine
-from hub_ext.cli.setup.choices import machine_lock, run_dir
+from hub_ext.cli.setup.choices import machine_lock
+from hub_ext.cli.setup.engine_sources import EngineSource, engine_source
 from hub_ext.cli.setup.steps import Say, silent
 from hub_ext.errors import EngineUnreachable
 
@@ -56,27 +56,35 @@ class Process:
 
 
 @contextmanager
-def in_use(say: Say = silent, *, command: Sequence[str] = ("dockerd",)) -> Iterator[engine.EngineFacts]:
+def in_use(say: Say = silent, *, source: EngineSource | None = None) -> Iterator[engine.EngineFacts]:
     """An engine that answers and is good enough, for as long as the block lasts.
 
-    `command` starts one where none answers. Raises EngineUnreachable or SettingsError.
+    `source` is started where it does not answer; by default the one of this checkout. Raises
+    EngineUnreachable or SettingsError.
     """
-    url = engine.url()
-    mine = _note_user()
+    source = source or engine_source()
+    users = source.run_dir / "users"
+    users.mkdir(parents=True, exist_ok=True)
+    mine = _note_user(users)
+    lock = source.run_dir.name
     try:
-        with machine_lock("engine"):
-            found = _ensure(url, say, command)
+        with machine_lock(lock):
+            found = _ensure(source, say)
         engine.check(found)
         yield found
     finally:
-        with machine_lock("engine"):
+        with machine_lock(lock):
             mine.unlink(missing_ok=True)
-            _stop_if_unused()
+            _stop_if_unused(source)
 
 
-def _note_user() -> Path:
-    users = run_dir() / "engine.users"
-    users.mkdir(exist_ok=True)
+def users(source: EngineSource) -> tuple[Process, ...]:
+    """The processes of hub-ext that use that engine now."""
+    notes = (source.run_dir / "users").glob("*")
+    return tuple(process for path in notes if (process := Process.read(path)) is not None)
+
+
+def _note_user(users: Path) -> Path:
     me = Process.of(os.getpid())
     assert me is not None
     mine = users / f"{me.pid}-{me.started}-{time.monotonic_ns()}"
@@ -84,73 +92,66 @@ def _note_user() -> Path:
     return mine
 
 
-def _ensure(url: str, say: Say, command: Sequence[str]) -> engine.EngineFacts:
+def _ensure(source: EngineSource, say: Say) -> engine.EngineFacts:
     # An engine that is just starting, or busy, must not get a second one beside it.
     for _ in range(3):
         try:
-            return engine.facts(url)
+            return engine.facts(source.url)
         except EngineUnreachable:
-            if not Path(url.removeprefix("unix://")).exists():
+            if not Path(source.url.removeprefix("unix://")).exists():
                 break
             time.sleep(1)
-    if os.environ.get("DOCKER_HOST"):
-        raise EngineUnreachable(
-            f"No Docker engine answers at {url}, which DOCKER_HOST names.",
-            advice="Start it, or unset DOCKER_HOST to let hub-ext start one.",
-        )
-    if not shutil.which(command[0]):
-        raise EngineUnreachable(
-            "No Docker engine answers and none is installed.",
-            advice="Run `make run`, or `deploy/bootstrap engine`, which installs one.",
-        )
-    say("Starting the Docker engine")
-    if Path("/run/systemd/system").is_dir() and command[0] == "dockerd":
-        subprocess.run(["systemctl", "start", "docker"], check=False)
-        return _wait(url, None)
-    return _wait(url, _spawn(command))
+    process = source.start(say)
+    if process is not None and (started := Process.of(process.pid)):
+        started.note(_pid_file(source))
+    return _wait(source, process)
 
 
-def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    with (run_dir() / "engine.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
-        )
-    noted = Process.of(process.pid)
-    if noted:
-        noted.note(run_dir() / "engine.pid")
-    return process
-
-
-def _wait(url: str, process: subprocess.Popen[bytes] | None) -> engine.EngineFacts:
+def _wait(source: EngineSource, process: subprocess.Popen[bytes] | None) -> engine.EngineFacts:
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
-            return engine.facts(url)
+            return engine.facts(source.url)
         except EngineUnreachable as error:
             ended = process is not None and process.poll() is not None
             if ended or time.monotonic() > deadline:
-                where = run_dir() / "engine.log" if process else "`journalctl -u docker`"
                 raise EngineUnreachable(
                     f"The Docker engine {'ended at once' if ended else 'did not come up'}.",
-                    advice=f"Its log says why: {where}.",
+                    advice=f"Its log says why: {source.log}.",
                 ) from error
         time.sleep(0.2)
 
 
-def _stop_if_unused() -> None:
-    users = run_dir() / "engine.users"
-    for path in users.iterdir():
+def _stop_if_unused(source: EngineSource) -> None:
+    for path in (source.run_dir / "users").iterdir():
         if Process.read(path) is None:
             path.unlink(missing_ok=True)
-    if any(users.iterdir()):
+    if users(source):
         return
-    started_by_us = run_dir() / "engine.pid"
-    if process := Process.read(started_by_us):
+    process = Process.read(_pid_file(source))
+    if process is None and _answers(source):
+        return  # it was there before us
+    if process is not None:
         os.kill(process.pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_SECONDS
         while _alive(process) and time.monotonic() < deadline:
             time.sleep(0.1)
-    started_by_us.unlink(missing_ok=True)
+        if _alive(process):
+            return
+    _pid_file(source).unlink(missing_ok=True)
+    source.clear()
+
+
+def _answers(source: EngineSource) -> bool:
+    try:
+        engine.facts(source.url)
+    except EngineUnreachable:
+        return False
+    return True
+
+
+def _pid_file(source: EngineSource) -> Path:
+    return source.run_dir / "pid"
 
 
 def _alive(process: Process) -> bool:

@@ -1,4 +1,4 @@
-"""The machine's Docker engine: used where one answers, started where none does, trusted with our registry.
+"""A Docker engine: what it says of itself, whether that is good enough, and its trust in our registry.
 
 An engine that hub-ext set up says so by its label MANAGED. Any other is never changed: what it lacks is said
 with the commands that mend it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ from docker import APIClient
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from hub_ext.cli.setup.layout import write_file
+from hub_ext.cli.setup.layout import CHECKOUT, write_file
 from hub_ext.errors import EngineUnreachable, SettingsError
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 MANAGED = "io.hub-ext.managed=true"
 OLDEST = 26
 CERTIFICATES = Path("/etc/docker/certs.d")
+CONFIGURATION = Path("/etc/docker/daemon.json")
 _ANSWER_SECONDS = 10
 
 _TURN_CDI_ON = """\
@@ -51,7 +53,7 @@ class EngineFacts:
 
 
 def url() -> str:
-    """The engine's socket: DOCKER_HOST, or the usual one. Raises SettingsError for anything but a socket."""
+    """The host's socket: DOCKER_HOST, or the usual one. Raises SettingsError for anything but a socket."""
     host = os.environ.get("DOCKER_HOST", "") or DEFAULT_URL
     if not host.startswith("unix://"):
         raise SettingsError(
@@ -98,15 +100,14 @@ def check(engine: EngineFacts) -> None:
     if engine.rootless:
         raise SettingsError(
             f"The engine at {engine.url} is rootless: it cannot have the closed network.",
-            advice="Unset DOCKER_HOST to use the machine's own engine.",
+            advice="Unset DOCKER_HOST: `make run` brings an engine of its own where it must.",
         )
     missing = []
     if not engine.recent:
-        package = (
-            "docker-ce" if shutil.which("dpkg") and Path("/var/lib/dpkg/info/docker-ce.list").exists() else ""
+        missing.append(
+            f"it is Docker {engine.version or '?'}, {OLDEST} or newer is needed. Without DOCKER_HOST, "
+            "`make run` brings an engine of its own, beside this one:\n    unset DOCKER_HOST"
         )
-        command = f"apt-get install --only-upgrade {package}" if package else "deploy/bootstrap engine"
-        missing.append(f"it is Docker {engine.version or '?'}, {OLDEST} or newer is needed:\n    {command}")
     elif not engine.cdi:
         missing.append(f"CDI, by which GPUs are attached, is off:\n    {_TURN_CDI_ON}")
     if missing:
@@ -140,3 +141,17 @@ def remove_trust(engine: EngineFacts, address: str) -> None:
     """Takes back what ensure_trust wrote. Absent is success."""
     if engine.managed and address:
         shutil.rmtree(CERTIFICATES / address, ignore_errors=True)
+        for folder in (CERTIFICATES, CERTIFICATES.parent):
+            with suppress(OSError):  # somebody else's certificates or settings lie in it
+                folder.rmdir()
+
+
+def remove_configuration() -> bool:
+    """Takes away the configuration that we wrote for an installed engine; False where it is another."""
+    ours = (CHECKOUT / "deploy/daemon.json").read_text(encoding="utf-8")
+    if not CONFIGURATION.exists() or CONFIGURATION.read_text(encoding="utf-8") != ours:
+        return False
+    CONFIGURATION.unlink()
+    with suppress(OSError):
+        CONFIGURATION.parent.rmdir()
+    return True

@@ -19,6 +19,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from hub_ext.adapters.registry import RegistryClient
 from hub_ext.cli.setup import package_sources
+from hub_ext.cli.setup.layout import programs_dir
 from hub_ext.cli.setup.recipes import Recipe, read_recipes, recipe_hash
 from hub_ext.cli.setup.steps import Say
 from hub_ext.errors import EngineError, ManifestUnknown
@@ -208,6 +209,9 @@ class _Builder:
                 "build",
                 "--progress=plain",
                 "--load",
+                # Packages are fetched as on the host: by its resolver, and its proxy, were that on a loopback
+                # address. An engine of ours writes no rules for a network of its own.
+                "--network=host",
                 "--provenance=false",
                 f"--build-arg={argument}",
                 f"--label=org.opencontainers.image.title={recipe.title.en}",
@@ -258,13 +262,14 @@ class _Builder:
 
 
 def _buildx() -> str:
-    for folder in _PLUGINS:
+    unpacked = str(programs_dir() / "usr/libexec/docker/cli-plugins")
+    for folder in (unpacked, *_PLUGINS):
         plugin = Path(folder) / "docker-buildx"
         if plugin.exists():
             return str(plugin)
     found = shutil.which("docker-buildx")
     if found is None:
-        raise BuildFailed("There is no docker-buildx.", advice="Install Debian's package docker-buildx.")
+        raise BuildFailed("There is no docker-buildx.", advice="Run `make run`, which unpacks it.")
     return found
 
 

@@ -58,6 +58,7 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
     Raises HubExtError.
     """
     with lock.held(layout), daemon.in_use(say) as docker:
+        _check_same_engine(layout, docker)
         with machine_lock("choices"):
             chosen = choices.choose(layout.choices_file, docker.subnets)
         known = registry.prepare(layout, chosen.registry_address)
@@ -90,7 +91,7 @@ def for_images(layout: Layout, say: Say) -> Iterator[Prepared]:
 
 @contextmanager
 def _beside(layout: Layout, busy: lock.Busy, say: Say) -> Iterator[Prepared]:
-    settings = load_settings(str(layout.settings_file)) if layout.settings_file.exists() else None
+    settings = _former_settings(layout)
     known = settings.registry(registry.ALIAS) if settings else None
     if settings is None or known is None or not registry.answers(known):
         raise SettingsError(
@@ -110,7 +111,8 @@ def write_settings(
     `seed_image` None keeps the one that the file names. Raises SettingsError.
     """
     if seed_image is None:
-        seed_image = _former_seed(layout)
+        former = _former_settings(layout)
+        seed_image = former.seed_image if former else ""
     oidc.write_settings(layout, url)
     known = registry.prepare(layout, chosen.registry_address)
     traits: dict[str, Any] = settings_file.values(
@@ -131,10 +133,20 @@ def with_seed(ready: Prepared, seed_image: str) -> Prepared:
     return replace(ready, settings=settings)
 
 
-def _former_seed(layout: Layout) -> str:
-    if not layout.settings_file.exists():
-        return ""
-    return load_settings(str(layout.settings_file)).seed_image
+def _former_settings(layout: Layout) -> Settings | None:
+    return load_settings(str(layout.settings_file)) if layout.settings_file.exists() else None
+
+
+def _check_same_engine(layout: Layout, docker: EngineFacts) -> None:
+    """Homes lie in the engine with which the instance began. Raises SettingsError for another one."""
+    former = _former_settings(layout)
+    if former is not None and former.engine_url != docker.url:
+        raise SettingsError(
+            f"The homes of {layout.state} are in the engine at {former.engine_url}; "
+            f"the one to be used now answers at {docker.url}.",
+            advice=f"Name the former one: DOCKER_HOST={former.engine_url} make run. "
+            "Or begin anew, without those homes: make clean-state, then make run.",
+        )
 
 
 def ensure_network(settings: Settings) -> None:
@@ -154,6 +166,6 @@ def ensure_network(settings: Settings) -> None:
 
 def configured_url(layout: Layout) -> str:
     """The URL of the settings file, else the one to be; nobody need listen there now."""
-    if layout.settings_file.exists():
-        return load_settings(str(layout.settings_file)).bind_url
+    if former := _former_settings(layout):
+        return former.bind_url
     return f"http://{os.environ.get(BIND_VARIABLE) or '127.0.0.1'}:{os.environ.get(PORT_VARIABLE) or '8000'}"

@@ -9,12 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 STATE_VARIABLE = "HUB_EXT_STATE"
+SHARED_VARIABLE = "HUB_EXT_SHARED"
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def state_dir() -> Path:
     """The state's folder: HUB_EXT_STATE, or .state in the checkout. Absolute; need not exist."""
     return Path(os.environ.get(STATE_VARIABLE) or CHECKOUT / ".state").absolute()
+
+
+def shared_dir() -> Path:
+    """What the states of one checkout share: unpacked programs, and an engine of hub-ext's own.
+
+    HUB_EXT_SHARED; else .state for the states that lie in it, and the state itself for others.
+    """
+    if named := os.environ.get(SHARED_VARIABLE):
+        return Path(named).absolute()
+    common = CHECKOUT / ".state"
+    return common if state_dir().is_relative_to(common) else state_dir()
+
+
+def programs_dir() -> Path:
+    """The root of Debian's packages that were unpacked and not installed; need not exist."""
+    return shared_dir() / "unpacked" / "current"
 
 
 @dataclass(frozen=True, slots=True)

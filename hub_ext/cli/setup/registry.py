@@ -15,7 +15,7 @@ import bcrypt
 
 from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
 from hub_ext.cli.setup.children import Child, ChildFailed, start
-from hub_ext.cli.setup.layout import Layout, kept_secret, write_private
+from hub_ext.cli.setup.layout import Layout, kept_secret, programs_dir, write_private
 from hub_ext.settings import RegistrySettings
 
 ALIAS = "local"
@@ -74,11 +74,10 @@ def run(layout: Layout, known: RegistrySettings) -> Child:
 
     Raises ChildFailed where it does not.
     """
-    program = shutil.which("docker-registry")
+    unpacked = programs_dir() / "usr/bin/docker-registry"
+    program = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
     if program is None:
-        raise ChildFailed(
-            "The program docker-registry is not installed.", advice="apt-get install docker-registry."
-        )
+        raise ChildFailed("There is no docker-registry.", advice="Run `make run`, which unpacks it.")
     child = start(
         "The registry",
         [program, "serve", str(layout.secrets / "registry.yml")],

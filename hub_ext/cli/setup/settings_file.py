@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_ext.cli.setup.choices import Choices
-from hub_ext.cli.setup.layout import Layout, write_file
+from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.settings import RegistrySettings
 
 _HEAD = """\
@@ -38,6 +38,7 @@ def values(
         "hub_port": chosen.hub_port,
         "proxy_api_port": chosen.proxy_api_port,
         "console_port": chosen.console_port,
+        "unpacked_dir": str(programs_dir()) if programs_dir().is_dir() else "",
         "node_modules": str(layout.node / "node_modules"),
         "bind_url": bind_url,
         "registries": {

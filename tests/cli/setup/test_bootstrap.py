@@ -104,7 +104,7 @@ def test_no_room(checkout: Path, tmp_path: Path) -> None:
         tmp_path / "small" / "state",
         *in_mounts(f"mount -t tmpfs -o size=16m tmpfs {tmp_path}/small"),
     )
-    assert said.startswith(f"The disk of {tmp_path}/small has 16 MiB free and 6144 MiB are needed.")
+    assert said.startswith(f"The disk of {tmp_path}/small has 16 MiB free and 14336 MiB are needed.")
 
 
 def test_taken_port(checkout: Path, tmp_path: Path) -> None:
@@ -123,9 +123,10 @@ def test_no_port(checkout: Path, tmp_path: Path, port: str) -> None:
 def test_no_network(checkout: Path, tmp_path: Path, free_port: int) -> None:
     variables = {"HUB_EXT_PORT": str(free_port)}
     said = refusal(checkout, tmp_path / "state", "unshare", "--net", variables=variables)
-    assert said.startswith("Fetching uv failed. Are pip's package sources reachable?")
+    assert said.startswith("Debian's package sources cannot be read. Are the package sources in /etc/apt")
     # Nothing counts as done: the next try begins this step again.
-    assert not (tmp_path / "state" / "stamps" / "uv").exists()
+    assert not (tmp_path / "state" / "unpacked" / "current").exists()
+    assert not (tmp_path / "state" / "unpacked" / "looked").exists()
 
 
 def test_one_at_a_time(checkout: Path, tmp_path: Path, free_port: int) -> None:
@@ -180,7 +181,7 @@ def test_an_unknown_word_shows_the_known_ones(checkout: Path, tmp_path: Path) ->
     ],
 )
 def test_sources_of_the_next_debian(checkout: Path, given: str, derived: str) -> None:
-    assert in_shell(checkout, "derive_lines bookworm", given) == derived
+    assert in_shell(checkout, "unpacked", "derive_lines bookworm trixie", given) == derived
 
 
 def test_stanzas_of_the_next_debian(checkout: Path) -> None:
@@ -190,12 +191,61 @@ def test_stanzas_of_the_next_debian(checkout: Path) -> None:
         "Types: deb\nURIs: http://other.example/docker\nSuites: bookworm\nComponents: stable\n\n"
         "Types: deb\nURIs: http://mirror.example/x\nSuites: bookworm\nComponents: main\nEnabled: no\n"
     )
-    assert in_shell(checkout, "derive_stanzas bookworm", given) == (
+    assert in_shell(checkout, "unpacked", "derive_stanzas bookworm trixie", given) == (
         "Types: deb\nURIs: http://mirror.example/debian\nSuites: trixie trixie-updates\nComponents: main\n\n"
     )
 
 
-def in_shell(checkout: Path, command: str, given: str) -> str:
-    script = f'. "{checkout}/deploy/lib/engine.sh"; {command}'
+@pytest.mark.parametrize(
+    ("host", "engine"),
+    [
+        ("HOST_NUMBER=12", "private"),
+        ("HOST_NUMBER=13", "install"),
+        ("HOST_NUMBER=13; mkdir -p $SHARED/engine", "private"),
+        ("HOST_NUMBER=12; engine_answers() { true; }; engine_version() { echo 26.1.5+dfsg1; }", "machine"),
+        ("HOST_NUMBER=13; engine_answers() { true; }; engine_version() { echo 20.10.24; }", "private"),
+        ("HOST_NUMBER=12; engine_answers() { true; }; engine_version() { true; }", "machine"),
+        ("HOST_NUMBER=12; dockerd='Docker version 26.1.5+dfsg1, build 411e817'", "machine"),
+        ("HOST_NUMBER=13; dockerd='Docker version 20.10.24+dfsg1, build 5d6db84'", "private"),
+        ("HOST_NUMBER=12; DOCKER_HOST=unix:///x.sock; engine_answers() { true; }", "machine"),
+    ],
+)
+def test_which_engine_is_used(checkout: Path, tmp_path: Path, host: str, engine: str) -> None:
+    rooms = "say packages engine"
+    nobody = "engine_answers() { false; }; dockerd="
+    program = 'installed() { [ -z "$dockerd" ] || echo version; }; version() { echo "$dockerd"; }'
+    script = f"SHARED={tmp_path}; {nobody}; {program}; {host}; choose_engine; echo $ENGINE"
+    assert in_shell(checkout, rooms, script, "") == f"{engine}\n"
+
+
+def test_what_is_installed_is_read_from_apt_s_simulation(checkout: Path) -> None:
+    apt = """apt-get() { cat <<'END'
+Reading package lists...
+Inst runc (1.1.5+ds1-1+deb12u1 Debian:12.14/oldstable, Debian-Security:12/oldstable-security [amd64])
+Inst python3.11 [3.11.2-6] (3.11.2-6+deb12u6 Debian:12.14/oldstable [amd64]) []
+Conf runc (1.1.5+ds1-1+deb12u1 Debian:12.14/oldstable [amd64])
+END
+}; """
+    assert in_shell(checkout, "packages", f"{apt} installation_plan runc", "") == (
+        "runc new 1.1.5+ds1-1+deb12u1 Debian:12.14/oldstable\n"
+        "python3.11 3.11.2-6 3.11.2-6+deb12u6 Debian:12.14/oldstable\n"
+    )
+
+
+def test_what_is_unpacked_depends_on_the_engine(checkout: Path) -> None:
+    def unpacked(engine: str, release: str, host: str) -> list[str]:
+        script = f"ENGINE={engine}; HOST_RELEASE={host}; unpacked_packages {release}"
+        return in_shell(checkout, "engine unpacked", script, "").split()
+
+    engine = ["containerd", "docker-buildx", "docker-cli", "docker.io"]
+    assert unpacked("private", "bookworm", "bookworm") == ["docker-registry", "runc", "tini"]
+    assert unpacked("private", "trixie", "bookworm") == engine
+    assert unpacked("private", "trixie", "trixie") == ["docker-registry", "runc", "tini", *engine]
+    assert unpacked("install", "trixie", "trixie") == ["docker-registry"]
+
+
+def in_shell(checkout: Path, rooms: str, command: str, given: str) -> str:
+    """What the command prints, with these files of deploy/lib read before."""
+    script = "".join(f'. "{checkout}/deploy/lib/{room}.sh"; ' for room in rooms.split()) + command
     done = subprocess.run(["bash", "-euc", script], input=given, capture_output=True, text=True, check=True)
     return done.stdout

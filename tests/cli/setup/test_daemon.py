@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from hub_ext.cli.setup import choices, daemon, engine
+from hub_ext.cli.setup.engine_sources import HostEngine
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.errors import EngineUnreachable, SettingsError
 
@@ -30,6 +31,13 @@ class Machine:
 
     def command(self, version: str = "26.1.5", *words: str) -> tuple[str, ...]:
         return (sys.executable, FAKE, str(self.socket), version, *words)
+
+    def engine(self, version: str = "26.1.5") -> HostEngine:
+        return HostEngine(self.url, self.command(version))
+
+    @property
+    def without_program(self) -> HostEngine:
+        return HostEngine(self.url, ("no-second-one",))
 
     @property
     def url(self) -> str:
@@ -48,29 +56,28 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     monkeypatch.setenv(choices.RUN_DIR_VARIABLE, str(made.run_dir))
-    monkeypatch.setattr(engine, "DEFAULT_URL", made.url)
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     return made
 
 
 def test_started_and_stopped(machine: Machine) -> None:
-    with daemon.in_use(command=machine.command()) as found:
+    with daemon.in_use(source=machine.engine()) as found:
         assert found.version == "26.1.5"
         assert found.subnets == ("172.17.0.0/16",)
     assert not machine.answers
-    assert not (machine.run_dir / "engine.pid").exists()
+    assert not (machine.run_dir / "engine/pid").exists()
 
 
 def test_the_last_that_leaves_stops_it(machine: Machine) -> None:
-    with daemon.in_use(command=machine.command()):
-        with daemon.in_use(command=("no-second-one",)):
+    with daemon.in_use(source=machine.engine()):
+        with daemon.in_use(source=machine.without_program):
             pass
         assert machine.answers
     assert not machine.answers
 
 
 def test_another_process_keeps_it(machine: Machine) -> None:
-    with daemon.in_use(command=machine.command()):
+    with daemon.in_use(source=machine.engine()):
         other = _other_user(machine)
     assert machine.answers
     other.stdin.close()  # type: ignore[union-attr]
@@ -83,7 +90,7 @@ def test_one_that_was_killed_does_not_count(machine: Machine) -> None:
     other.kill()
     other.wait()
     assert machine.answers
-    with daemon.in_use(command=("no-second-one",)):
+    with daemon.in_use(source=machine.without_program):
         pass
     # Started by hub-ext, and nobody of hub-ext is left.
     assert not machine.answers
@@ -93,7 +100,7 @@ def test_an_engine_that_was_there_is_never_stopped(machine: Machine) -> None:
     theirs = subprocess.Popen(machine.command())
     try:
         _wait_until(lambda: machine.answers)
-        with daemon.in_use(command=("no-second-one",)):
+        with daemon.in_use(source=machine.without_program):
             pass
         assert machine.answers
     finally:
@@ -104,7 +111,7 @@ def test_an_engine_that_was_there_is_never_stopped(machine: Machine) -> None:
 def test_what_is_not_good_enough_is_stopped_again(machine: Machine) -> None:
     with (
         pytest.raises(SettingsError, match="26 or newer"),
-        daemon.in_use(command=machine.command("20.10.24")),
+        daemon.in_use(source=machine.engine("20.10.24")),
     ):
         pass
     assert not machine.answers
@@ -113,22 +120,22 @@ def test_what_is_not_good_enough_is_stopped_again(machine: Machine) -> None:
 def test_an_end_at_once_is_said(machine: Machine) -> None:
     with (
         pytest.raises(EngineUnreachable, match="ended at once") as failure,
-        daemon.in_use(command=("false",)),
+        daemon.in_use(source=HostEngine(machine.url, ("false",))),
     ):
         pass
-    assert str(machine.run_dir / "engine.log") in failure.value.advice
+    assert str(machine.run_dir / "engine/engine.log") in failure.value.advice
 
 
 def test_none_installed(machine: Machine) -> None:
     missing = pytest.raises(EngineUnreachable, match="none is installed")
-    with missing, daemon.in_use(command=("/nowhere/dockerd",)):
+    with missing, daemon.in_use(source=HostEngine(machine.url, ("/nowhere/dockerd",))):
         pass
 
 
 def test_a_named_socket_is_never_given_an_engine(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", machine.url)
     unreachable = pytest.raises(EngineUnreachable, match="which DOCKER_HOST names")
-    with unreachable, daemon.in_use(command=machine.command()):
+    with unreachable, daemon.in_use(source=machine.engine()):
         pass
     assert not machine.answers
 
@@ -146,9 +153,10 @@ def _other_user(machine: Machine, *command: str) -> subprocess.Popen[str]:
     """Another process that uses the engine until its standard input closes."""
     script = (
         "import sys\n"
-        "from hub_ext.cli.setup import daemon, engine\n"
-        f"engine.DEFAULT_URL = {machine.url!r}\n"
-        "with daemon.in_use(command=sys.argv[1:] or ('no-second-one',)):\n"
+        "from hub_ext.cli.setup import daemon\n"
+        "from hub_ext.cli.setup.engine_sources import HostEngine\n"
+        f"source = HostEngine({machine.url!r}, tuple(sys.argv[1:]) or ('no-second-one',))\n"
+        "with daemon.in_use(source=source):\n"
         "    print('in use', flush=True)\n"
         "    sys.stdin.read()\n"
     )
@@ -170,5 +178,5 @@ def _wait_until(true: object, seconds: float = 10) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_stays(machine: Machine) -> object:
     yield
-    if process := daemon.Process.read(machine.run_dir / "engine.pid"):
+    if process := daemon.Process.read(machine.run_dir / "engine/pid"):
         os.kill(process.pid, signal.SIGKILL)

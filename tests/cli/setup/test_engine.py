@@ -10,6 +10,7 @@ import pytest
 
 from hub_ext.cli.setup import engine
 from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.errors import EngineUnreachable, SettingsError
 
 GOOD = EngineFacts("unix:///x.sock", "26.1.5+dfsg1", managed=False, cdi=True, rootless=False)
@@ -38,7 +39,7 @@ def test_good_enough() -> None:
 def test_too_old(version: str) -> None:
     with pytest.raises(SettingsError, match="26 or newer is needed") as failure:
         engine.check(replace(GOOD, version=version))
-    assert "\n    deploy/bootstrap engine" in failure.value.message
+    assert "\n    unset DOCKER_HOST" in failure.value.message
 
 
 def test_without_cdi_the_commands_mend_the_file(tmp_path: Path) -> None:
@@ -80,7 +81,30 @@ def test_an_engine_of_ours_trusts_by_certificate(authority: Path) -> None:
         engine.ensure_trust(ours, ADDRESS, authority)
         assert target.read_text() == text
     engine.remove_trust(ours, ADDRESS)
-    assert not target.parent.exists()
+    assert not target.parent.parent.exists()
+
+
+def test_other_certificates_outlive_ours(authority: Path) -> None:
+    ours = replace(GOOD, managed=True)
+    other = authority.parent / "certs.d/registry.example/ca.crt"
+    other.parent.mkdir(parents=True)
+    other.write_text("theirs\n")
+    engine.ensure_trust(ours, ADDRESS, authority)
+    engine.remove_trust(ours, ADDRESS)
+    assert other.read_text() == "theirs\n"
+    assert not (authority.parent / "certs.d" / ADDRESS).exists()
+
+
+def test_only_our_own_configuration_is_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "CONFIGURATION", tmp_path / "docker/daemon.json")
+    assert not engine.remove_configuration()
+    engine.CONFIGURATION.parent.mkdir()
+    engine.CONFIGURATION.write_text('{"debug": true}')
+    assert not engine.remove_configuration()
+    assert engine.CONFIGURATION.exists()
+    engine.CONFIGURATION.write_text((CHECKOUT / "deploy/daemon.json").read_text())
+    assert engine.remove_configuration()
+    assert not engine.CONFIGURATION.parent.exists()
 
 
 @pytest.mark.parametrize("host", ["tcp://127.0.0.1:2375", "ssh://x", "fd://", "npipe:////./pipe/x"])

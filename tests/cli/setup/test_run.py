@@ -20,7 +20,7 @@ from hub_ext.adapters.engine import LABEL_INSTANCE
 from hub_ext.cli.setup import choices, lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.images import BuiltImage
-from hub_ext.cli.setup.layout import Layout
+from hub_ext.cli.setup.layout import SHARED_VARIABLE, STATE_VARIABLE, Layout
 
 FIRST_SECONDS = 120
 # Twice what is promised: the machine may be busy with other things.
@@ -46,7 +46,8 @@ class Instance:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_EXT_")}
         return {
             **kept,
-            "HUB_EXT_STATE": str(self.layout.state),
+            STATE_VARIABLE: str(self.layout.state),
+            SHARED_VARIABLE: os.environ[SHARED_VARIABLE],
             "HUB_EXT_CONFIG": str(self.layout.settings_file),
             "HUB_EXT_PORT": str(self.port),
         }

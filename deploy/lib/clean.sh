@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# The way back from an instance.
+
+clean_state() {
+    local answer packages
+    if [ ! -d "$STATE" ]; then
+        say "There is nothing at $STATE."
+        return
+    fi
+    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instance: all homes and project folders.\n' "$STATE" >&2
+    if [ "${HUB_EXT_YES:-}" != 1 ]; then
+        printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself).\n' >&2
+        read -r answer || answer=no
+        [ "$answer" = yes ] || refuse "Nothing was removed."
+    fi
+    packages=$(installed_packages)
+    if compgen -G "$STATE/choices.json" >/dev/null || compgen -G "$STATE/*/choices.json" >/dev/null; then
+        [ -x "$STATE/venv/bin/hub-ext" ] || ensure_venv "$LOCK"
+        "$STATE/venv/bin/hub-ext" setup --remove-with-homes
+    else
+        rm -rf "$STATE"
+        say "Removed $STATE"
+    fi
+    [ -z "$packages" ] || printf 'Left on this host are the Debian packages that were installed for hub-ext. Where nothing else needs them:\n    apt-get purge --autoremove %s\n' "$packages" >&2
+}
+
+# Those that this state and the states below it had installed, and that are still there; on one line.
+installed_packages() {
+    local name
+    { cat "$STATE/installed-packages" "$STATE"/*/installed-packages 2>/dev/null || true; } | sort -u | while read -r name; do
+        if is_installed "$name"; then printf '%s ' "$name"; fi
+    done | sed 's/ $//'
+}

@@ -1,0 +1,174 @@
+"""A Docker engine of hub-ext's own, run from unpacked packages beside whatever engine the host has.
+
+It has its own socket, data folder, containerd and bridge, and writes no firewall rule and no kernel setting:
+the closed network's rules are ours (`adapters.engine.firewall`), and builds use the host's network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from hub_ext.cli.setup.choices import free_subnet, run_dir
+from hub_ext.cli.setup.layout import CHECKOUT, programs_dir, shared_dir, write_file
+from hub_ext.cli.setup.steps import Say
+from hub_ext.errors import EngineUnreachable
+
+# Apart from the subnets of instances: those of stopped ones have no route that would show them.
+BRIDGE_SUBNETS = IPv4Network("10.216.0.0/16")
+_LOG_MAX_BYTES = 20 * 1024**2
+# containerd makes these for plugins that nobody has.
+_CONTAINERD_FOLDERS = (Path("/opt/containerd/bin"), Path("/opt/containerd/lib"), Path("/opt/containerd"))
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateEngine:
+    """The engine whose data lie in `folder`, of the programs unpacked in `programs`."""
+
+    folder: Path
+    programs: Path
+
+    @property
+    def id(self) -> str:
+        """Six hexadecimal digits that tell it from the engines of other checkouts."""
+        return hashlib.sha256(str(self.folder).encode()).hexdigest()[:6]
+
+    @property
+    def run_dir(self) -> Path:
+        """Socket, process and users. Short: paths of sockets may have 108 bytes."""
+        return run_dir() / f"engine-{self.id}"
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"unix://{self.run_dir / 'docker.sock'}"
+
+    @property
+    def log(self) -> str:
+        """Where people read why it does not come up."""
+        return str(self.folder / "engine.log")
+
+    @property
+    def bridge(self) -> str:
+        """The network interface of its default network, which no notebook server uses."""
+        return f"hxe{self.id}"
+
+    def start(self, say: Say) -> subprocess.Popen[bytes]:
+        """Start it; it need not answer yet. Raises EngineUnreachable where its programs are not there."""
+        dockerd = self.programs / "usr/sbin/dockerd"
+        if not dockerd.exists():
+            raise EngineUnreachable(
+                f"The engine of {self.folder} has no programs.", advice="Run `make run`, which unpacks them."
+            )
+        say("Starting hub-ext's own Docker engine")
+        self._prepare()
+        command = [
+            *(str(dockerd), "--config-file", str(self.folder / "daemon.json")),
+            *("--data-root", str(self._data), "--exec-root", str(self.run_dir / "exec")),
+            *("--pidfile", str(self.run_dir / "docker.pid"), "--host", self.url),
+        ]
+        with Path(self.log).open("ab") as log:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+                env={**os.environ, "PATH": self._path},
+            )
+
+    def clear(self) -> None:
+        """Take away what a stopped engine leaves outside of its folder, unless containers still run."""
+        _end_containerd(self.run_dir / "exec/containerd/containerd.pid")
+        # With live-restore an engine leaves its folder mounted on itself.
+        if (
+            subprocess.run(["umount", str(self._data)], capture_output=True).returncode
+            and self._data.is_mount()
+        ):
+            return
+        subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
+        shutil.rmtree(self.run_dir / "exec", ignore_errors=True)
+        if not Path("/usr/bin/containerd").exists():
+            for folder in _CONTAINERD_FOLDERS:
+                with suppress(OSError):
+                    folder.rmdir()
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def _path(self) -> str:
+        own = (self.programs / "usr/sbin", self.programs / "usr/bin")
+        return ":".join([*map(str, own), os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/sbin"])
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        log = Path(self.log)
+        if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        write_file(self.folder / "daemon.json", json.dumps(self._configuration(), indent=2) + "\n")
+        _write_client(self.folder / "docker", self.url, self.programs / "usr/bin/docker")
+        self._ensure_bridge()
+
+    def _configuration(self) -> dict[str, Any]:
+        """What every engine of ours has, and what lets it live beside another one."""
+        common: dict[str, Any] = json.loads((CHECKOUT / "deploy/daemon.json").read_text(encoding="utf-8"))
+        return {
+            **common,
+            "storage-driver": "overlay2",  # never the copies of its last resort
+            "bridge": self.bridge,
+            "iptables": False,
+            "ip6tables": False,
+            "ip-forward": False,
+            "ip-masq": False,
+        }
+
+    def _ensure_bridge(self) -> None:
+        """Without a bridge of its own an engine takes docker0, also from another engine."""
+        if Path("/sys/class/net", self.bridge).exists():
+            return
+        subnet = free_subnet(int(self.id, 16), pool=BRIDGE_SUBNETS, prefix=28)
+        for words in (
+            ["link", "add", self.bridge, "type", "bridge"],
+            ["address", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", self.bridge],
+            ["link", "set", self.bridge, "up"],
+        ):
+            done = subprocess.run(["ip", *words], capture_output=True, text=True)
+            if done.returncode:
+                raise EngineUnreachable(
+                    f"The engine's bridge {self.bridge} cannot be made: {done.stderr.strip()}.",
+                    advice="`ip link` shows the host's interfaces.",
+                )
+
+
+def private_engine() -> PrivateEngine | None:
+    """This checkout's own engine, or None where it uses the host's. `make run` decides by the folder."""
+    folder = shared_dir() / "engine"
+    return PrivateEngine(folder, programs_dir()) if folder.is_dir() else None
+
+
+def _write_client(path: Path, url: str, client: Path) -> None:
+    """A `docker` command that speaks to this engine."""
+    words = f"exec env DOCKER_HOST={shlex.quote(url)} {shlex.quote(str(client))}"
+    write_file(path, f'#!/bin/sh\n{words} "$@"\n', mode=0o755)
+
+
+def _end_containerd(pid_file: Path) -> None:
+    """End the containerd of an engine that was killed: it would hold the data folder."""
+    with suppress(OSError, ValueError):
+        pid = int(pid_file.read_text())
+        if os.readlink(f"/proc/{pid}/exe").endswith("/usr/bin/containerd"):
+            os.kill(pid, signal.SIGTERM)

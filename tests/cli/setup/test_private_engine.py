@@ -1,0 +1,122 @@
+"""An engine of hub-ext's own lives beside another one, and leaves nothing of it when it has ended."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docker import APIClient
+
+from hub_ext.cli.setup import choices, daemon, layout
+from hub_ext.cli.setup.engine import EngineFacts
+from hub_ext.cli.setup.engine_sources import HostEngine, engine_source
+from hub_ext.cli.setup.private_engine import PrivateEngine, private_engine
+from hub_ext.errors import EngineUnreachable
+
+PROGRAMS = (
+    "dockerd",
+    "containerd",
+    "containerd-shim-runc-v2",
+    "runc",
+    "docker",
+    "docker-init",
+    "docker-proxy",
+)
+
+
+@pytest.fixture
+def own(docker: EngineFacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateEngine]:
+    """An engine beside the one of this run, of the same programs."""
+    programs = tmp_path / "programs"
+    for folder in ("usr/bin", "usr/sbin"):
+        (programs / folder).mkdir(parents=True)
+    for name in PROGRAMS:
+        program = shutil.which(name)
+        if program is not None:
+            (programs / ("usr/sbin" if name == "dockerd" else "usr/bin") / name).symlink_to(program)
+    monkeypatch.setenv(choices.RUN_DIR_VARIABLE, f"/run/{tmp_path.name[-12:]}-{os.getpid()}")
+    engine = PrivateEngine(tmp_path / "a rather long name of a folder" / "engine", programs)
+    yield engine
+    shutil.rmtree(choices.run_dir(), ignore_errors=True)
+
+
+def host_state() -> dict[str, str]:
+    """What an engine might change on its host: rules, switches of the kernel, interfaces, mounts."""
+    commands = {
+        "rules": "iptables-save | grep -v '^[#:]'; ip6tables-save | grep -v '^[#:]'",
+        "kernel": "sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding",
+        "interfaces": "ls /sys/class/net | grep -v '^veth'",
+        "mounts": "cut -d ' ' -f 5 /proc/self/mountinfo | grep -e 'rather long name'",
+        "folders": "ls -d /etc/docker",
+    }
+    return {
+        name: subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
+        for name, command in commands.items()
+    }
+
+
+def test_it_lives_beside_another_and_leaves_nothing(own: PrivateEngine, docker: EngineFacts) -> None:
+    before = host_state()
+    with daemon.in_use(source=own) as facts:
+        assert facts.url == own.url != docker.url
+        assert facts.managed
+        assert facts.cdi
+        during = host_state()
+        assert during["interfaces"].split() != before["interfaces"].split()
+        assert {name: during[name] for name in ("rules", "kernel")} == {
+            name: before[name] for name in ("rules", "kernel")
+        }
+        client = APIClient(base_url=own.url, version="auto")
+        assert client.info()["DockerRootDir"] == str(own.folder / "data")
+        assert client.containers(all=True) == []
+        client.close()
+        answer = subprocess.run([own.folder / "docker", "ps", "-q"], capture_output=True, text=True)
+        assert (answer.returncode, answer.stdout) == (0, "")
+    assert host_state() == before
+    assert not Path(own.url.removeprefix("unix://")).exists()
+
+
+def test_one_that_was_killed_is_cleared_away(own: PrivateEngine) -> None:
+    before = host_state()
+    with daemon.in_use(source=own):
+        process = daemon.Process.read(own.run_dir / "pid")
+        assert process is not None
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
+    assert host_state() == before
+    left = subprocess.run(["pgrep", "--full", str(own.run_dir)], capture_output=True, text=True).stdout
+    assert left == ""
+    with daemon.in_use(source=own) as facts:
+        assert facts.recent
+
+
+def test_without_programs_it_is_said(tmp_path: Path) -> None:
+    engine = PrivateEngine(tmp_path / "engine", tmp_path / "programs")
+    with pytest.raises(EngineUnreachable, match="has no programs"):
+        engine.start(lambda sentence: None)
+
+
+def test_the_folder_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv(layout.SHARED_VARIABLE, str(tmp_path))
+    assert isinstance(engine_source(), HostEngine)
+    (tmp_path / "engine").mkdir()
+    source = engine_source()
+    assert source == private_engine()
+    assert isinstance(source, PrivateEngine)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///named.sock")
+    assert engine_source() == HostEngine("unix:///named.sock")
+
+
+def test_states_of_a_checkout_share_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(layout.SHARED_VARIABLE, raising=False)
+    for state in (".state", ".state/oidc", ".state/test"):
+        monkeypatch.setenv(layout.STATE_VARIABLE, str(layout.CHECKOUT / state))
+        assert layout.shared_dir() == layout.CHECKOUT / ".state"
+    monkeypatch.setenv(layout.STATE_VARIABLE, str(tmp_path))
+    assert layout.shared_dir() == tmp_path
