@@ -167,6 +167,26 @@ async def test_software_below_a_floor_is_a_failure(site: Site, monkeypatch: pyte
     assert only(await software.check(site), "jupyterhub").health is Health.FAIL
 
 
+async def test_an_engine_of_our_own_has_a_version_and_an_age(site: Site, tmp_path: Path):
+    folder = tmp_path / "unpacked/current"
+    folder.mkdir(parents=True)
+    (folder / "packages.tsv").write_text(
+        "docker.io\t26.1.5+dfsg1-9\ttrixie\t2026-08-13\nrunc\t1.1.5+ds1-1\tbookworm\t2024-02-02\n"
+    )
+    (folder.parent / "looked").touch()
+    own = with_settings(site, unpacked_dir=folder)
+    recent = only(await software.check(own), "docker.io")
+    assert recent.health is Health.OK
+    assert "26.1.5+dfsg1-9 of Debian trixie" in str(recent.seen)
+    assert "published on 2026-08-13" in str(recent.seen)
+    # Mended by Debian without the floor's version: neither well nor a fault.
+    assert only(await software.check(own), "runc").health is Health.WARN
+    later = Site(own.settings, own.store, lambda: utc_now() + timedelta(days=8))
+    forgotten = only(await software.check(later), "docker.io")
+    assert forgotten.health is Health.WARN
+    assert "deploy/bootstrap engine" in str(forgotten.advice)
+
+
 # --- GPUs ------------------------------------------------------------------------------------------
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from hub_ext.cli.setup import choices, daemon, layout
+from hub_ext.cli.setup import choices, daemon, layout, teardown
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.engine_sources import HostEngine, engine_source
 from hub_ext.cli.setup.private_engine import PrivateEngine, private_engine
-from hub_ext.errors import EngineUnreachable
+from hub_ext.errors import EngineUnreachable, SettingsError
 
 PROGRAMS = (
     "dockerd",
@@ -99,6 +99,23 @@ def test_without_programs_it_is_said(tmp_path: Path) -> None:
     engine = PrivateEngine(tmp_path / "engine", tmp_path / "programs")
     with pytest.raises(EngineUnreachable, match="has no programs"):
         engine.start(lambda sentence: None)
+
+
+def test_a_state_with_an_engine_in_use_is_not_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv(layout.SHARED_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(choices.RUN_DIR_VARIABLE, str(tmp_path / "run"))
+    (tmp_path / "engine").mkdir()
+    engine = private_engine()
+    assert engine is not None
+    (engine.run_dir / "users").mkdir(parents=True)
+    user = daemon.Process.of(os.getppid())
+    assert user is not None
+    user.note(engine.run_dir / "users/another")
+    with pytest.raises(SettingsError, match=f"in use by process {user.pid}"):
+        list(teardown.remove_instances(layout.Layout(tmp_path)))
 
 
 def test_the_folder_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
