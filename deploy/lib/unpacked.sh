@@ -137,18 +137,19 @@ remove_unused_programs() {
     for programs in "$folder"/*/packages.tsv; do
         programs=$(dirname "$(realpath "$programs")")
         [ "$programs" = "$(realpath "$folder/current")" ] && continue
-        find /proc/[0-9]*/exe -maxdepth 0 -lname "$programs/*" 2>/dev/null | grep -q . || rm -rf "$programs"
+        # find complains of processes that end meanwhile.
+        [ -n "$(find /proc/[0-9]*/exe -maxdepth 0 -lname "$programs/*" 2>/dev/null || true)" ] || rm -rf "$programs"
     done
     rm -rf "$folder"/new.*
 }
 
-# private_apt RELEASE COMMAND…: apt-get on the sources of that release alone.
+# private_apt RELEASE COMMAND…: apt-get on the sources of that release alone, whatever the host has installed.
 private_apt() {
     local folder=$SHARED/unpacked/apt/$1
     shift
     "${APT[@]}" -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$folder/sources" \
         -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-        -o Dir::State::lists="$folder/lists" -o Dir::Cache="$folder/cache" -o Acquire::Languages=none -o Acquire::GzipIndexes=true \
+        -o Dir::State::lists="$folder/lists" -o Dir::State::status=/dev/null -o Dir::Cache="$folder/cache" -o Acquire::Languages=none -o Acquire::GzipIndexes=true \
         -o APT::Get::AllowUnauthenticated=false -o APT::Sandbox::User=root "$@"
 }
 
