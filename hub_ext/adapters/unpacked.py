@@ -43,3 +43,17 @@ def looked_for_newer(folder: Path) -> datetime | None:
         return datetime.fromtimestamp((folder.parent / "looked").stat().st_mtime, UTC)
     except FileNotFoundError:
         return None
+
+
+def runs_earlier_programs(folder: Path, engine_url: str) -> bool:
+    """Whether the engine at that socket was started from programs that `folder` no longer has.
+
+    False for an engine that was not started by hub-ext, which leaves no process number beside its socket.
+    """
+    pid_file = Path(engine_url.removeprefix("unix://")).with_name("docker.pid")
+    try:
+        program = Path(f"/proc/{int(pid_file.read_text())}/exe").readlink()
+    except (OSError, ValueError):
+        return False
+    unpacked = folder.parent.resolve()
+    return program.is_relative_to(unpacked) and not program.is_relative_to(folder.resolve())

@@ -10,7 +10,12 @@ from importlib.metadata import version as python_version
 from packaging.version import InvalidVersion, Version
 
 from hub_ext.adapters import host
-from hub_ext.adapters.unpacked import UnpackedPackage, looked_for_newer, unpacked_packages
+from hub_ext.adapters.unpacked import (
+    UnpackedPackage,
+    looked_for_newer,
+    runs_earlier_programs,
+    unpacked_packages,
+)
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
 from hub_ext.phrase import Phrase
@@ -57,7 +62,14 @@ def _python() -> Iterator[Finding]:
 
 
 def _debian(site: Site) -> Iterator[Finding]:
-    unpacked = unpacked_packages(site.settings.unpacked_dir)
+    folder = site.settings.unpacked_dir
+    unpacked = unpacked_packages(folder)
+    if folder and runs_earlier_programs(folder, site.settings.engine_url):
+        yield warn(
+            "engine",
+            "an earlier one runs than the one that is unpacked",
+            "Stop every hub-ext that uses it, then start again.",
+        )
     for name, (floor, why) in DEBIAN_FLOORS.items():
         if name in unpacked:
             yield _unpacked(site, unpacked[name], floor, why)
