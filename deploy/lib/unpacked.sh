@@ -32,7 +32,7 @@ unpacked_packages() {
 
 # ensure_unpacked [now]: what is needed is there; Debian is asked for newer ones once a day, or now.
 ensure_unpacked() {
-    local folder=$SHARED/unpacked when=${1:-}
+    local folder=$SHARED/unpacked when=${1:-} offered version
     mkdir -p "$folder"
     exec 8>>"$folder/lock"
     flock 8
@@ -40,8 +40,12 @@ ensure_unpacked() {
         exec 8>&-
         return
     fi
-    if attempt "Looking for the newest engine and registry of Debian" read_releases; then
-        long "Fetching what is unpacked under $SHARED/unpacked, and not installed" "$SOURCES_ADVICE" unpack_releases
+    if attempt "Looking for the newest engine and registry of Debian" read_releases && offered=$(offered_files); then
+        version=$(printf '%s\n' "$offered" | sha256sum | cut -c -12)
+        if [ "$(readlink "$folder/current")" != "$version" ]; then
+            list_offered "$offered"
+            long "Fetching and unpacking them" "$SOURCES_ADVICE" unpack_releases "$version"
+        fi
         touch "$folder/looked"
     elif is_unpacked; then
         say "Debian's package sources do not answer: going on with what was unpacked before."
@@ -75,12 +79,19 @@ read_releases() {
     done
 }
 
-# Unpack what Debian offers now beside what runs, and name it `current`. Nothing is fetched twice.
+# list_offered FILES: say what is unpacked, from which release and how large.
+list_offered() {
+    {
+        awk '{ bytes += $3 } END { printf "\nUnpacked and not installed will be %d packages, %d MB to fetch, ", NR, bytes / 1e6 + 0.5 }' <<<"$1"
+        printf 'under %s:\n' "$SHARED/unpacked"
+        sed -E 's/^([^ ]+) ([^_]+)_([^_]+)_.* .*/  \2 \3 (Debian \1)/; s/%3a/:/' <<<"$1"
+        printf '\n'
+    } >&2
+}
+
+# unpack_releases VERSION: beside what runs, then name it `current`.
 unpack_releases() {
-    local folder=$SHARED/unpacked release offered version new
-    offered=$(offered_files) || return 1
-    version=$(printf '%s\n' "$offered" | sha256sum | cut -c -12)
-    [ "$(readlink "$folder/current")" = "$version" ] && return
+    local folder=$SHARED/unpacked version=$1 release new
     new=$(mktemp -d "$folder/new.XXXXXX")
     chmod 755 "$new"
     for release in $(releases); do unpack_release "$release" "$new" || return 1; done

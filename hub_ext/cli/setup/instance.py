@@ -14,6 +14,7 @@ from hub_ext.cli.setup import choices, daemon, engine, lock, oidc, registry, set
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.private_engine import is_private
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.errors import SettingsError
@@ -140,7 +141,12 @@ def _former_settings(layout: Layout) -> Settings | None:
 def _check_same_engine(layout: Layout, docker: EngineFacts) -> None:
     """Homes lie in the engine with which the instance began. Raises SettingsError for another one."""
     former = _former_settings(layout)
-    if former is not None and former.engine_url != docker.url:
+    # The address of one of our own follows the folder of the checkout, which may be moved.
+    if (
+        former is not None
+        and former.engine_url != docker.url
+        and not (is_private(former.engine_url) and is_private(docker.url))
+    ):
         raise SettingsError(
             f"The homes of {layout.state} are in the engine at {former.engine_url}; "
             f"the one to be used now answers at {docker.url}.",

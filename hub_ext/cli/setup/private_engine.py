@@ -154,6 +154,11 @@ class PrivateEngine:
                 )
 
 
+def is_private(url: str) -> bool:
+    """Whether it is the address of an engine of ours."""
+    return url.startswith(f"unix://{run_dir()}/engine-")
+
+
 def private_engine() -> PrivateEngine | None:
     """This checkout's own engine, or None where it uses the host's. `make run` decides by the folder."""
     folder = shared_dir() / "engine"
