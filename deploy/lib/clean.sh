@@ -13,7 +13,7 @@ clean_state() {
         read -r answer || answer=no
         [ "$answer" = yes ] || refuse "Nothing was removed."
     fi
-    packages=$(installed_packages)
+    packages=$(packages_left)
     if compgen -G "$STATE/choices.json" >/dev/null || compgen -G "$STATE/*/choices.json" >/dev/null; then
         [ -x "$STATE/venv/bin/hub-ext" ] || ensure_venv "$LOCK"
         "$STATE/venv/bin/hub-ext" setup --remove-with-homes
@@ -25,7 +25,7 @@ clean_state() {
 }
 
 # Those that this state and the states below it had installed, and that are still there; on one line.
-installed_packages() {
+packages_left() {
     local name
     { cat "$STATE/installed-packages" "$STATE"/*/installed-packages 2>/dev/null || true; } | sort -u | while read -r name; do
         if is_installed "$name"; then printf '%s ' "$name"; fi
