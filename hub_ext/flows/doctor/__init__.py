@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hub_ext.errors import HubExtError
-from hub_ext.flows.doctor import agreement, engine, gpus, record, software
+from hub_ext.flows.doctor import agreement, engine, gpus, record, release, software
 from hub_ext.flows.doctor.finding import Finding, Health, failed
 from hub_ext.flows.site import Site
 from hub_ext.phrase import Phrase
@@ -32,6 +32,7 @@ CHECKS: dict[Phrase, Check] = {
     Phrase("gpus"): gpus.check,
     Phrase("disk"): engine.check_disk,
     Phrase("software"): software.check,
+    Phrase("host"): release.check,
 }
 
 
