@@ -1,6 +1,6 @@
 # The same few words everywhere. `make` alone says what they do.
 .DEFAULT_GOAL := help
-.PHONY: help run run-oidc test bench bench-quick images lint lock lock-image clean-state
+.PHONY: help run run-oidc test bench bench-quick images lint lock lock-image clean-state restore-host
 
 help:  ## say what each word does
 	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -34,3 +34,6 @@ lock-image:  ## the same for one image: make lock-image IMAGE=mine
 
 clean-state:  ## remove .state/ and what this instance has in the engine, homes included
 	@exec deploy/bootstrap clean-state
+
+restore-host:  ## take back what an earlier version changed in this host's packages; asks first
+	@exec deploy/bootstrap restore-host
