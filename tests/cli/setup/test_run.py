@@ -123,7 +123,8 @@ def test_up_and_down_and_up_again(instance: Instance, docker: EngineFacts) -> No
     assert f"are being built already (process {os.getpid()})" in refused.stderr
 
     findings = json.loads(instance.call("doctor", "--json").stdout)
-    failed = [found["check"] for found in findings if found["health"] == "fail"]
+    # Whether an earlier version changed this machine is no matter of this instance.
+    failed = [found["check"] for found in findings if found["health"] == "fail" and found["check"] != "host"]
     assert failed == ["sign-in"]
     assert instance.call("audit", "verify").returncode == 0
     stop(process, signal.SIGINT)
