@@ -42,6 +42,7 @@ restore_host() {
     confirm_restore
     run_restore "$folder" "$plan"
     verify_restore
+    [ -z "$plan" ] || say "Restart it when you can: what runs still has the old libraries."
 }
 
 # own_options FOLDER: apt with this host's own sources and preferences, in `own`. The lists of the others stay,
@@ -292,5 +293,5 @@ verify_restore() {
     [ -z "$(package_table | restore_plan)" ] || faults+=" Packages of a newer Debian are left: $(package_table | restore_plan | paste -sd ' ')."
     case " $(own_release) " in *" $release "*) ;; *) faults+=" /etc/os-release says $release." ;; esac
     [ -z "$faults" ] || refuse "The host is not as its package sources say.$faults"
-    say "Done: this host is Debian $release again. Restart it when you can: what runs still has the old libraries."
+    say "Done: this host is Debian $release, as its package sources say."
 }
