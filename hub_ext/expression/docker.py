@@ -125,6 +125,8 @@ def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:
 def _host_config(plan: LaunchPlan, container: ContainerSettings) -> dict[str, Any]:
     # Filling a tmpfs must end in "no space left", not in the death of the server: they count as its memory.
     half = plan.mem_bytes // 2
+    tmp_bytes = min(container.tmp_bytes, half)
+    owner = f"uid={plan.uid},gid={plan.gid}"
     return {
         # runc by name, so that a default runtime of the engine (NVIDIA's) gives nothing unasked.
         "Runtime": "runc",
@@ -138,9 +140,11 @@ def _host_config(plan: LaunchPlan, container: ContainerSettings) -> dict[str, An
         "GroupAdd": [str(group) for group in plan.groups],
         "ReadonlyRootfs": True,
         "Tmpfs": {
-            # Compiled wheels and numba map what they write: one place allows it.
-            "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={min(container.tmp_bytes, half)}",  # noqa: S108
-            "/run": f"rw,noexec,nosuid,nodev,mode=1777,size={RUN_BYTES}",
+            # Both belong to the server's user: runc 1.1.5 gives a tmpfs the mode of the image's folder instead
+            # of the one asked for, and /run is root's. Compiled wheels and numba map what they write: one place
+            # allows it.
+            "/tmp": f"rw,exec,nosuid,nodev,mode=1777,{owner},size={tmp_bytes}",  # noqa: S108
+            "/run": f"rw,noexec,nosuid,nodev,mode=0755,{owner},size={RUN_BYTES}",
         },
         "Binds": [],
         "Mounts": _mounts(plan, container),

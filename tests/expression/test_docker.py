@@ -68,8 +68,8 @@ def test_the_whole_body():
             "GroupAdd": ["700", "60001"],
             "ReadonlyRootfs": True,
             "Tmpfs": {
-                "/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={2 * GIB}",
-                "/run": "rw,noexec,nosuid,nodev,mode=1777,size=16777216",
+                "/tmp": f"rw,exec,nosuid,nodev,mode=1777,uid=20001,gid=60001,size={2 * GIB}",
+                "/run": "rw,noexec,nosuid,nodev,mode=0755,uid=20001,gid=60001,size=16777216",
             },
             "Binds": [],
             "Mounts": [

@@ -14,7 +14,8 @@ from typing import Any
 HERE = Path(__file__).parent
 PYTHON = "/opt/hub-ext/venv/bin/python"
 USER = "23456:34567"
-HOME = "rw,nosuid,nodev,exec,uid=23456,gid=34567,mode=700,size=64m"
+OWNER = "uid=23456,gid=34567"
+HOME = f"rw,nosuid,nodev,exec,{OWNER},mode=700,size=64m"
 _START_SECONDS = 60
 _LAUNCH = {
     "JUPYTERHUB_API_TOKEN": "secret",
@@ -54,7 +55,10 @@ def hardened(
         *(f"--group-add={group}" for group in groups),
         *("--network=none", "--read-only", f"--user={USER}", "--cap-drop=ALL", "--init", "--memory=2g"),
         *("--security-opt=no-new-privileges", "--pids-limit=1024"),
-        *("--tmpfs=/tmp:rw,nosuid,nodev,exec,mode=1777,size=512m", "--tmpfs=/run:rw,mode=1777,size=16m"),
+        *(
+            f"--tmpfs=/tmp:rw,nosuid,nodev,exec,mode=1777,{OWNER},size=512m",
+            f"--tmpfs=/run:rw,{OWNER},size=16m",
+        ),
         f"--tmpfs=/home/jovyan:{home}",
         *(f"--volume={folder}:{place}:ro" for folder, place in (mounts or {}).items()),
         *(f"--env={name}={value}" for name, value in (environment or {}).items()),

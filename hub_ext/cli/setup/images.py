@@ -56,6 +56,7 @@ _PLUGINS = (
 )
 _SECRETS = ("apt.list", "apt.conf", "pip.conf", "uv.toml", "ca.pem")
 _SLOWEST_STEP_SECONDS = 1800
+_SMOKE_UID, _SMOKE_GID = 23456, 34567  # nobody's
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ def smoke_test(client: Any, image: str, *, seconds: int = 300) -> str:
 
     Raises BuildFailed with its output where it fails.
     """
-    small = "rw,nosuid,nodev,mode=1777,size=256m"
+    small = f"rw,nosuid,nodev,mode=1777,uid={_SMOKE_UID},gid={_SMOKE_GID},size=256m"
     host_config = client.create_host_config(
         network_mode="none",
         read_only=True,
@@ -293,7 +294,7 @@ def smoke_test(client: Any, image: str, *, seconds: int = 300) -> str:
         image,
         command=["/opt/hub-ext/start", "/opt/hub-ext/smoke"],
         entrypoint=[],
-        user="23456:34567",
+        user=f"{_SMOKE_UID}:{_SMOKE_GID}",
         host_config=host_config,
     )
     try:
