@@ -140,9 +140,9 @@ def _host_config(plan: LaunchPlan, container: ContainerSettings) -> dict[str, An
         "GroupAdd": [str(group) for group in plan.groups],
         "ReadonlyRootfs": True,
         "Tmpfs": {
-            # Both belong to the server's user: runc 1.1.5 gives a tmpfs the mode of the image's folder instead
-            # of the one asked for, and /run is root's. Compiled wheels and numba map what they write: one place
-            # allows it.
+            # Both belong to the server's user: runc 1.1.5 gives a tmpfs the mode of the image's folder
+            # instead of the one asked for, and /run is root's. Compiled wheels and numba map what they
+            # write: one place allows it.
             "/tmp": f"rw,exec,nosuid,nodev,mode=1777,{owner},size={tmp_bytes}",  # noqa: S108
             "/run": f"rw,noexec,nosuid,nodev,mode=0755,{owner},size={RUN_BYTES}",
         },

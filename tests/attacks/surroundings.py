@@ -237,6 +237,23 @@ def open_network(settings: Settings) -> Iterator[tuple[str, str]]:
     command(*docker, "create", "--ipv6", "--subnet", six, "--label", label, name)
     try:
         found = json.loads(command(*docker, "inspect", name))[0]["IPAM"]["Config"]
-        yield name, next(entry["Gateway"] for entry in found if "." in entry.get("Gateway", ""))
+        four = next(entry for entry in found if "." in entry.get("Gateway", ""))
+        with _forwarded(four["Subnet"]):
+            yield name, four["Gateway"]
     finally:
         command(*docker, "rm", name)
+
+
+@contextmanager
+def _forwarded(subnet: str) -> Iterator[None]:
+    """The way out that an ordinary engine gives its networks; one of hub-ext's own gives none."""
+    switch = Path("/proc/sys/net/ipv4/ip_forward")
+    before = switch.read_text()
+    rule = ("POSTROUTING", "-s", subnet, "!", "-d", subnet, "-j", "MASQUERADE")
+    command("iptables", "-w", "-t", "nat", "-I", *rule)
+    switch.write_text("1")
+    try:
+        yield
+    finally:
+        switch.write_text(before)
+        command("iptables", "-w", "-t", "nat", "-D", *rule)

@@ -154,7 +154,7 @@ async def test_control_without_the_firewall_the_host_answers(
 async def test_a_port_published_on_the_host_is_closed_too(
     engine: Engine, ground: Ground, weak_network: tuple[str, str], host: Host
 ) -> None:
-    """Published ports are rewritten before INPUT: the rule on what goes through the host catches them."""
+    """Where the engine rewrites them before INPUT, the rule on what goes through the host catches them."""
     name, _ = weak_network
     server = weakened(on_network(hardened(ground), name), _published)
     container = await begin(engine, server, {"serve": ["serve", TCP, UDP, 60]})
@@ -165,7 +165,7 @@ async def test_a_port_published_on_the_host_is_closed_too(
         port = int(record["NetworkSettings"]["Ports"][f"{TCP}/tcp"][0]["HostPort"])
         before = _dropped(ground.settings)
         closed = await run(engine, hardened(ground), {"published": ["tcp", gateway(ground.settings), port]})
-        # By our own rule: the engine's, behind it, would have dropped it as well.
+        # By our own rule: an engine's, behind it, would have dropped it as well.
         assert _dropped(ground.settings) > before
         weak = await run(
             engine, on_network(hardened(ground), name), {"published": ["tcp", gateway(ground.settings), port]}
@@ -176,9 +176,10 @@ async def test_a_port_published_on_the_host_is_closed_too(
 
 
 def _dropped(settings: Settings) -> int:
-    """Packets dropped so far on their way from the closed network through the host."""
-    told = command("iptables", "-w", "-vnxL", f"HUB-EXT-{settings.instance}-FWD")
-    return sum(int(line.split()[0]) for line in told.splitlines() if "DROP" in line)
+    """Packets dropped so far on their way from the closed network to the host, or through it."""
+    chain = f"HUB-EXT-{settings.instance}"
+    rules = [command("iptables", "-w", "-vnxL", name) for name in (chain, f"{chain}-FWD")]
+    return sum(int(line.split()[0]) for line in "\n".join(rules).splitlines() if "DROP" in line)
 
 
 def _published(body: Body) -> None:

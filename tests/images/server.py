@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hub_ext.cli.setup.engine_sources import engine_source
+
 HERE = Path(__file__).parent
 PYTHON = "/opt/hub-ext/venv/bin/python"
 USER = "23456:34567"
@@ -34,8 +36,9 @@ _LAUNCH = {
 
 
 def docker(*arguments: str, check: bool = True) -> str:
-    """What the client printed; with its complaint in the failure."""
-    ended = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=180)
+    """What the client of this run's engine printed; with its complaint in the failure."""
+    command = ["docker", "--host", engine_source().url, *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=180)
     if check and ended.returncode:
         raise AssertionError(
             f"docker {' '.join(arguments[:3])}…: {ended.stderr[-3000:] or ended.stdout[-3000:]}"
@@ -106,7 +109,8 @@ class Server:
 
     def logs(self) -> str:
         """What the server wrote since it began."""
-        ended = subprocess.run(["docker", "logs", self.container], capture_output=True, text=True, check=True)
+        command = ["docker", "--host", engine_source().url, "logs", self.container]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
         return ended.stdout + ended.stderr
 
     def _ask(self, *arguments: str) -> Any:
