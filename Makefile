@@ -1,6 +1,6 @@
 # The same few words everywhere. `make` alone says what they do.
 .DEFAULT_GOAL := help
-.PHONY: help run run-oidc test bench bench-quick images lint lock lock-image clean-state restore-host
+.PHONY: help run run-oidc test test-install bench bench-quick images lint lock lock-image clean-state restore-host
 
 help:  ## say what each word does
 	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -13,6 +13,9 @@ run-oidc:  ## the same behind an OpenID Connect provider of its own, state under
 
 test:  ## prepare what the tests need, then check and test everything
 	@exec deploy/bootstrap test
+
+test-install:  ## `make run` and `make clean-state` on untouched Debian; RELEASE=bookworm or trixie for one alone
+	@exec deploy/bootstrap test-install "$(RELEASE)"
 
 bench:  ## measure hub-ext beside stock DockerSpawner and the bare host: half an hour, writes bench/results/
 	@exec deploy/bootstrap bench

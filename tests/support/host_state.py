@@ -40,7 +40,7 @@ class HostState:
         return cls(
             packages=packages(host.root),
             files=dict(_files(host.root, frozenset((*_PASSING, *closed)))),
-            processes=tuple(" ".join(words).strip() for _, words in host.processes()),
+            processes=tuple(" ".join(words) for words in host.processes()),
             mounts=host.mounts(),
             interfaces=frozenset(_interfaces(host)),
             firewall=tuple(_firewall(host)),
@@ -111,10 +111,10 @@ def _interfaces(host: NamespacedHost) -> Iterator[str]:
 
 
 def _firewall(host: NamespacedHost) -> Iterator[str]:
-    """Chains and rules of both families, without counters."""
+    """Chains and rules of both families, without counters and without chains that accept everything."""
     for program in _FIREWALLS:
         for line in _output(host.network_words(program)).splitlines():
-            if line[:1] in (":", "-", "*"):
+            if line[:1] in (":", "-") and " ACCEPT [" not in line:
                 yield f"{program.partition('-')[0]} {_COUNTERS.sub('', line)}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import select
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -87,11 +87,12 @@ class NamespacedHost:
         """The words that run a program of this machine in the host's network, as a browser there would be."""
         return ["nsenter", f"--target={self.init}", "--net", *command]
 
-    def processes(self) -> Iterator[tuple[int, list[str]]]:
-        """Number on this machine and words of each process in there but the init's own."""
-        for pid, words in _descendants(self.init):
-            if words[:2] != ["sleep", "3600"]:
-                yield pid, words
+    def processes(self) -> Iterator[list[str]]:
+        """The words of each process in there, those in its containers included, but not of the init's own."""
+        for process in Path(f"/proc/{self.init}/root/proc").glob("[0-9]*"):
+            words = _words(process)
+            if process.name != "1" and words[:2] != ["sleep", "3600"]:
+                yield words
 
     def mounts(self) -> frozenset[str]:
         """Where something is mounted in there."""
@@ -101,8 +102,11 @@ class NamespacedHost:
     def stop(self) -> None:
         """Kills all that runs in there; its mounts, bridges and firewall rules go with the namespaces."""
         with contextlib.suppress(ProcessLookupError):
-            # The end of the first process of a PID namespace ends every other.
-            os.kill(self.init, signal.SIGKILL)
+            init = os.pidfd_open(self.init)
+            # unshare takes the first process with it, and that one every other of the PID namespace.
+            self._unshare.kill()
+            select.select([init], [], [], _END_SECONDS)
+            os.close(init)
         self._unshare.wait(_END_SECONDS)
         if self._network is not None:
             self._network.terminate()
@@ -112,7 +116,7 @@ class NamespacedHost:
 
 def _remove_cgroups() -> None:
     """Removes the empty cgroups that engines leave; none beside an engine, which may be about to use it."""
-    if any(words[0].endswith("dockerd") for words in _commands()):
+    if any(_words(process)[0].endswith("dockerd") for process in Path("/proc").glob("[0-9]*")):
         return
     for hierarchy in (Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").iterdir()):
         for folder, _, _ in os.walk(hierarchy / "docker", topdown=False):
@@ -120,17 +124,13 @@ def _remove_cgroups() -> None:
                 os.rmdir(folder)
 
 
-def _commands() -> Iterator[list[str]]:
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            yield process.read_text(errors="replace").split("\0")
+def _words(process: Path) -> list[str]:
+    """The words of a process by its folder in /proc; [""] where it has ended, or is a kernel's thread."""
+    try:
+        return (process / "cmdline").read_text(errors="replace").removesuffix("\0").split("\0")
+    except OSError:
+        return [""]
 
 
 def _ends_with_us() -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", "KILL")
-
-
-def _descendants(pid: int) -> Iterator[tuple[int, list[str]]]:
-    for child, words in list(children_of(pid)):
-        yield child, words
-        yield from _descendants(child)
