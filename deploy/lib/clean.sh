@@ -21,6 +21,7 @@ clean_state() {
         rm -rf "$STATE"
         say "Removed $STATE"
     fi
+    name_caches
     [ -z "$packages" ] || printf 'Left on this host are the Debian packages that were installed for hub-ext. Where nothing else needs them:\n    apt-get purge --autoremove %s\n' "$packages" >&2
 }
 
@@ -30,4 +31,13 @@ packages_left() {
     { cat "$STATE/installed-packages" "$STATE"/*/installed-packages 2>/dev/null || true; } | sort -u | while read -r name; do
         if is_installed "$name"; then printf '%s ' "$name"; fi
     done | sed 's/ $//'
+}
+
+# What pip, uv and npm fetched is kept for their next use, by hub-ext or by anybody else.
+name_caches() {
+    local cache=${XDG_CACHE_HOME:-$HOME/.cache} folder sizes=()
+    for folder in "$cache/pip" "$cache/uv" "$HOME/.npm"; do
+        [ ! -d "$folder" ] || sizes+=("$folder ($(du -sBM "$folder" | cut -f 1)iB)")
+    done
+    [ ${#sizes[@]} -eq 0 ] || printf 'Left are the download caches of pip, uv and npm: %s\n' "${sizes[*]}" >&2
 }
