@@ -13,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -27,6 +28,7 @@ from hub_ext.errors import EngineUnreachable
 # Apart from the subnets of instances: those of stopped ones have no route that would show them.
 BRIDGE_SUBNETS = IPv4Network("10.216.0.0/16")
 _LOG_MAX_BYTES = 20 * 1024**2
+_CONTAINERD_SECONDS = 20
 # containerd makes these for plugins that nobody has.
 _CONTAINERD_FOLDERS = (Path("/opt/containerd/bin"), Path("/opt/containerd/lib"), Path("/opt/containerd"))
 
@@ -90,7 +92,7 @@ class PrivateEngine:
 
     def clear(self) -> None:
         """Take away what a stopped engine leaves outside of its folder, unless containers still run."""
-        _end_containerd(self.run_dir / "exec/containerd/containerd.pid")
+        _end_containerd(self.run_dir / "exec/containerd/containerd.toml")
         # With live-restore an engine leaves its folder mounted on itself.
         if (
             subprocess.run(["umount", str(self._data)], capture_output=True).returncode
@@ -171,9 +173,18 @@ def _write_client(path: Path, url: str, client: Path) -> None:
     write_file(path, f'#!/bin/sh\n{words} "$@"\n', mode=0o755)
 
 
-def _end_containerd(pid_file: Path) -> None:
-    """End the containerd of an engine that was killed: it would hold the data folder."""
-    with suppress(OSError, ValueError):
-        pid = int(pid_file.read_text())
-        if os.readlink(f"/proc/{pid}/exe").endswith("/usr/bin/containerd"):
-            os.kill(pid, signal.SIGTERM)
+def _end_containerd(configuration: Path) -> None:
+    """End the containerd of an engine that has ended; returns once it is gone, or after a while.
+
+    It holds the data folder. An engine that was killed leaves it running, and one that stops waits for it
+    for 10 seconds only.
+    """
+    deadline = time.monotonic() + _CONTAINERD_SECONDS
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            if os.fsencode(configuration) not in words:
+                continue
+            os.kill(int(process.name), signal.SIGTERM)
+            while (process / "exe").exists() and time.monotonic() < deadline:
+                time.sleep(0.1)
