@@ -14,7 +14,9 @@ check_debian() {
     if [ "$ID" != debian ] || [ "${VERSION_ID%%.*}" -lt 12 ] 2>/dev/null; then
         refuse "Debian 12 or newer is needed; this is $PRETTY_NAME."
     fi
-    HOST_RELEASE=$VERSION_CODENAME HOST_NUMBER=${VERSION_ID%%.*}
+    # Debian's next release has no number yet.
+    HOST_RELEASE=$VERSION_CODENAME HOST_NUMBER=${VERSION_ID:-99}
+    HOST_NUMBER=${HOST_NUMBER%%.*}
 }
 
 check_engine_address() {

@@ -7,14 +7,16 @@ clean_state() {
         say "There is nothing at $STATE."
         return
     fi
-    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instance: all homes and project folders.\n' "$STATE" >&2
+    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instances: all homes and project folders.\n' "$STATE" >&2
+    [ ! -d "$STATE/engine" ] || printf "The engine in it is hub-ext's own: whatever else it holds goes with it.\n" >&2
     if [ "${HUB_EXT_YES:-}" != 1 ]; then
         printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself).\n' >&2
         read -r answer || answer=no
         [ "$answer" = yes ] || refuse "Nothing was removed."
     fi
     packages=$(packages_left)
-    if compgen -G "$STATE/choices.json" >/dev/null || compgen -G "$STATE/*/choices.json" >/dev/null; then
+    # Locks say what may run; an engine's folder, that it may.
+    if [ -d "$STATE/engine" ] || compgen -G "$STATE/run.lock" >/dev/null || compgen -G "$STATE/*/run.lock" >/dev/null; then
         [ -x "$STATE/venv/bin/hub-ext" ] || ensure_venv "$LOCK"
         "$STATE/venv/bin/hub-ext" setup --remove-with-homes
     else
@@ -22,7 +24,7 @@ clean_state() {
         say "Removed $STATE"
     fi
     name_caches
-    [ -z "$packages" ] || printf 'Left on this host are the Debian packages that were installed for hub-ext. Where nothing else needs them:\n    apt-get purge --autoremove %s\n' "$packages" >&2
+    [ -z "$packages" ] || printf 'Left on this host are the Debian packages that were installed for hub-ext. Where nothing else needs them:\n    apt-get remove --autoremove %s\n' "$packages" >&2
 }
 
 # Those that this state and the states below it had installed, and that are still there; on one line.

@@ -12,7 +12,7 @@ choose_engine() {
         engine_answers ||
             refuse "No Docker engine answers at $DOCKER_HOST, which DOCKER_HOST names. Start it, or unset DOCKER_HOST to use this machine's or one of hub-ext's own."
         ENGINE=machine
-    elif [ -d "$SHARED/engine" ]; then
+    elif [ -d "$SHARED/engine/data" ]; then
         : # homes lie in it
     elif engine_answers; then
         # A silent one is not an old one: hub-ext waits for it, and says when it does not answer.

@@ -23,16 +23,16 @@ ensure_packages() {
     [ ${#missing[@]} -eq 0 ] && return
     update_lists
     list_installation "${missing[@]}"
-    long "Fetching Debian packages: ${missing[*]}" "$SOURCES_ADVICE" "${APT[@]}" install --no-install-recommends --download-only "${missing[@]}"
+    long "Fetching Debian packages: ${missing[*]}" "$SOURCES_ADVICE" "${APT[@]}" install --no-remove --no-install-recommends --download-only "${missing[@]}"
     configure_installed_engine
-    long "Installing Debian packages: ${missing[*]}" "" "${APT[@]}" install --no-install-recommends "${missing[@]}"
+    long "Installing Debian packages: ${missing[*]}" "" "${APT[@]}" install --no-remove --no-install-recommends "${missing[@]}"
 }
 
 # list_installation NAME…: say what apt would install with these packages, from where and how large, and keep
 # the names in $STATE/installed-packages, for whoever removes hub-ext.
 list_installation() {
     local plan kept=$STATE/installed-packages
-    plan=$(installation_plan "$@") || refuse "apt cannot install $*. $SOURCES_ADVICE"
+    plan=$(installation_plan "$@") || refuse "apt cannot install $* beside what is there. $SOURCES_ADVICE Nothing was changed."
     awk '$2 == "new" { print $1 }' <<<"$plan" | sort -u - <(cat "$kept" 2>/dev/null) >"$kept.new"
     mv "$kept.new" "$kept"
     {
@@ -52,6 +52,10 @@ files_of_ours() {
 installation_plan() {
     local simulation
     simulation=$(LC_ALL=C apt-get -s install --no-install-recommends "$@") || return 1
+    ! grep -q '^Remv ' <<<"$simulation" || {
+        printf 'apt would remove from this host: %s\n' "$(sed -n 's/^Remv \([^ ]*\).*/\1/p' <<<"$simulation" | paste -sd ' ')" >&2
+        return 1
+    }
     sed -nE 's/^Inst ([^ ]+) (\[([^]]+)\] )?\(([^ ]+) ([^ ,]+).*/\1 \3 \4 \5/p' <<<"$simulation" |
         awk 'NF == 3 { print $1, "new", $2, $3; next } { print }'
 }
@@ -71,7 +75,7 @@ update_lists() {
     [ -n "${LISTS_UPDATED:-}" ] && return
     LISTS_UPDATED=yes
     # A set-up that was killed in the middle of dpkg's work goes on from there.
-    long "Finishing what dpkg left undone" "" dpkg --configure -a
+    [ -z "$(dpkg --audit)" ] || long "Finishing what dpkg left undone" "" dpkg --configure -a
     long "Reading the package sources" "$SOURCES_ADVICE" "${APT[@]}" update
 }
 

@@ -221,7 +221,7 @@ show_restore() {
     [ -z "$files" ] || printf 'Files that go:\n%s\n' "$files"
     if grep -q '^remove docker\.io$' <<<"$1"; then
         volumes=$({ find "$DOCKER_DATA/volumes" -mindepth 1 -maxdepth 1 -type d 2>/dev/null || true; } | wc -l)
-        printf 'Kept: %s with %s volumes. An engine that hub-ext starts from now on has a folder of its own and does\nnot see the homes in them: docs/operate.md says how to carry them over.\n' "$DOCKER_DATA" "$volumes"
+        printf 'Kept: %s with %s volumes. An engine that hub-ext starts from now on has a folder of its own and does\nnot have the homes in them: docs/operate.md says how to carry them over.\n' "$DOCKER_DATA" "$volumes"
     fi
     [ -z "$2" ] || printf 'Debian does not promise that a downgrade works. This one was tried on Debian 12 alone; have a backup of what\nmatters, let it run to its end, and restart the machine afterwards.\n'
 } >&2

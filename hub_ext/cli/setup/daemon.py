@@ -63,10 +63,9 @@ def in_use(say: Say = silent, *, source: EngineSource | None = None) -> Iterator
     EngineUnreachable or SettingsError.
     """
     source = source or engine_source()
-    users = source.run_dir / "users"
-    users.mkdir(parents=True, exist_ok=True)
-    mine = _note_user(users)
     lock = source.run_dir.name
+    with machine_lock(lock):
+        mine = _note_user(source)
     try:
         with machine_lock(lock):
             found = _ensure(source, say)
@@ -84,7 +83,9 @@ def users(source: EngineSource) -> tuple[Process, ...]:
     return tuple(process for path in notes if (process := Process.read(path)) is not None)
 
 
-def _note_user(users: Path) -> Path:
+def _note_user(source: EngineSource) -> Path:
+    users = source.run_dir / "users"
+    users.mkdir(parents=True, exist_ok=True)
     me = Process.of(os.getpid())
     assert me is not None
     mine = users / f"{me.pid}-{me.started}-{time.monotonic_ns()}"
@@ -129,6 +130,8 @@ def _stop_if_unused(source: EngineSource) -> None:
     if users(source):
         return
     process = Process.read(_pid_file(source))
+    if process is None and (pid := source.pid()):
+        process = Process.of(pid)
     if process is None and _answers(source):
         return  # it was there before us
     if process is not None:

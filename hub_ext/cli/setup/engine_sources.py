@@ -33,6 +33,9 @@ class EngineSource(Protocol):
     def start(self, say: Say) -> subprocess.Popen[bytes] | None:
         """Start it; None where somebody else keeps its process. Raises EngineUnreachable."""
 
+    def pid(self) -> int | None:
+        """The process to stop where none was noted; None where it does not run or is not ours to stop."""
+
     def clear(self) -> None:
         """Take away what it leaves on the host after its end."""
 
@@ -82,6 +85,10 @@ class HostEngine:
                 start_new_session=True,
                 cwd="/",
             )
+
+    def pid(self) -> int | None:
+        """None: one that nobody noted was there before us."""
+        return None
 
     def clear(self) -> None:
         """Nothing: it is the host's."""

@@ -13,8 +13,7 @@ from hub_ext.adapters.engine import Engine, ensure_firewall
 from hub_ext.cli.setup import choices, daemon, engine, lock, oidc, registry, settings_file
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.layout import Layout, kept_secret
-from hub_ext.cli.setup.private_engine import is_private
+from hub_ext.cli.setup.layout import SHARED_VARIABLE, Layout, kept_secret
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.errors import SettingsError
@@ -22,6 +21,7 @@ from hub_ext.settings import Settings
 
 PORT_VARIABLE = "HUB_EXT_PORT"
 BIND_VARIABLE = "HUB_EXT_BIND"
+NEW_ENGINE_VARIABLE = "HUB_EXT_NEW_ENGINE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
     Raises HubExtError.
     """
     with lock.held(layout), daemon.in_use(say) as docker:
-        _check_same_engine(layout, docker)
+        check_same_engine(layout, docker)
         with machine_lock("choices"):
             chosen = choices.choose(layout.choices_file, docker.subnets)
         known = registry.prepare(layout, chosen.registry_address)
@@ -138,21 +138,22 @@ def _former_settings(layout: Layout) -> Settings | None:
     return load_settings(str(layout.settings_file)) if layout.settings_file.exists() else None
 
 
-def _check_same_engine(layout: Layout, docker: EngineFacts) -> None:
+def check_same_engine(layout: Layout, docker: EngineFacts) -> None:
     """Homes lie in the engine with which the instance began. Raises SettingsError for another one."""
     former = _former_settings(layout)
-    # The address of one of our own follows the folder of the checkout, which may be moved.
-    if (
-        former is not None
-        and former.engine_url != docker.url
-        and not (is_private(former.engine_url) and is_private(docker.url))
-    ):
-        raise SettingsError(
-            f"The homes of {layout.state} are in the engine at {former.engine_url}; "
-            f"the one to be used now answers at {docker.url}.",
-            advice=f"Name the former one: DOCKER_HOST={former.engine_url} make run. "
-            "Or begin anew, without those homes: make clean-state, then make run.",
-        )
+    if former is None or former.engine_url == docker.url or os.environ.get(NEW_ENGINE_VARIABLE) == "1":
+        return
+    way = (
+        f"{SHARED_VARIABLE} names the folder that holds its folder engine/, where that was moved."
+        if "/engine-" in former.engine_url
+        else f"Name it: DOCKER_HOST={former.engine_url} make run."
+    )
+    raise SettingsError(
+        f"The homes of {layout.state} are in the engine at {former.engine_url}; "
+        f"the one to be used now answers at {docker.url}.",
+        advice=f"{way} Or go on with the new one, and bring the homes over as docs/operate.md says: "
+        f"{NEW_ENGINE_VARIABLE}=1 make run.",
+    )
 
 
 def ensure_network(settings: Settings) -> None:

@@ -24,9 +24,9 @@ def shared_dir() -> Path:
     HUB_EXT_SHARED; else .state for the states that lie in it, and the state itself for others.
     """
     if named := os.environ.get(SHARED_VARIABLE):
-        return Path(named).absolute()
-    common = CHECKOUT / ".state"
-    return common if state_dir().is_relative_to(common) else state_dir()
+        return Path(named).resolve()
+    common, state = (CHECKOUT / ".state").resolve(), state_dir().resolve()
+    return common if state.is_relative_to(common) else state
 
 
 def programs_dir() -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -42,8 +43,11 @@ class PrivateEngine:
 
     @property
     def id(self) -> str:
-        """Six hexadecimal digits that tell it from the engines of other checkouts."""
-        return hashlib.sha256(str(self.folder).encode()).hexdigest()[:6]
+        """Six hexadecimal digits that tell it from other checkouts' engines, also where it is moved."""
+        try:
+            return (self.folder / "id").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return hashlib.sha256(str(self.folder).encode()).hexdigest()[:6]
 
     @property
     def run_dir(self) -> Path:
@@ -90,17 +94,33 @@ class PrivateEngine:
                 env={**os.environ, "PATH": self._path},
             )
 
+    @property
+    def has_data(self) -> bool:
+        """Whether it was ever started."""
+        return self._data.is_dir()
+
+    def pid(self) -> int | None:
+        """The number of its process, whoever of hub-ext started it; None while it does not run."""
+        try:
+            number = int((self.run_dir / "docker.pid").read_text())
+            return number if _runs(Path(f"/proc/{number}"), "dockerd") else None
+        except (OSError, ValueError):
+            return None
+
+    def holds_folder(self) -> bool:
+        """Whether its folder cannot be removed: it runs, or what it mounted is still there."""
+        return self.pid() is not None or _is_bound_on_itself(self._data)
+
     def clear(self) -> None:
         """Take away what a stopped engine leaves outside of its folder, unless containers still run."""
         _end_containerd(self.run_dir / "exec/containerd/containerd.toml")
-        # With live-restore an engine leaves its folder mounted on itself.
-        if (
-            subprocess.run(["umount", str(self._data)], capture_output=True).returncode
-            and self._data.is_mount()
-        ):
-            return
+        # With live-restore an engine leaves its folder mounted on itself. A disk mounted there is somebody's.
+        if _is_bound_on_itself(self._data):
+            subprocess.run(["umount", str(self._data)], capture_output=True)
+            if _is_bound_on_itself(self._data):
+                return
         subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
-        shutil.rmtree(self.run_dir / "exec", ignore_errors=True)
+        shutil.rmtree(self.run_dir, ignore_errors=True)
         if not Path("/usr/bin/containerd").exists():
             for folder in _CONTAINERD_FOLDERS:
                 with suppress(OSError):
@@ -121,6 +141,7 @@ class PrivateEngine:
         log = Path(self.log)
         if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
             log.replace(log.with_suffix(".log.1"))
+        write_file(self.folder / "id", f"{self.id}\n")
         write_file(self.folder / "daemon.json", json.dumps(self._configuration(), indent=2) + "\n")
         _write_client(self.folder / "docker", self.url, self.programs / "usr/bin/docker")
         self._ensure_bridge()
@@ -156,15 +177,38 @@ class PrivateEngine:
                 )
 
 
-def is_private(url: str) -> bool:
-    """Whether it is the address of an engine of ours."""
-    return url.startswith(f"unix://{run_dir()}/engine-")
-
-
 def private_engine() -> PrivateEngine | None:
     """This checkout's own engine, or None where it uses the host's. `make run` decides by the folder."""
     folder = shared_dir() / "engine"
-    return PrivateEngine(folder, programs_dir()) if folder.is_dir() else None
+    return PrivateEngine(folder, programs_dir().resolve()) if folder.is_dir() else None
+
+
+def _runs(process: Path, program: str) -> bool:
+    """Whether the process of that folder of /proc runs a program of that name, be it removed meanwhile."""
+    return (process / "exe").readlink().name.removesuffix(" (deleted)") == program
+
+
+def _is_bound_on_itself(folder: Path) -> bool:
+    """Whether the topmost mount at the folder shows the folder itself, and not the root of a disk."""
+    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    here = [fields for fields in mounts if _unescaped(fields[4]) == str(folder)]
+    if not here:
+        return False
+    device, root = here[-1][2], _unescaped(here[-1][3])
+    below = [
+        fields
+        for fields in mounts
+        if fields[2] == device and folder.is_relative_to(_unescaped(fields[4])) and fields not in here
+    ]
+    return any(
+        root == str(Path(_unescaped(fields[3])) / folder.relative_to(_unescaped(fields[4])))
+        for fields in below
+    )
+
+
+def _unescaped(path: str) -> str:
+    """A path of /proc/self/mountinfo, in which blanks and the like are octal."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
 def _write_client(path: Path, url: str, client: Path) -> None:
@@ -183,7 +227,7 @@ def _end_containerd(configuration: Path) -> None:
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             words = (process / "cmdline").read_bytes().split(b"\0")
-            if os.fsencode(configuration) not in words:
+            if os.fsencode(configuration) not in words or not _runs(process, "containerd"):
                 continue
             os.kill(int(process.name), signal.SIGTERM)
             while (process / "exe").exists() and time.monotonic() < deadline:

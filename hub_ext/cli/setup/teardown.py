@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import Any
@@ -10,14 +11,14 @@ from docker import APIClient
 from docker.errors import APIError
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, remove_firewall
-from hub_ext.cli.setup import choices, daemon, engine, lock
+from hub_ext.cli.setup import choices, daemon, engine, instance, lock
 from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.engine_sources import HostEngine, engine_source
+from hub_ext.cli.setup.engine_sources import HostEngine
 from hub_ext.cli.setup.images import REPOSITORY
 from hub_ext.cli.setup.layout import Layout
-from hub_ext.cli.setup.private_engine import PrivateEngine
+from hub_ext.cli.setup.private_engine import PrivateEngine, private_engine
 from hub_ext.config import load_settings
-from hub_ext.errors import SettingsError
+from hub_ext.errors import HubExtError, SettingsError
 from hub_ext.settings import Settings
 
 
@@ -25,42 +26,55 @@ def remove_instances(layout: Layout) -> Iterator[str]:
     """Remove what the instance of that state, and those of states below it, have outside of its folder.
 
     Yields the name of each thing that is gone. An engine of ours whose data lie in the folder is stopped,
-    with whatever runs on it. Raises Busy where one of the instances runs, EngineUnreachable, SettingsError.
+    with whatever runs on it. Raises Busy where one of the instances runs, EngineUnreachable, SettingsError,
+    HubExtError where that engine does not end.
     """
-    states = [layout, *(Layout(path.parent) for path in sorted(layout.state.glob("*/choices.json")))]
-    source = engine_source()
-    goes_too = isinstance(source, PrivateEngine) and source.folder.is_relative_to(layout.state)
-    if goes_too and (others := daemon.users(source)):
+    own = private_engine()
+    goes_too = own if own and own.has_data and own.folder.is_relative_to(layout.state.resolve()) else None
+    if goes_too and (others := daemon.users(goes_too)):
         raise SettingsError(
             f"The engine in {layout.state} is in use{_named(others)}.", advice="Stop what uses it first."
         )
     with ExitStack() as stack:
+        states = _states(layout)
         for state in states:
             stack.enter_context(lock.held(state))
-        docker = stack.enter_context(daemon.in_use(source=source))
+        docker = stack.enter_context(daemon.in_use(source=goes_too)) if goes_too else None
         for state in states:
-            yield from _remove_instance(state, docker)
-        if goes_too:
+            yield from _remove_instance(state, own)
+        if docker:
             yield from _remove_containers(docker)
-        elif docker.managed and isinstance(source, HostEngine):
-            yield from _leave_host_engine(docker)
+    if goes_too and goes_too.holds_folder():
+        raise HubExtError(
+            f"The engine in {layout.state} has not ended.", advice=f"Its log says why: {goes_too.log}."
+        )
+
+
+def _states(layout: Layout) -> list[Layout]:
+    """That state and those below it: whatever was ever prepared has a lock."""
+    found = [path.parent for depth in ("*", "*/*") for path in layout.state.glob(f"{depth}/run.lock")]
+    return [layout, *(Layout(folder) for folder in sorted(found))]
 
 
 def _named(processes: tuple[daemon.Process, ...]) -> str:
     return f" by process {', '.join(str(process.pid) for process in processes)}"
 
 
-def _remove_instance(state: Layout, docker: EngineFacts) -> Iterator[str]:
+def _remove_instance(state: Layout, own: PrivateEngine | None) -> Iterator[str]:
     chosen = choices.read(state.choices_file)
     if chosen is None or not state.settings_file.exists():
         return
     settings = load_settings(str(state.settings_file))
-    if settings.engine_url == docker.url:
-        yield from remove_objects(settings)
-    else:
+    source = own if own and own.url == settings.engine_url else HostEngine(settings.engine_url)
+    if source is not own and os.environ.get(instance.NEW_ENGINE_VARIABLE) == "1":
         remove_firewall(settings)
-        yield f"the firewall's rules; its homes, in the engine at {settings.engine_url}, are left"
-    engine.remove_trust(docker, chosen.registry_address)
+        yield f"the firewall's rules; the homes in the engine at {settings.engine_url} are left"
+        return
+    with daemon.in_use(source=source) as docker:
+        yield from remove_objects(settings)
+        engine.remove_trust(docker, chosen.registry_address)
+        if docker.managed and isinstance(source, HostEngine):
+            yield from _leave_host_engine(docker)
 
 
 def _remove_containers(docker: EngineFacts) -> Iterator[str]:

@@ -201,7 +201,8 @@ def test_stanzas_of_the_next_debian(checkout: Path) -> None:
     [
         ("HOST_NUMBER=12", "private"),
         ("HOST_NUMBER=13", "install"),
-        ("HOST_NUMBER=13; mkdir -p $SHARED/engine", "private"),
+        ("HOST_NUMBER=13; mkdir -p $SHARED/engine/data", "private"),
+        ("HOST_NUMBER=13; mkdir -p $SHARED/engine", "install"),
         ("HOST_NUMBER=12; engine_answers() { true; }; engine_version() { echo 26.1.5+dfsg1; }", "machine"),
         ("HOST_NUMBER=13; engine_answers() { true; }; engine_version() { echo 20.10.24; }", "private"),
         ("HOST_NUMBER=12; engine_answers() { true; }; engine_version() { true; }", "machine"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
-from hub_ext.cli.setup import choices, daemon, layout, teardown
+from hub_ext.cli.setup import choices, daemon, instance, layout, lock, teardown
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.engine_sources import HostEngine, engine_source
 from hub_ext.cli.setup.private_engine import PrivateEngine, private_engine
@@ -95,6 +95,75 @@ def test_one_that_was_killed_is_cleared_away(own: PrivateEngine) -> None:
         assert facts.recent
 
 
+def test_one_whose_start_nobody_noted_is_stopped_too(own: PrivateEngine) -> None:
+    before = host_state()
+    with daemon.in_use(source=own):
+        (own.run_dir / "pid").unlink()
+        process = own.pid()
+    assert process is not None
+    assert own.pid() is None
+    assert host_state() == before
+
+
+def test_a_disk_that_is_mounted_in_its_folder_stays_mounted(own: PrivateEngine) -> None:
+    data = own.folder / "data"
+    data.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", data], check=True)
+    try:
+        (data / "theirs").touch()
+        own.clear()
+        assert (data / "theirs").exists()
+        assert not own.holds_folder()
+    finally:
+        subprocess.run(["umount", data], check=True)
+    # The control: a folder that is mounted on itself, as an engine leaves it.
+    subprocess.run(["mount", "--bind", data, data], check=True)
+    assert own.holds_folder()
+    own.clear()
+    assert not data.is_mount()
+
+
+def test_it_is_the_same_where_its_folder_is_moved(own: PrivateEngine, tmp_path: Path) -> None:
+    with daemon.in_use(source=own) as facts:
+        pass
+    moved = PrivateEngine(own.folder.rename(tmp_path / "moved"), own.programs)
+    assert moved.url == facts.url
+    assert PrivateEngine(tmp_path / "another", own.programs).url != facts.url
+
+
+@pytest.mark.parametrize("docker_host", ["", "unix:///named.sock"])
+def test_its_homes_go_with_the_state_whatever_docker_host_says(
+    own: PrivateEngine, monkeypatch: pytest.MonkeyPatch, docker_host: str
+) -> None:
+    state = own.folder.parent
+    monkeypatch.setenv(layout.SHARED_VARIABLE, str(state))
+    (state / "unpacked").mkdir(parents=True)
+    (state / "unpacked/current").symlink_to(own.programs)
+    with daemon.in_use(source=own):
+        subprocess.run([own.folder / "docker", "volume", "create", "home"], check=True, capture_output=True)
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
+    with lock.held(layout.Layout(state / "team/prod")):
+        (state / "team/prod/run.lock").write_text("")
+        with pytest.raises(lock.Busy):
+            list(teardown.remove_instances(layout.Layout(state)))
+    list(teardown.remove_instances(layout.Layout(state)))
+    assert not own.holds_folder()
+    shutil.rmtree(state)
+
+
+def test_an_instance_goes_on_with_another_engine_only_where_that_is_said(
+    tmp_path: Path, docker: EngineFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = layout.Layout(tmp_path)
+    state.settings_file.write_text(
+        f"c = get_config()\nc.HubExt.state_dir = {str(tmp_path)!r}\nc.HubExt.engine_url = 'unix:///former.sock'\n"
+    )
+    with pytest.raises(SettingsError, match=r"are in the engine at unix:///former\.sock"):
+        instance.check_same_engine(state, docker)
+    monkeypatch.setenv(instance.NEW_ENGINE_VARIABLE, "1")
+    instance.check_same_engine(state, docker)
+
+
 def test_without_programs_it_is_said(tmp_path: Path) -> None:
     engine = PrivateEngine(tmp_path / "engine", tmp_path / "programs")
     with pytest.raises(EngineUnreachable, match="has no programs"):
@@ -107,7 +176,7 @@ def test_a_state_with_an_engine_in_use_is_not_removed(
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv(layout.SHARED_VARIABLE, str(tmp_path))
     monkeypatch.setenv(choices.RUN_DIR_VARIABLE, str(tmp_path / "run"))
-    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine/data").mkdir(parents=True)
     engine = private_engine()
     assert engine is not None
     (engine.run_dir / "users").mkdir(parents=True)
