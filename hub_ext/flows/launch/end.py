@@ -19,6 +19,7 @@ HUB = Actor(ActorKind.SERVICE, "hub")
 _ENDED = frozenset({"exited", "dead", "removing"})
 _NOT_STARTED = "created"
 _KILLED = ", killed for memory"
+_SIGKILLED = 128 + 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,10 @@ def exit_of(inspected: Mapping[str, Any] | None) -> Exit:
     state = inspected["State"]
     if state["Status"] not in _ENDED:
         return Exit()
-    return Exit(int(state["ExitCode"]), bool(state.get("OOMKilled")))
+    code = int(state["ExitCode"])
+    # The engine says "OOMKilled" of a container in which any process was once killed for memory, a notebook's
+    # kernel for instance, and never takes it back. The server itself was killed where that ended it.
+    return Exit(code, bool(state.get("OOMKilled")) and code == _SIGKILLED)
 
 
 async def stop(site: Site, launch_id: str, reason: StopReason, actor: Actor) -> None:
