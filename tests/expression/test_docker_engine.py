@@ -145,7 +145,7 @@ WEAKER: list[tuple[str, Any]] = [
     ("LogConfig", {"Type": "json-file", "Config": {}}),
     ("Sysctls", {"net.ipv4.ip_unprivileged_port_start": "1"}),
     ("OomScoreAdj", -500),
-    ("CgroupParent", "/elsewhere"),
+    ("CgroupParent", "elsewhere.slice"),
     ("MaskedPaths", []),
     ("ReadonlyPaths", []),
 ]
