@@ -17,6 +17,7 @@ from hub_ext.adapters.engine.connection import Lane
 from hub_ext.expression.docker import ContainerSettings, create_arguments
 from hub_ext.model import DataMount, Gpu, ImageReference, LaunchPlan, Localised
 from hub_ext.settings import MIB, Settings
+from tests.support.patience import patient
 
 INSIDE = Path(__file__).with_name("inside.py").read_text()
 PYTHON = "/usr/bin/python3"
@@ -139,7 +140,7 @@ async def run(engine: Engine, body: Body, probes: Mapping[str, list[Any]]) -> Se
 
 async def end(engine: Engine, name: str) -> Seen:
     """Waits for the probes of a container and reads what they told."""
-    await engine._call("wait", "POST", f"/containers/{name}/wait", lane=Lane.STOP, seconds=60)
+    await engine._call("wait", "POST", f"/containers/{name}/wait", lane=Lane.STOP, seconds=patient(60))
     log = await engine.logs_tail(name, 2000)
     record = await engine.inspect(name)
     last = log.strip().rpartition("\n")[2]
@@ -149,7 +150,7 @@ async def end(engine: Engine, name: str) -> Seen:
 
 async def printed(engine: Engine, name: str, text: str, seconds: float = 10) -> str:
     """The container's log, once it holds this text."""
-    for _ in range(round(seconds / 0.05)):
+    for _ in range(round(patient(seconds) / 0.05)):
         if text in (log := await engine.logs_tail(name)):
             return log
         await asyncio.sleep(0.05)

@@ -25,6 +25,7 @@ from hub_ext.settings import RegistrySettings
 from tests.support import console
 from tests.support import scenario as scenarios
 from tests.support.hub import PASSWORDS, RunningHub
+from tests.support.patience import patient
 from tests.support.wire import Wire
 
 CHROMIUM = "/usr/bin/chromium"
@@ -72,8 +73,13 @@ def hub(
     )
     data = tmp_path_factory.mktemp("datasets")
     traits |= {"dataset_roots": [str(data)]}
-    traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
-    traits |= {"cull_seconds": 2, "reconcile_seconds": 2, "busy_ceiling_seconds": BUSY_SECONDS}
+    traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": round(patient(20))}
+    traits |= {"engine_seconds": round(patient(5))}
+    traits |= {
+        "cull_seconds": 2,
+        "reconcile_seconds": 2,
+        "busy_ceiling_seconds": round(patient(BUSY_SECONDS)),
+    }
     # A test of the pull itself needs an image that nobody fetched before it.
     traits |= {"prepull": False}
     traits |= {"revoke_seconds": 1.0, "revoke_hub_seconds": 5.0}

@@ -21,6 +21,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.model import Ceilings, Launch, LaunchState, Verb
 from tests.e2e.test_browser import sign_in
 from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.patience import patient
 
 # More than the ten seconds between two rounds of an open JupyterLab.
 IDLE_SECONDS = 12
@@ -54,7 +55,7 @@ class Notebook:
             session.trust_env = False
             headers = {"Authorization": f"token {self.token}"}
             url = f"{self.hub.url}{self.path}/api/{path}"
-            answer = session.request(method, url, json=body, headers=headers, timeout=60)
+            answer = session.request(method, url, json=body, headers=headers, timeout=patient(60))
         assert answer.ok, answer.text
         return answer.json()
 
@@ -81,7 +82,7 @@ class Notebook:
             request = HTTPRequest(url, headers={"Authorization": f"token {self.token}"})
             socket = await websocket_connect(request)
             await socket.write_message(json.dumps(message))
-            while until not in str(await asyncio.wait_for(socket.read_message(), 60)):
+            while until not in str(await asyncio.wait_for(socket.read_message(), patient(60))):
                 pass
             socket.close()
 
@@ -114,11 +115,11 @@ def carol(hub: RunningHub, built_images: dict[str, BuiltImage]) -> Iterator[Visi
 
 
 def start(hub: RunningHub, carol: Visitor, name: str) -> Notebook:
-    token = carol.api("POST", "tokens", {"note": "a test", "expires_in": 600}).json()["token"]
     options = {"project": "neuro", "environment": "hasty", "datasets": [], "size": "s", "gpus": 0}
     answer = carol.api("POST", f"servers/{name}", {"user_options": options})
     assert answer.status_code in (201, 202), answer.text
     carol.wait_ready(name)
+    token = carol.api("POST", "tokens", {"note": "a test", "expires_in": 3600}).json()["token"]
     return Notebook(hub, carol, name, token)
 
 

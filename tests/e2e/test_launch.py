@@ -12,6 +12,7 @@ from hub_ext.adapters.store import launches
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.model import Launch, LaunchState
 from tests.support.hub import RunningHub, Visitor
+from tests.support.patience import patient
 
 GOOD = {"project": "onco", "environment": "answer", "datasets": ["mri"], "size": "s", "gpus": 0}
 
@@ -103,7 +104,7 @@ def test_a_hub_that_is_killed_loses_and_doubles_nothing(hub: RunningHub, ada: Vi
     ada.wait_ready()
     before, running = newest(hub), containers(hub)
     hub.kill()
-    assert ada.session.get(f"{hub.url}/user/ada/api", timeout=5).status_code == 200
+    assert ada.session.get(f"{hub.url}/user/ada/api", timeout=patient(5)).status_code == 200
     hub.start_again()
     ada.wait_ready()
     assert newest(hub) == before

@@ -16,7 +16,7 @@ import pytest
 from hub_ext.adapters.store import audit, launches
 from hub_ext.flows import grants
 from hub_ext.model import LaunchState, Verb
-from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.hub import RunningHub, Visitor, wait_for, wait_within
 from tests.support.revocations import KINDS, Lane, Took, lanes, measured
 from tests.support.scenario import STEWARD
 
@@ -106,7 +106,7 @@ def test_a_grant_that_is_revoked_ends_the_session(
     given = hub.scenario.grants["table>onco"]
     grants.revoke_grant(hub.site, STEWARD, given, "a test of revocation")
     back(hub)
-    wait_for(lambda: not hub.containers(container), BOUND_SECONDS)
+    wait_within(lambda: not hub.containers(container), BOUND_SECONDS)
     wait_for(lambda: _state(hub, launch_id) is LaunchState.ENDED, 10)
     with hub.site.store.reading() as tx:
         assert launches.get(tx, launch_id).stop_reason == "right-ended"

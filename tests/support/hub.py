@@ -17,6 +17,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.flows.site import Site
 from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState
+from tests.support.patience import patient
 from tests.support.scenario import Scenario
 from tests.support.wire import Wire
 
@@ -58,14 +59,14 @@ class Visitor:
 
     def page(self, path: str, **more: Any) -> requests.Response:
         """GET of a page of the Hub, such as "spawn"."""
-        return self.session.get(f"{self.url}/hub/{path}", timeout=60, **more)
+        return self.session.get(f"{self.url}/hub/{path}", timeout=patient(60), **more)
 
     def submit(self, fields: dict[str, Any], server: str = "", **more: Any) -> requests.Response:
         """The spawn form, sent as a browser does."""
         path = f"spawn/{self.name}/{server}" if server else "spawn"
         form = [(key, (None, item)) for key, value in fields.items() for item in _items(value)]
         return self.session.post(
-            f"{self.url}/hub/{path}?_xsrf={quote(self.xsrf)}", files=form, timeout=60, **more
+            f"{self.url}/hub/{path}?_xsrf={quote(self.xsrf)}", files=form, timeout=patient(60), **more
         )
 
     def api(self, method: str, path: str, body: Any = None, **more: Any) -> requests.Response:
@@ -74,13 +75,13 @@ class Visitor:
             method,
             f"{self.url}/hub/api/users/{self.name}/{path}?_xsrf={quote(self.xsrf)}",
             json=body,
-            timeout=60,
+            timeout=patient(60),
             **more,
         )
 
     def servers(self) -> dict[str, Any]:
         """Her servers as the Hub's API tells them."""
-        answer = self.session.get(f"{self.url}/hub/api/users/{self.name}", timeout=30)
+        answer = self.session.get(f"{self.url}/hub/api/users/{self.name}", timeout=patient(30))
         assert answer.status_code == 200, answer.text
         return dict(answer.json()["servers"])
 
@@ -100,7 +101,9 @@ class Visitor:
 
     def forget(self) -> None:
         """Stops all her servers, and removes the named ones."""
-        known = self.session.get(f"{self.url}/hub/api/users/{self.name}?include_stopped_servers", timeout=30)
+        known = self.session.get(
+            f"{self.url}/hub/api/users/{self.name}?include_stopped_servers", timeout=patient(30)
+        )
         for name, server in known.json()["servers"].items():
             if server["ready"] or server["pending"]:
                 self.stop(name)
@@ -137,13 +140,13 @@ class RunningHub:
         session.trust_env = False
         session.hooks["response"].append(_utf8)
         session.headers["Accept-Language"] = language
-        page = session.get(f"{self.url}/hub/login", timeout=30)
+        page = session.get(f"{self.url}/hub/login", timeout=patient(30))
         token = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
         assert token, page.text
         answer = session.post(
             f"{self.url}/hub/login",
             data={"username": name, "password": password or PASSWORDS[name], "_xsrf": token[1]},
-            timeout=30,
+            timeout=patient(30),
         )
         assert answer.status_code == 200, answer.text
         assert "login" not in answer.url
@@ -201,7 +204,12 @@ class RunningHub:
 
 
 def wait_for(true: Any, seconds: float) -> None:
-    """Returns once `true()` is. Raises AssertionError after `seconds`."""
+    """Returns once `true()` is. Raises AssertionError after `seconds` of a usual machine."""
+    wait_within(true, patient(seconds))
+
+
+def wait_within(true: Any, seconds: float) -> None:
+    """As wait_for, with a bound that the product promises on every machine."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"

@@ -14,6 +14,7 @@ from pathlib import Path
 from hub_ext.cli.setup import engine
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.errors import EngineUnreachable
+from tests.support.patience import patient
 
 UP_SECONDS = 30
 # Docker's own sockets lie below: their paths may have 108 letters.
@@ -58,7 +59,7 @@ class OwnEngine:
         command += ["--pidfile", str(self.folder / "pid"), "--host", self.url]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        end = time.monotonic() + UP_SECONDS
+        end = time.monotonic() + patient(UP_SECONDS)
         while True:
             try:
                 return engine.facts(self.url)

@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from tests.support.patience import patient
+
 
 async def until(true: Callable[[], bool], seconds: float = 10) -> None:
-    """Returns once it is true. Raises AssertionError after `seconds`."""
-    end = time.monotonic() + seconds
+    """Returns once it is true. Raises AssertionError after `seconds` of a usual machine."""
+    end = time.monotonic() + patient(seconds)
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s"
         await asyncio.sleep(0.02)
