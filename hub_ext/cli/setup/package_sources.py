@@ -16,6 +16,7 @@ from pathlib import Path
 from hub_ext.errors import SettingsError
 
 RELEASE = "trixie"
+OS_RELEASE = Path("/etc/os-release")
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 # Settings of apt that say how it reaches its sources.
 _APT_SETTINGS = re.compile(r"Acquire::(https?::|Check-|Retries|ForceIPv)")
@@ -27,17 +28,21 @@ _PIP_TO_UV = {
 
 
 def write_secrets(
-    folder: Path, *, apt: Path = Path("/etc/apt"), os_release: Path = Path("/etc/os-release")
+    folder: Path,
+    *,
+    release: str = RELEASE,
+    apt: Path = Path("/etc/apt"),
+    os_release: Path = OS_RELEASE,
 ) -> None:
     """Writes apt.list, apt.conf, pip.conf, uv.toml and ca.pem, each empty where nothing is to say.
 
-    Raises SettingsError where apt knows no Debian source.
+    apt.list names the sources of `release`. Raises SettingsError where apt knows no Debian source.
     """
-    codename = _codename(os_release)
-    lines = sorted(set(debian_lines(apt, codename)))
+    here = codename(os_release)
+    lines = sorted(set(debian_lines(apt, here, release)))
     if not lines:
         raise SettingsError(
-            f"apt knows no source of Debian {codename}.", advice=f"Add one under {apt}/sources.list.d."
+            f"apt knows no source of Debian {here}.", advice=f"Add one under {apt}/sources.list.d."
         )
     pip = _pip_settings()
     private = {
@@ -54,8 +59,8 @@ def write_secrets(
         file.write_text(text, encoding="utf-8")
 
 
-def debian_lines(apt: Path, codename: str) -> Iterator[str]:
-    """The machine's sources of Debian, main only, in apt's one-line form, moved to RELEASE."""
+def debian_lines(apt: Path, here: str, release: str = RELEASE) -> Iterator[str]:
+    """This machine's sources of Debian `here`, main only, in apt's one-line form, moved to `release`."""
     for path in sorted((apt / "sources.list.d").glob("*.sources")):
         for paragraph in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             fields = _fields(paragraph)
@@ -63,23 +68,25 @@ def debian_lines(apt: Path, codename: str) -> Iterator[str]:
                 continue
             for uri in fields.get("uris", "").split():
                 for suite in fields.get("suites", "").split():
-                    yield from _line(uri, suite, fields.get("components", "").split(), codename, fields)
+                    components = fields.get("components", "").split()
+                    yield from _line(uri, suite, components, (here, release), fields)
     for path in (apt / "sources.list", *sorted((apt / "sources.list.d").glob("*.list"))):
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
             words = re.sub(r"\[[^]]*\]", "", line.split("#")[0]).split()
             if len(words) >= 3 and words[0] == "deb":
-                yield from _line(words[1], words[2], words[3:], codename, {})
+                yield from _line(words[1], words[2], words[3:], (here, release), {})
 
 
 def _line(
-    uri: str, suite: str, components: list[str], codename: str, fields: dict[str, str]
+    uri: str, suite: str, components: list[str], moved: tuple[str, str], fields: dict[str, str]
 ) -> Iterator[str]:
     base, _, pocket = suite.partition("-")
-    if base == codename and "main" in components:
+    here, release = moved
+    if base == here and "main" in components:
         key = fields.get("signed-by", "")
         # The keyring of Debian's archive is in every root file system; another would not be there.
         signed = f"[signed-by={key}] " if key.endswith("/debian-archive-keyring.gpg") else ""
-        yield f"deb {signed}{uri} {RELEASE}{'-' + pocket if pocket else ''} main"
+        yield f"deb {signed}{uri} {release}{'-' + pocket if pocket else ''} main"
 
 
 def _fields(paragraph: str) -> dict[str, str]:
@@ -97,7 +104,8 @@ def _fields(paragraph: str) -> dict[str, str]:
     return fields
 
 
-def _codename(os_release: Path) -> str:
+def codename(os_release: Path = OS_RELEASE) -> str:
+    """The release of Debian that this machine is, such as "bookworm". Raises SettingsError."""
     for line in os_release.read_text(encoding="utf-8").splitlines():
         if line.startswith("VERSION_CODENAME="):
             return shlex.split(line.split("=", 1)[1])[0]
