@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
+from hub_ext.adapters.engine.bridge_filter import check_bridge_filter, ensure_bridge_filter
 from hub_ext.adapters.engine.network import gateway
 from hub_ext.errors import NetworkError
 from hub_ext.phrase import Phrase
@@ -25,7 +26,6 @@ _TOOL_SECONDS = 30
 _LOCK_SECONDS = "10"
 _LOOKS, _LOOK_SECONDS = 4, 0.2
 _WAYS = ("-i", "-o")
-_BRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class _Chain:
 def ensure_firewall(settings: Settings) -> None:
     """Puts the rules in place; each family in one transaction, so that there is no moment without them.
 
-    Raises NetworkError where iptables is missing, refuses, or we are not root.
+    What notebooks send to each other is subject to them too. Raises NetworkError where iptables is missing,
+    refuses, or we are not root.
     """
     for tool in _tools():
         changes = []
@@ -56,6 +57,7 @@ def ensure_firewall(settings: Settings) -> None:
                     changes.append(f"-I {chain.parent} 1 {jump}")
         if changes:
             _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
+    ensure_bridge_filter(settings.network_bridge)
 
 
 def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
@@ -80,13 +82,7 @@ def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
                         chain=chain.name,
                     )
                 )
-    for name in _BRIDGED:
-        switch = Path("/proc/sys/net/bridge", name)
-        if not switch.exists() or switch.read_text().strip() != "1":
-            problems.append(
-                Phrase("traffic between notebooks is not filtered: net.bridge.{name} is not 1", name=name)
-            )
-    return tuple(problems)
+    return (*problems, *check_bridge_filter(settings.network_bridge))
 
 
 def remove_firewall(settings: Settings) -> None:
