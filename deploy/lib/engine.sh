@@ -41,9 +41,15 @@ installed() {
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin command -v "$1" || true
 }
 
-# The packages of an engine that is installed from the release.
+# The packages of an engine that is installed from the release, and what confines the containers of one of ours.
 engine_packages() {
     [ "$ENGINE" != install ] || printf '%s\n' docker.io docker-cli docker-buildx
+    # Without its parser an engine gives containers no profile, and says nothing. A host's engine is its owner's.
+    [ "$ENGINE" = machine ] || ! kernel_has_apparmor || printf '%s\n' apparmor
+}
+
+kernel_has_apparmor() {
+    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]
 }
 
 # Read at the engine's first start, which its package may do by itself. One that is there is somebody's.

@@ -219,6 +219,23 @@ def test_which_engine_is_used(checkout: Path, tmp_path: Path, host: str, engine:
     assert in_shell(checkout, rooms, script, "") == f"{engine}\n"
 
 
+@pytest.mark.parametrize(
+    ("engine", "kernel", "packages"),
+    [
+        ("install", "false", ["docker.io", "docker-cli", "docker-buildx"]),
+        ("install", "true", ["docker.io", "docker-cli", "docker-buildx", "apparmor"]),
+        ("private", "false", []),
+        ("private", "true", ["apparmor"]),
+        ("machine", "true", []),
+    ],
+)
+def test_an_engine_of_ours_comes_with_what_confines_containers(
+    checkout: Path, engine: str, kernel: str, packages: list[str]
+) -> None:
+    script = f"ENGINE={engine}; kernel_has_apparmor() {{ {kernel}; }}; engine_packages"
+    assert in_shell(checkout, "say packages engine", script, "").split() == packages
+
+
 def test_what_is_installed_is_read_from_apt_s_simulation(checkout: Path) -> None:
     apt = """apt-get() { cat <<'END'
 Reading package lists...
