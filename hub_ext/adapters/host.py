@@ -98,6 +98,14 @@ def certificate_end(address: str, ca_file: Path | None, *, seconds: float = 5) -
     return x509.load_der_x509_certificate(shown).not_valid_after_utc.astimezone(UTC)
 
 
+def kernel_has_apparmor(switch: Path = Path("/sys/module/apparmor/parameters/enabled")) -> bool:
+    """Whether the running kernel confines programs by AppArmor, as Debian's does."""
+    try:
+        return switch.read_text(encoding="ascii").strip() == "Y"
+    except OSError:
+        return False
+
+
 def open_to_others(path: Path) -> bool | None:
     """Whether anybody but the owner may read or write the file; None when there is no such file."""
     try:

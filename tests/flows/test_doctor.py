@@ -49,6 +49,21 @@ async def test_the_run_s_engine_network_and_firewall_are_well(site: Site):
     assert [found.health for found in await engine.check_network(site)] == [Health.OK, Health.OK]
 
 
+@pytest.mark.parametrize(
+    ("options", "in_kernel", "health"),
+    [
+        (["name=apparmor", "name=seccomp,profile=builtin"], True, Health.OK),
+        (["name=seccomp,profile=builtin"], True, Health.WARN),
+        (["name=seccomp,profile=builtin"], False, Health.OK),
+        (None, True, Health.WARN),
+    ],
+)
+def test_an_engine_that_does_not_use_the_kernel_s_apparmor(
+    options: list[str] | None, in_kernel: bool, health: Health
+):
+    assert engine._apparmor({"SecurityOptions": options}, in_kernel).health is health
+
+
 async def test_missing_firewall_rules_are_a_failure(site: Site):
     remove_firewall(site.settings)
     try:

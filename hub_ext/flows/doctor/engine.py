@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_ext.adapters.engine import check_firewall, gateway
+from hub_ext.adapters.host import kernel_has_apparmor
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
 from hub_ext.phrase import Phrase
@@ -26,8 +27,10 @@ _AGAIN = "Start hub-ext again: it makes the network and puts the rules back."
 
 async def check(site: Site) -> tuple[Finding, ...]:
     """The engine answers, is new enough, and can do what a launch needs of it."""
-    version, info = await asyncio.gather(site.engine.version(), site.engine.info())
-    return (_version(version), _seccomp(info), _live_restore(info))
+    version, info, in_kernel = await asyncio.gather(
+        site.engine.version(), site.engine.info(), asyncio.to_thread(kernel_has_apparmor)
+    )
+    return (_version(version), _seccomp(info), _apparmor(info, in_kernel), _live_restore(info))
 
 
 def _version(version: dict[str, Any]) -> Finding:
@@ -53,6 +56,19 @@ def _seccomp(info: dict[str, Any]) -> Finding:
         "Start the engine with its built-in seccomp profile.",
         options=options or Phrase("off"),
     )
+
+
+def _apparmor(info: dict[str, Any], in_kernel: bool) -> Finding:
+    if "name=apparmor" in (info.get("SecurityOptions") or ()):
+        return ok("apparmor", "every container has the engine's profile")
+    if in_kernel:
+        # Without its parser an engine starts containers without a profile, and says nothing.
+        return warn(
+            "apparmor",
+            "the kernel has it, but containers run without a profile",
+            "Install the package apparmor, then restart the engine.",
+        )
+    return ok("apparmor", "this kernel has none")
 
 
 def _live_restore(info: dict[str, Any]) -> Finding:
