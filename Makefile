@@ -1,6 +1,6 @@
 # The same few words everywhere. `make` alone says what they do.
 .DEFAULT_GOAL := help
-.PHONY: help run run-oidc test test-install bench bench-quick images lint lock lock-image clean-state restore-host
+.PHONY: help run run-oidc test test-install test-guest bench bench-quick images lint lock lock-image clean-state restore-host
 
 help:  ## say what each word does
 	@sed -nE 's/^([a-z-]+):.*## /  make \1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -16,6 +16,9 @@ test:  ## prepare what the tests need, then check and test everything
 
 test-install:  ## `make run` and `make clean-state` on untouched Debian; RELEASE=bookworm or trixie for one alone
 	@exec deploy/bootstrap test-install "$(RELEASE)"
+
+test-guest:  ## run what a host's systemd, cgroup v2 and AppArmor decide about in a virtual machine: an hour
+	@exec deploy/bootstrap test-guest
 
 bench:  ## measure hub-ext beside stock DockerSpawner and the bare host: half an hour, writes bench/results/
 	@exec deploy/bootstrap bench

@@ -14,6 +14,7 @@ import pytest
 from hub_ext.cli.app import NOUNS, HubExtCommand, Noun
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.config import HubExt
+from tests.guest.__main__ import SELECTIONS
 
 MOST_LINES = 400
 # Every machine has package sources of its own. In pieces, so that this file names none of them.
@@ -153,6 +154,11 @@ def test_scripts_can_be_run() -> None:
     scripts = [path for path in tracked() if path.suffix in ("", ".sh") and text(path).startswith("#!")]
     assert CHECKOUT / "deploy/bootstrap" in scripts
     assert [str(path) for path in scripts if not path.stat().st_mode & 0o111] == []
+
+
+def test_what_the_guest_runs_is_there() -> None:
+    named = [words.partition("::")[0] for selection in SELECTIONS for words in selection]
+    assert [path for path in named if not (CHECKOUT / path).exists()] == []
 
 
 def test_ci_calls_make_test_and_nothing_else() -> None:

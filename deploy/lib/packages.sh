@@ -9,6 +9,8 @@ NEEDED=(ca-certificates iproute2 iptables mmdebstrap openssl procps python3 pyth
 NEEDED_FOR_TESTS=(apache2-utils chromium git slirp4netns)
 # shellcheck disable=SC2034
 NEEDED_FOR_INSTALL_TEST=(git iproute2 iptables mmdebstrap python3 python3-venv slirp4netns)
+# shellcheck disable=SC2034
+NEEDED_FOR_GUEST=(e2fsprogs git qemu-system-x86)
 SOURCES_ADVICE="Are the package sources in /etc/apt reachable? 'apt-get update' tells."
 
 is_installed() {
