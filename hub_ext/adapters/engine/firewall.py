@@ -38,6 +38,21 @@ class _Chain:
     rules: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The filter table of one family at one moment, in the lines of `iptables -S`."""
+
+    lines: tuple[str, ...]
+
+    def has(self, chain: str) -> bool:
+        """Whether there is a chain of that name."""
+        return any(line.split()[1] == chain for line in self.lines if line[:2] != "-A")
+
+    def rules(self, chain: str) -> list[str]:
+        """The rules of a chain, without its policy line; none where there is no such chain."""
+        return [line for line in self.lines if line.startswith(f"-A {chain} ")]
+
+
 def ensure_firewall(settings: Settings) -> None:
     """Puts the rules in place; each family in one transaction, so that there is no moment without them.
 
@@ -45,13 +60,14 @@ def ensure_firewall(settings: Settings) -> None:
     refuses, or we are not root.
     """
     for tool in _tools():
+        table = _settled(settings, tool)
         changes = []
-        for chain in _chains(settings, tool):
-            if _listed(tool, chain.name) != list(chain.rules):
+        for chain in _chains(settings, tool, table):
+            if table.rules(chain.name) != list(chain.rules):
                 changes += [f":{chain.name} - [0:0]", *chain.rules]
             for jump in chain.jumps:
-                if not _first(tool, chain.parent, jump, settings):
-                    changes += [f"-D {chain.parent} {jump}"] * _listed(tool, chain.parent).count(
+                if not _first(table, chain.parent, jump, settings):
+                    changes += [f"-D {chain.parent} {jump}"] * table.rules(chain.parent).count(
                         f"-A {chain.parent} {jump}"
                     )
                     changes.append(f"-I {chain.parent} 1 {jump}")
@@ -61,11 +77,15 @@ def ensure_firewall(settings: Settings) -> None:
 
 
 def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
-    """What is wrong with the rules, part of a sentence each; nothing is changed."""
+    """What is wrong with the rules, part of a sentence each; nothing is changed.
+
+    Where all is well, iptables runs once for each family. Raises NetworkError as `ensure_firewall` does.
+    """
     problems = []
     for tool in _tools():
-        for chain in _chains(settings, tool):
-            if _listed(tool, chain.name) != list(chain.rules):
+        table = _settled(settings, tool)
+        for chain in _chains(settings, tool, table):
+            if table.rules(chain.name) != list(chain.rules):
                 problems.append(
                     Phrase(
                         "{tool}: the rules of chain {chain} are missing or altered",
@@ -73,7 +93,7 @@ def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
                         chain=chain.name,
                     )
                 )
-            if not all(_first(tool, chain.parent, jump, settings) for jump in chain.jumps):
+            if not all(_first(table, chain.parent, jump, settings) for jump in chain.jumps):
                 problems.append(
                     Phrase(
                         "{tool}: {parent} lets other rules decide before {chain} does",
@@ -88,18 +108,19 @@ def check_firewall(settings: Settings) -> tuple[Phrase, ...]:
 def remove_firewall(settings: Settings) -> None:
     """Takes our rules and chains away. Absent is success."""
     for tool in _tools():
+        table = _table(tool)
         changes = []
-        for chain in _chains(settings, tool):
+        for chain in _chains(settings, tool, table):
             for parent in ("INPUT", "FORWARD", "DOCKER-USER"):
                 for jump in chain.jumps:
-                    changes += [f"-D {parent} {jump}"] * _listed(tool, parent).count(f"-A {parent} {jump}")
-            if _exists(tool, chain.name):
+                    changes += [f"-D {parent} {jump}"] * table.rules(parent).count(f"-A {parent} {jump}")
+            if table.has(chain.name):
                 changes += [f"-F {chain.name}", f"-X {chain.name}"]
         if changes:
             _run(f"{tool}-restore", "--noflush", "-w", _LOCK_SECONDS, said=_batch(changes))
 
 
-def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
+def _chains(settings: Settings, tool: str, table: _Table) -> tuple[_Chain, ...]:
     bridge, base = settings.network_bridge, f"HUB-EXT-{settings.instance}"
     to_host = [f"-A {base} -j DROP"]
     if tool == "iptables":
@@ -114,29 +135,33 @@ def _chains(settings: Settings, tool: str) -> tuple[_Chain, ...]:
         _Chain(base, "INPUT", (f"-i {bridge} -j {base}",), tuple(to_host)),
         _Chain(
             through,
-            _forward_parent(settings, tool),
+            # Where our rule on what goes through the host is asked first.
+            "DOCKER-USER" if _first(table, "FORWARD", "-j DOCKER-USER", settings) else "FORWARD",
             (f"-o {bridge} -j {through}", f"-i {bridge} -j {through}"),
             (f"-A {through} -j DROP",),
         ),
     )
 
 
-def _forward_parent(settings: Settings, tool: str) -> str:
-    """Where our rule on what goes through the host is asked first."""
-    # dockerd takes this jump out and puts it on top again whenever it makes a network: look more than once.
+def _settled(settings: Settings, tool: str) -> _Table:
+    """The table at a moment when it says which of DOCKER-USER and FORWARD is our rules' parent."""
+    # dockerd takes DOCKER-USER's jump out and puts it on top again whenever it makes a network: where it is
+    # not on top, and our rules in FORWARD do not decide first either, look more than once.
     for _ in range(_LOOKS):
-        if _first(tool, "FORWARD", "-j DOCKER-USER", settings):
-            return "DOCKER-USER"
-        if not _exists(tool, "DOCKER-USER"):
+        table = _table(tool)
+        through = _chains(settings, tool, table)[-1]
+        if through.parent == "DOCKER-USER" or not table.has("DOCKER-USER"):
+            break
+        if all(_first(table, through.parent, jump, settings) for jump in through.jumps):
             break
         time.sleep(_LOOK_SECONDS)
-    return "FORWARD"
+    return table
 
 
-def _first(tool: str, parent: str, jump: str, settings: Settings) -> bool:
+def _first(table: _Table, parent: str, jump: str, settings: Settings) -> bool:
     """Whether no rule before that jump can decide about what the jump is for."""
     ways = [jump[:2]] if jump[:2] in _WAYS else _WAYS
-    for rule in _listed(tool, parent):
+    for rule in table.rules(parent):
         if rule == f"-A {parent} {jump}":
             return True
         if " -j HUB-EXT-" not in rule and not all(_elsewhere(rule, way, settings) for way in ways):
@@ -151,18 +176,8 @@ def _elsewhere(rule: str, way: str, settings: Settings) -> bool:
     return bool(interface) and f"! {way}" not in rule and not fnmatch(settings.network_bridge, interface)
 
 
-def _listed(tool: str, chain: str) -> list[str]:
-    """The rules of a chain, without its policy line; none where there is no such chain."""
-    if not _exists(tool, chain):
-        return []
-    return [line for line in _run(tool, "-w", _LOCK_SECONDS, "-S", chain).splitlines() if line[:2] == "-A"]
-
-
-def _exists(tool: str, chain: str) -> bool:
-    names = {
-        line.split()[1] for line in _run(tool, "-w", _LOCK_SECONDS, "-S").splitlines() if line[:2] != "-A"
-    }
-    return chain in names
+def _table(tool: str) -> _Table:
+    return _Table(tuple(_run(tool, "-w", _LOCK_SECONDS, "-S").splitlines()))
 
 
 def _batch(changes: list[str]) -> str:
