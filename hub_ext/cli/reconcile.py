@@ -5,7 +5,8 @@ from __future__ import annotations
 from traitlets import Bool
 
 from hub_ext.cli.app import Command
-from hub_ext.flows import reconcile
+from hub_ext.errors import NetworkError
+from hub_ext.flows import firewall, reconcile
 from hub_ext.flows.strays import Strays, find
 
 WORDS = {
@@ -13,11 +14,12 @@ WORDS = {
     reconcile.Mend.LAUNCH_RELEASED: "a launch whose container has ended lets go of what it held",
     reconcile.Mend.LAUNCH_FORGOTTEN: "a launch that the Hub has lost is stopped",
     reconcile.Mend.LEASE_ENDED: "a GPU held for a launch that is no more is free again",
+    reconcile.Mend.FIREWALL_RESTORED: "the firewall's rules are put back",
 }
 
 
 class Reconcile(Command):
-    """Bring store and engine into agreement now, as the reconciler does by itself.
+    """Bring store, engine and firewall into agreement now, as the reconciler does by itself.
 
     Volumes and networks that no row knows are shown and never touched: `hub-ext volume delete` deletes one.
     """
@@ -30,16 +32,28 @@ class Reconcile(Command):
 
     async def run(self) -> None:
         """Compare, mend, tell."""
+        # The rules are put back while the engine is down, and containers are mended without iptables.
+        failure: NetworkError | None = None
+        rules: list[str] = []
+        try:
+            problems = await firewall.mend(self.site, actor=self.actor, dry_run=self.dry_run)
+            rules = [str(problem) for problem in problems]
+        except NetworkError as error:
+            failure = error
         mends = await reconcile.sweep(self.site, actor=self.actor, dry_run=self.dry_run)
         strays = await find(self.site)
         if self.json:
-            return self.done({"dry_run": self.dry_run, "mends": mends, "strays": strays}, "")
-        for mended in mends:
-            print(f"{'would: ' if self.dry_run else ''}{WORDS[mended.mend]}: {mended.subject}")
-        for line in _lines(strays):
-            print(line)
-        if not mends and not strays:
-            print("Store and engine agree.")
+            self.done({"dry_run": self.dry_run, "mends": mends, "firewall": rules, "strays": strays}, "")
+        else:
+            said = [f"{WORDS[mended.mend]}: {mended.subject}" for mended in mends]
+            said += [f"{WORDS[reconcile.Mend.FIREWALL_RESTORED]}: {rule}" for rule in rules]
+            lines = [*(f"would: {line}" if self.dry_run else line for line in said), *_lines(strays)]
+            if not lines and failure is None:
+                lines = ["Store, engine and firewall agree."]
+            for line in lines:
+                print(line)
+        if failure is not None:
+            raise failure
 
 
 def _lines(strays: Strays) -> list[str]:

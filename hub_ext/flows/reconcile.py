@@ -45,6 +45,7 @@ class Mend(StrEnum):
     LAUNCH_RELEASED = "launch-released"  # a launch whose container is gone, or has ended
     LAUNCH_FORGOTTEN = "launch-forgotten"  # a launch that runs, and that no server of the Hub is
     LEASE_ENDED = "lease-ended"  # a GPU held for a launch that holds nothing
+    FIREWALL_RESTORED = "firewall-restored"  # rules that were missing, altered or not asked first
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keeps store, Hub and engine in agreement, looks which GPUs there are, and measures homes and folders.
+"""Keeps store, Hub, engine and firewall in agreement, looks which GPUs there are, measures homes and folders.
 
 The engine's events come first, a listing after each reconnection, and one now and then. Run by the Hub as a
 managed service: `python -m hub_ext.services.reconciler`. It reads which launches the Hub has, and no more.
@@ -18,7 +18,7 @@ from hub_ext.adapters.store import launches
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
 from hub_ext.expression.docker import LABEL_LAUNCH
-from hub_ext.flows import back_door, disk, gpu, reconcile
+from hub_ext.flows import back_door, disk, firewall, gpu, reconcile
 from hub_ext.flows.prepull import Prepull
 from hub_ext.flows.site import Site, open_site
 from hub_ext.flows.watch import watch
@@ -48,6 +48,8 @@ class Reconciler:
         self._looked: datetime | None = None
         # Two sweeps at once would mend the same twice.
         self._sweeping = asyncio.Lock()
+        self._at_firewall = asyncio.Lock()
+        self._firewall_failure = ""
         self._tasks: asyncio.TaskGroup
 
     async def run(self) -> None:
@@ -56,6 +58,7 @@ class Reconciler:
             self._tasks = tasks
             tasks.create_task(self.listen())
             tasks.create_task(for_ever(self.site.settings.reconcile_seconds, self.mend_all, log))
+            tasks.create_task(for_ever(self.site.settings.reconcile_seconds, self.mend_firewall, log))
             tasks.create_task(for_ever(GPU_SECONDS, self.look_at_gpus, log))
             tasks.create_task(for_ever(MEASURE_SECONDS, self.measure, log))
             tasks.create_task(for_ever(PREPULL_SECONDS, self.pull_ahead, log))
@@ -68,6 +71,20 @@ class Reconciler:
         """Finish what the Hub could not: a stop while the engine was down, a start that died."""
         await self._mend(forgotten=await self._forgotten())
 
+    async def mend_firewall(self) -> None:
+        """Put back what others did to the rules. A failure is logged once while it stays the same."""
+        async with self._at_firewall:
+            try:
+                for problem in await firewall.mend(self.site):
+                    log.warning("Mended: %s: %s", reconcile.Mend.FIREWALL_RESTORED, problem)
+            except Exception as error:  # whatever it met, the events of containers are heard
+                defect = None if isinstance(error, HubExtError) else error
+                if str(error) != self._firewall_failure:
+                    log.error("The firewall is not mended: %s", error, exc_info=defect)
+                self._firewall_failure = str(error)
+            else:
+                self._firewall_failure = ""
+
     async def _mend(self, *, only: str = "", forgotten: frozenset[str] = frozenset()) -> None:
         async with self._sweeping:
             mends = await reconcile.sweep(self.site, hub_since=self.since, only=only, forgotten=forgotten)
@@ -76,6 +93,8 @@ class Reconciler:
 
     async def _look(self) -> None:
         begun = self.site.now()
+        # An engine that has just begun may have written rules, or made the closed network's bridge.
+        await self.mend_firewall()
         await self._mend()
         self._looked = begun
         # Stops that failed while the engine was away are still left to the Hub now, and soon no more.

@@ -4,7 +4,7 @@ from hub_ext.adapters.engine.connection import LABEL_INSTANCE, EngineAnswered
 from hub_ext.adapters.engine.containers import RUNNING, ContainerSummary, address
 from hub_ext.adapters.engine.engine import Engine
 from hub_ext.adapters.engine.events import BACK_DOORS, ENDINGS, ContainerEvent
-from hub_ext.adapters.engine.firewall import check_firewall, ensure_firewall, remove_firewall
+from hub_ext.adapters.engine.firewall import check_firewall, ensure_firewall, has_bridge, remove_firewall
 from hub_ext.adapters.engine.images import PullProgress
 from hub_ext.adapters.engine.network import gateway
 from hub_ext.adapters.engine.probes import LABEL_PROBE, PROBE, ProbeResult
@@ -29,4 +29,5 @@ __all__ = [
     "ensure_firewall",
     "check_firewall",
     "remove_firewall",
+    "has_bridge",
 ]

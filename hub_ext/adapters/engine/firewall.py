@@ -3,13 +3,16 @@
 An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
 go through it, out of the closed network or into it (from DOCKER-USER, or FORWARD where that one is not asked
-first; an engine of ours has no rules, so that these are all). dockerd rewrites only
-its own chains, so they outlive its restarts; a restart of the machine loses them: the Hub starts with them.
+first; an engine of ours has no rules, so that these are all). dockerd rewrites only its own chains, so they
+outlive its restarts. A restart of the machine loses them, and so does `nft flush ruleset`; an engine that
+starts for the first time puts its own before them. The Hub starts with them, and the reconciler puts them
+back (`flows.firewall`).
 """
 
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from dataclasses import dataclass
@@ -51,6 +54,11 @@ class _Table:
     def rules(self, chain: str) -> list[str]:
         """The rules of a chain, without its policy line; none where there is no such chain."""
         return [line for line in self.lines if line.startswith(f"-A {chain} ")]
+
+
+def has_bridge(settings: Settings) -> bool:
+    """Whether the closed network's bridge is there: without it there is nobody to keep in."""
+    return settings.network_bridge in [name for _, name in socket.if_nameindex()]
 
 
 def ensure_firewall(settings: Settings) -> None:

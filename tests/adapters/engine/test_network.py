@@ -232,6 +232,35 @@ def test_the_rules_outlive_a_restart_of_an_engine(tmp_path: Path, settings: Sett
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_an_engine_that_starts_later_and_a_flush_are_found_and_mended(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """In a network namespace of its own, where an engine of ours would have written no rule."""
+    name = f"{settings.instance}-nl"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    inside = ["nsenter", f"--net=/run/netns/{name}"]
+    folder = Path("/run", name)
+    folder.mkdir()
+
+    def mended() -> bool:
+        _firewall(inside, settings, "ensure_firewall")
+        return _problems(inside, settings) == ""
+
+    try:
+        subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+        assert mended()
+        with _engine(inside, folder):
+            assert "lets other rules decide before" in _problems(inside, settings)
+            assert mended()
+            subprocess.run([*inside, "nft", "flush", "ruleset"], check=True)
+            assert "missing" in _problems(inside, settings)
+            assert mended()
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+        subprocess.run(["umount", "--quiet", folder / "d"], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class _engine:
     """A dockerd in a namespace, up while the block runs."""
 
@@ -262,6 +291,12 @@ async def _ensure(settings: Settings) -> None:
     engine = Engine(settings)
     await engine.ensure_network()
     engine.close()
+
+
+def _problems(inside: list[str], settings: Settings) -> str:
+    """What is wrong with the rules in there, without the switches of a bridge that is not there."""
+    told = _firewall(inside, settings, "check_firewall")
+    return " ".join(one for one in told.split("Phrase(") if "{tool}" in one)
 
 
 def _firewall(inside: list[str], settings: Settings, verb: str) -> str:
