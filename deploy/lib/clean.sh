@@ -7,7 +7,8 @@ clean_state() {
         say "There is nothing at $STATE."
         return
     fi
-    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instances: all homes and project folders.\n' "$STATE" >&2
+    ! runs_already || refuse "hub-ext runs from $STATE$(holder). Stop it first (Ctrl-C where it runs)."
+    printf 'This removes %s and, from the engine, the containers, networks and volumes of its instances: all homes and project folders, and the record.\n' "$STATE" >&2
     [ ! -d "$STATE/engine" ] || printf "The engine in it is hub-ext's own: whatever else it holds goes with it.\n" >&2
     if [ "${HUB_EXT_YES:-}" != 1 ]; then
         printf 'Type yes to go on (HUB_EXT_YES=1 answers by itself).\n' >&2

@@ -40,14 +40,23 @@ list_installation() {
     {
         printf '\nOn this host will be installed, from the sources in /etc/apt: %s\n' "$(installation_size "$plan" "$@")"
         awk '{ printf "  %s %s (%s%s)\n", $1, $3, $4, $2 == "new" ? "" : ", instead of " $2 }' <<<"$plan"
-        printf 'Written outside of %s: %s\n' "$STATE" "$(files_of_ours)"
+        printf 'Under %s: Python packages, Node.js and images, 5 GB in all.\n' "$STATE"
+        printf 'Written outside of it: %s\n' "$(files_of_ours)"
         printf "'make clean-state' takes away what is hub-ext's, and names these packages, which stay.\n\n"
     } >&2
+    confirm_installation
+}
+
+# Somebody at a terminal can still leave the host as it is.
+confirm_installation() {
+    [ -t 0 ] && [ "${HUB_EXT_YES:-}" != 1 ] || return 0
+    printf 'Press Enter to go on, or Ctrl-C to leave the host as it is (HUB_EXT_YES=1 goes on by itself). ' >&2
+    read -r _ || refuse "Nothing was installed."
 }
 
 files_of_ours() {
     [ "$ENGINE" != install ] || printf '/etc/docker/daemon.json, '
-    printf "/etc/docker/certs.d/ADDRESS/ca.crt (this instance's registry), /run/hub-ext, and firewall rules named HUB-EXT-…"
+    printf '%s' "/etc/docker/certs.d/ADDRESS/ca.crt (this instance's registry), /run/hub-ext, firewall rules named HUB-EXT-…, and the download caches of pip, uv and npm in $HOME"
 }
 
 # installation_plan NAME…: a line for each package: name, "new" or the version that it replaces, version, origin.

@@ -94,6 +94,11 @@ class CuratedMixin(HasTraits):
     def _default_apply_user_options(self) -> Any:
         return lambda spawner, user_options: None  # start() does; without this the Hub warns
 
+    @property
+    def will_resume(self) -> bool:
+        """False: a container never starts again, so its server's token and OAuth client end with it."""
+        return False
+
     # --- the form and its answers --------------------------------------------------------------------
 
     async def get_options_form(self) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from hub_ext.adapters.store import launches
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.model import Launch, LaunchState
+from tests.e2e.test_culler import own_token
 from tests.support.hub import RunningHub, Visitor
 from tests.support.patience import patient
 
@@ -88,6 +90,25 @@ def test_two_servers_of_one_person(hub: RunningHub, ada: Visitor) -> None:
     ada.stop("second")
     assert len(containers(hub)) == 1
     assert newest(hub).state is LaunchState.RUNNING
+
+
+def test_a_server_s_token_ends_with_it(hub: RunningHub, ada: Visitor) -> None:
+    """Also for the next server of that name, which may be another project's."""
+
+    def status(token: str, path: str) -> int:
+        headers = {"Authorization": f"token {token}"}
+        return requests.get(f"{hub.url}{path}", headers=headers, timeout=patient(10)).status_code
+
+    ada.submit(GOOD)
+    ada.wait_ready()
+    token = own_token(hub, newest(hub).id)
+    assert status(token, "/hub/api/user") == 200
+    ada.stop()
+    assert status(token, "/hub/api/user") == 403
+    ada.submit(GOOD | {"project": "cardio", "datasets": []})
+    ada.wait_ready()
+    assert own_token(hub, newest(hub).id) != token
+    assert status(token, "/hub/api/user") == 403
 
 
 def test_a_pending_start_can_be_stopped(hub: RunningHub, ada: Visitor) -> None:

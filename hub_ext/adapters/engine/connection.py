@@ -218,7 +218,8 @@ def unreachable(what: str, why: str, /, **values: Value) -> EngineUnreachable:
     """No answer: whether the engine did it is unknown."""
     return EngineUnreachable(
         "The engine did not answer when asked to {what}: {why}.",
-        advice="See that the Docker engine runs: `docker version`.",
+        advice="`make run` starts hub-ext's own engine; of the host's, `docker version` tells "
+        "whether it runs.",
         what=Phrase(what),
         why=Phrase(why, **values),
     )

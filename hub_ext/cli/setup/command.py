@@ -71,6 +71,7 @@ def told(built: content.Built) -> str:
 def _remove(layout: Layout) -> int:
     for name in teardown.remove_instances(layout):
         print(f"Removed {name}")
+    print(f"Removing {layout.state}, which may take a minute", flush=True)
     try:
         if layout.state.exists():
             shutil.rmtree(layout.state)
