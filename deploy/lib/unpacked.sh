@@ -175,15 +175,21 @@ not_offered() {
 
 # unpack_release RELEASE FOLDER
 unpack_release() {
-    local release=$1 folder=${2:?} fetched=$2/fetched packages name version file
+    local release=$1 folder=${2:?} fetched=$2/fetched packages sums name version file
     mapfile -t packages < <(unpacked_packages "$release")
     mkdir "$fetched" && give_to_apt "$fetched" || return 1
+    sums=$(cd "$fetched" && private_apt "$release" download --print-uris "${packages[@]}") || return 1
+    sums=$(sed -nE "s/^'[^']*' ([^ ]+) [0-9]+ SHA256:([0-9a-f]{64})$/\2  \1/p" <<<"$sums")
     (cd "$fetched" && private_apt "$release" download "${packages[@]}") || return 1
-    for file in "$fetched"/*.deb; do
+    # The user as whom apt fetches could write there: what is unpacked is compared with what Debian signed.
+    chown 0:0 "$fetched" && chmod 700 "$fetched" || return 1
+    (cd "$fetched" && sha256sum --check --strict <<<"$sums") || return 1
+    while read -r _ file; do
+        file=$fetched/$file
         dpkg-deb -x "$file" "$folder" || return 1
         name=$(dpkg-deb -f "$file" Package) && version=$(dpkg-deb -f "$file" Version) || return 1
         printf '%s\t%s\t%s\t%s\n' "$name" "$version" "$release" "$(published "$folder" "$name")" >>"$folder/packages.tsv.new" || return 1
-    done
+    done <<<"$sums"
     rm -rf "$fetched"
 }
 

@@ -340,6 +340,17 @@ def test_apt_fetches_in_its_sandbox(source: Source, state: Path) -> None:
         assert (state / "unpacked/apt/bookworm" / folder).owner() == "_apt"
 
 
+def test_what_changes_after_apt_s_check_is_refused(source: Source, state: Path) -> None:
+    """The user as whom apt fetches can write in the folder until then."""
+    source.offer("1")
+    changed = "chown() { [ $1 != 0:0 ] || printf x >>$2/docker-registry_1_all.deb; command chown $@; }; "
+    done = source.ensure(state, before=changed)
+    assert done.returncode == 1
+    assert "docker-registry_1_all.deb: FAILED" in done.stderr
+    assert not (state / "unpacked/current").exists()
+    assert source.ensure(state).returncode == 0  # the control
+
+
 def test_programs_are_removed_before_the_lock_is_released(source: Source, state: Path) -> None:
     source.offer("1")
     check = "flock -n $SHARED/unpacked/lock true && echo released || echo locked"
