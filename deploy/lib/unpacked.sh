@@ -14,15 +14,18 @@ ENGINE_COMPANIONS=(runc tini)
 ENGINE_RELEASE=trixie
 LOOK_AGAIN_MINUTES=1440
 
-# unpacked_packages RELEASE: the packages to unpack from that release, for the chosen ENGINE.
+# unpacked_packages RELEASE: the packages to unpack from that release, for the chosen ENGINE. An engine of our own
+# that has data may run for another state of this checkout: its programs stay among them.
 unpacked_packages() {
-    local packages=()
+    # shellcheck disable=SC2153
+    local packages=() engine=$ENGINE
+    [ ! -d "$SHARED/engine/data" ] || engine=private
     if [ "$1" = "$HOST_RELEASE" ]; then
         packages+=(docker-registry)
-        [ "$ENGINE" != private ] || packages+=("${ENGINE_COMPANIONS[@]}")
+        [ "$engine" != private ] || packages+=("${ENGINE_COMPANIONS[@]}")
     fi
     if [ "$1" = "$ENGINE_RELEASE" ]; then
-        case $ENGINE in
+        case $engine in
             private) packages+=("${ENGINE_PACKAGES[@]}") ;;
             machine) has_build_client || packages+=(docker-buildx docker-cli) ;;
         esac

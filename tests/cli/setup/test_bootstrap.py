@@ -230,6 +230,10 @@ def test_what_is_unpacked_depends_on_the_engine(checkout: Path, tmp_path: Path) 
     assert unpacked("private", "trixie", "bookworm") == engine
     assert unpacked("private", "trixie", "trixie") == ["docker-registry", "runc", "tini", *engine]
     assert unpacked("install", "trixie", "trixie") == ["docker-registry"]
+    # An engine of our own that has data may run for another state of the same checkout.
+    (tmp_path / "engine/data").mkdir(parents=True)
+    assert unpacked("machine", "bookworm", "bookworm") == ["docker-registry", "runc", "tini"]
+    assert unpacked("machine", "trixie", "bookworm") == engine
 
 
 def in_shell(checkout: Path, rooms: str, command: str, given: str) -> str:
