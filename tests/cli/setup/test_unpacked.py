@@ -290,6 +290,24 @@ def test_a_folder_that_lacks_a_package_is_unpacked_again(source: Source, state: 
     assert (state / "unpacked/current/packages.tsv").read_text().startswith("docker-registry\t1\t")
 
 
+def test_such_a_folder_stays_beside_while_it_is_used(source: Source, state: Path) -> None:
+    source.offer("1")
+    source.ensure(state)
+    program = state / "unpacked/current/usr/bin/sleep"
+    shutil.copy("/bin/sleep", program)
+    (state / "unpacked/current/packages.tsv").unlink()
+    running = subprocess.Popen([program, "60"])
+    try:
+        assert source.ensure(state).returncode == 0
+        assert version(state) == "1"
+        assert len(list((state / "unpacked").glob("old.*/*/usr/bin/sleep"))) == 1
+    finally:
+        running.kill()
+        running.wait()
+    assert source.ensure(state, "now").returncode == 0
+    assert not list((state / "unpacked").glob("old.*"))
+
+
 def test_a_full_disk_leaves_what_was_there(source: Source, state: Path) -> None:
     source.offer("1")
     source.ensure(state)
