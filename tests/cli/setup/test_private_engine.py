@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,47 +16,7 @@ from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.engine_sources import HostEngine, engine_source
 from hub_ext.cli.setup.private_engine import PrivateEngine, private_engine
 from hub_ext.errors import EngineUnreachable, SettingsError
-
-PROGRAMS = (
-    "dockerd",
-    "containerd",
-    "containerd-shim-runc-v2",
-    "runc",
-    "docker",
-    "docker-init",
-    "docker-proxy",
-)
-
-
-@pytest.fixture
-def own(docker: EngineFacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivateEngine]:
-    """An engine beside the one of this run, of the same programs."""
-    programs = tmp_path / "programs"
-    for folder in ("usr/bin", "usr/sbin"):
-        (programs / folder).mkdir(parents=True)
-    for name in PROGRAMS:
-        program = shutil.which(name)
-        if program is not None:
-            (programs / ("usr/sbin" if name == "dockerd" else "usr/bin") / name).symlink_to(program)
-    monkeypatch.setenv(choices.RUN_DIR_VARIABLE, f"/run/{tmp_path.name[-12:]}-{os.getpid()}")
-    engine = PrivateEngine(tmp_path / "a rather long name of a folder" / "engine", programs)
-    yield engine
-    shutil.rmtree(choices.run_dir(), ignore_errors=True)
-
-
-def host_state() -> dict[str, str]:
-    """What an engine might change on its host: rules, switches of the kernel, interfaces, mounts."""
-    commands = {
-        "rules": "iptables-save | grep -v '^[#:]'; ip6tables-save | grep -v '^[#:]'",
-        "kernel": "sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding",
-        "interfaces": "ls /sys/class/net | grep -v '^veth'",
-        "mounts": "cut -d ' ' -f 5 /proc/self/mountinfo | grep -e 'rather long name'",
-        "folders": "ls -d /etc/docker",
-    }
-    return {
-        name: subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
-        for name, command in commands.items()
-    }
+from tests.support.host_changes import host_state
 
 
 def test_it_lives_beside_another_and_leaves_nothing(own: PrivateEngine, docker: EngineFacts) -> None:
