@@ -19,6 +19,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 
 from hub_ext.adapters.registry import RegistryClient
 from hub_ext.cli.setup import package_sources
+from hub_ext.cli.setup.build_network import build_network
 from hub_ext.cli.setup.layout import programs_dir
 from hub_ext.cli.setup.recipes import Recipe, read_recipes, recipe_hash
 from hub_ext.cli.setup.steps import Say
@@ -203,26 +204,22 @@ class _Builder:
     def _build(self, recipe: Recipe, argument: str, name: str) -> None:
         self._write_secrets()
         secrets = [f"--secret=id={file},src={self._secrets / file}" for file in _SECRETS]
-        self._run(
-            recipe.slug,
-            [
-                _buildx(),
-                "build",
-                "--progress=plain",
-                "--load",
-                # Packages are fetched as on the host: by its resolver, and its proxy, were that on a loopback
-                # address. An engine of ours writes no rules for a network of its own.
-                "--network=host",
-                "--provenance=false",
-                f"--build-arg={argument}",
-                f"--label=org.opencontainers.image.title={recipe.title.en}",
-                f"--label=org.opencontainers.image.description={recipe.description.en}",
-                f"--tag={name}",
-                *secrets,
-                str(recipe.folder),
-            ],
-            {"DOCKER_HOST": self._engine_url, "BUILDX_CONFIG": str(self._secrets / "buildx")},
-        )
+        command = [
+            _buildx(),
+            "build",
+            "--progress=plain",
+            "--load",
+            "--provenance=false",
+            f"--build-arg={argument}",
+            f"--label=org.opencontainers.image.title={recipe.title.en}",
+            f"--label=org.opencontainers.image.description={recipe.description.en}",
+            f"--tag={name}",
+            *secrets,
+            str(recipe.folder),
+        ]
+        environment = {"DOCKER_HOST": self._engine_url, "BUILDX_CONFIG": str(self._secrets / "buildx")}
+        with build_network(self._engine_url):
+            self._run(recipe.slug, command, environment)
 
     def _write_secrets(self) -> None:
         if not (self._secrets / "apt.list").exists():

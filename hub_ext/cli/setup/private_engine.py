@@ -1,7 +1,8 @@
 """A Docker engine of hub-ext's own, run from unpacked packages beside whatever engine the host has.
 
 It has its own socket, data folder, containerd and bridge, and writes no firewall rule and no kernel setting:
-the closed network's rules are ours (`adapters.engine.firewall`), and builds use the host's network.
+the closed network's rules are ours (`adapters.engine.firewall`), and so is the way out of builds
+(`build_network`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from hub_ext.errors import EngineUnreachable
 
 # Apart from the subnets of instances: those of stopped ones have no route that would show them.
 BRIDGE_SUBNETS = IPv4Network("10.216.0.0/16")
+# Of the program that carries builds out. Its usual 10.0.2.0/24 is also the network of many virtual machines.
+BUILD_SUBNET = IPv4Network("10.216.255.0/24")
 _LOG_MAX_BYTES = 20 * 1024**2
 _CONTAINERD_SECONDS = 20
 # containerd makes these for plugins that nobody has.
@@ -68,6 +71,20 @@ class PrivateEngine:
     def bridge(self) -> str:
         """The network interface of its default network, which no notebook server uses."""
         return f"hxe{self.id}"
+
+    @property
+    def bridge_mac(self) -> str:
+        """The bridge's own address; without one it takes another with every container."""
+        return ":".join(("02:48:58", *(self.id[at : at + 2] for at in (0, 2, 4))))
+
+    @property
+    def bridge_address(self) -> IPv4Interface:
+        """The gateway of its default network. The bridge must be there."""
+        shown = subprocess.run(
+            ["ip", "-j", "-4", "address", "show", "dev", self.bridge], capture_output=True, check=True
+        )
+        address = json.loads(shown.stdout)[0]["addr_info"][0]
+        return IPv4Interface((address["local"], address["prefixlen"]))
 
     def start(self, say: Say) -> subprocess.Popen[bytes]:
         """Start it; it need not answer yet. Raises EngineUnreachable where its programs are not there."""
@@ -157,15 +174,17 @@ class PrivateEngine:
             "ip6tables": False,
             "ip-forward": False,
             "ip-masq": False,
+            # slirp4netns asks the host's resolvers, which a container may not reach by itself.
+            "dns": [str(BUILD_SUBNET[3])],
         }
 
     def _ensure_bridge(self) -> None:
         """Without a bridge of its own an engine takes docker0, also from another engine."""
         if Path("/sys/class/net", self.bridge).exists():
             return
-        subnet = free_subnet(int(self.id, 16), pool=BRIDGE_SUBNETS, prefix=28)
+        subnet = free_subnet(int(self.id, 16), [str(BUILD_SUBNET)], pool=BRIDGE_SUBNETS, prefix=28)
         for words in (
-            ["link", "add", self.bridge, "type", "bridge"],
+            ["link", "add", self.bridge, "address", self.bridge_mac, "type", "bridge"],
             ["address", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", self.bridge],
             ["link", "set", self.bridge, "up"],
         ):
