@@ -41,9 +41,11 @@ installed() {
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin command -v "$1" || true
 }
 
-# The packages of an engine that is installed from the release, and what confines the containers of one of ours.
+# The packages of an engine that is installed from the release, what carries the builds of one of ours out, and what
+# confines the containers of both.
 engine_packages() {
     [ "$ENGINE" != install ] || printf '%s\n' docker.io docker-cli docker-buildx
+    [ "$ENGINE" != private ] || printf '%s\n' slirp4netns
     # Without its parser an engine gives containers no profile, and says nothing. A host's engine is its owner's.
     [ "$ENGINE" = machine ] || ! kernel_has_apparmor || printf '%s\n' apparmor
 }

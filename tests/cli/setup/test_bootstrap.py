@@ -194,8 +194,8 @@ def test_which_engine_is_used(checkout: Path, tmp_path: Path, host: str, engine:
     [
         ("install", "false", ["docker.io", "docker-cli", "docker-buildx"]),
         ("install", "true", ["docker.io", "docker-cli", "docker-buildx", "apparmor"]),
-        ("private", "false", []),
-        ("private", "true", ["apparmor"]),
+        ("private", "false", ["slirp4netns"]),
+        ("private", "true", ["slirp4netns", "apparmor"]),
         ("machine", "true", []),
     ],
 )
