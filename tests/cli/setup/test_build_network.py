@@ -101,23 +101,12 @@ def answers(address: str, port: int) -> bool:
     return True
 
 
-def host(engine: PrivateEngine) -> dict[str, list[str]]:
-    """What an open way out might change on this host, without what instances beside this run change."""
-    state = {name: text.splitlines() for name, text in host_state().items()}
-    return {
-        "rules": [line for line in state["rules"] if "HUB-EXT-" not in line],
-        "kernel": state["kernel"],
-        "mounts": state["mounts"],
-        "interfaces": sorted(name for name in state["interfaces"] if engine.id in name),
-    }
-
-
 def gateway(engine: PrivateEngine) -> str:
     return str(engine.bridge_address.ip)
 
 
 def test_outside_is_reached_while_it_is_open_and_the_host_is_not(own: PrivateEngine, step: Step) -> None:
-    before = host(own)
+    before = host_state(own)
     with outside(NAME) as server, listener("0.0.0.0") as port, listener("127.0.0.1") as local:  # noqa: S104
         assert not step.reaches(server.address, server.port)
         assert step.reaches(gateway(own), port)  # the control: nothing is in the way
@@ -126,11 +115,11 @@ def test_outside_is_reached_while_it_is_open_and_the_host_is_not(own: PrivateEng
             assert not step.reaches(gateway(own), port)
             assert answers("127.0.0.1", local)
             assert not step.reaches(str(BUILD_SUBNET[2]), local)
-            during = host(own)
+            during = host_state(own)
         assert not step.reaches(server.address, server.port)
         assert step.reaches(gateway(own), port)
-    assert host(own) == before
-    assert during == {**before, "interfaces": sorted([own.bridge, f"hxv{own.id}"])}
+    assert host_state(own) == before
+    assert during == {**before, "interfaces": sorted([*before["interfaces"], f"hxv{own.id}"])}
     assert step.resolvers() == [str(BUILD_SUBNET[3])]
 
 
@@ -170,15 +159,15 @@ def bridged(address: str) -> Iterator[None]:
 
 
 def test_it_is_closed_after_an_error(own: PrivateEngine, step: Step) -> None:
-    before = host(own)
+    before = host_state(own)
     with pytest.raises(RuntimeError), opened(own):
         raise RuntimeError
-    assert host(own) == before
+    assert host_state(own) == before
     assert slirp_of(own) == ""
 
 
 def test_nothing_of_a_killed_build_is_in_the_way(own: PrivateEngine, step: Step) -> None:
-    before = host(own)
+    before = host_state(own)
     words = [sys.executable, "-c", textwrap.dedent(BUILD), str(own.folder), str(own.programs)]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as build, outside(NAME) as server:
         assert build.stdout is not None
@@ -188,7 +177,7 @@ def test_nothing_of_a_killed_build_is_in_the_way(own: PrivateEngine, step: Step)
         build.wait()
         with opened(own):
             assert step.reaches(server.address, server.port)
-    assert host(own) == before
+    assert host_state(own) == before
     assert slirp_of(own) == ""
 
 
@@ -222,20 +211,20 @@ def test_a_second_build_waits_for_the_first(own: PrivateEngine, step: Step) -> N
 def test_without_its_program_it_is_said(
     own: PrivateEngine, step: Step, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = host(own)
+    before = host_state(own)
     with monkeypatch.context() as patched:
         patched.setenv("PATH", str(tmp_path))
         with pytest.raises(EngineError, match="There is no slirp4netns"), opened(own):
             pass
-    assert host(own) == before
+    assert host_state(own) == before
 
 
 def test_only_an_engine_of_ours_gets_it(
     own: PrivateEngine, step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(layout.SHARED_VARIABLE, str(own.folder.parent))
-    before = host(own)
+    before = host_state(own)
     with build_network(own.url):
-        assert host(own) != before
+        assert host_state(own) != before
     with build_network("unix:///var/run/docker.sock"):
-        assert host(own) == before
+        assert host_state(own) == before

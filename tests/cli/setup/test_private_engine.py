@@ -20,13 +20,14 @@ from tests.support.host_changes import host_state
 
 
 def test_it_lives_beside_another_and_leaves_nothing(own: PrivateEngine, docker: EngineFacts) -> None:
-    before = host_state()
+    before = host_state(own)
     with daemon.in_use(source=own) as facts:
         assert facts.url == own.url != docker.url
         assert facts.managed
         assert facts.cdi
-        during = host_state()
-        assert during["interfaces"].split() != before["interfaces"].split()
+        during = host_state(own)
+        assert during["interfaces"] == [*before["interfaces"], own.bridge]
+        assert during["mounts"]
         assert {name: during[name] for name in ("rules", "kernel")} == {
             name: before[name] for name in ("rules", "kernel")
         }
@@ -36,18 +37,18 @@ def test_it_lives_beside_another_and_leaves_nothing(own: PrivateEngine, docker: 
         client.close()
         answer = subprocess.run([own.folder / "docker", "ps", "-q"], capture_output=True, text=True)
         assert (answer.returncode, answer.stdout) == (0, "")
-    assert host_state() == before
+    assert host_state(own) == before
     assert not Path(own.url.removeprefix("unix://")).exists()
 
 
 def test_one_that_was_killed_is_cleared_away(own: PrivateEngine) -> None:
-    before = host_state()
+    before = host_state(own)
     with daemon.in_use(source=own):
         process = daemon.Process.read(own.run_dir / "pid")
         assert process is not None
         os.kill(process.pid, signal.SIGKILL)
         os.waitpid(process.pid, 0)
-    assert host_state() == before
+    assert host_state(own) == before
     left = subprocess.run(["pgrep", "--full", str(own.run_dir)], capture_output=True, text=True).stdout
     assert left == ""
     with daemon.in_use(source=own) as facts:
@@ -55,13 +56,13 @@ def test_one_that_was_killed_is_cleared_away(own: PrivateEngine) -> None:
 
 
 def test_one_whose_start_nobody_noted_is_stopped_too(own: PrivateEngine) -> None:
-    before = host_state()
+    before = host_state(own)
     with daemon.in_use(source=own):
         (own.run_dir / "pid").unlink()
         process = own.pid()
     assert process is not None
     assert own.pid() is None
-    assert host_state() == before
+    assert host_state(own) == before
 
 
 def test_a_disk_that_is_mounted_in_its_folder_stays_mounted(own: PrivateEngine) -> None:
