@@ -15,6 +15,9 @@ from hub_ext.cli.setup.steps import Say
 from hub_ext.errors import EngineUnreachable
 
 
+HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
 class EngineSource(Protocol):
     """An engine that can be started where it does not answer."""
 
@@ -68,7 +71,9 @@ class HostEngine:
                 f"No Docker engine answers at {self.url}, which DOCKER_HOST names.",
                 advice="Start it, or unset DOCKER_HOST to let hub-ext start one.",
             )
-        if not shutil.which(self.command[0]):
+        # Not one that was unpacked: it would take the host's folders, bridge and firewall.
+        program = shutil.which(self.command[0], path=HOST_PATH)
+        if program is None:
             raise EngineUnreachable(
                 "No Docker engine answers and none is installed.", advice="Run `make run`, which brings one."
             )
@@ -78,7 +83,7 @@ class HostEngine:
             return None
         with Path(self.log).open("ab") as log:
             return subprocess.Popen(
-                self.command,
+                [program, *self.command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

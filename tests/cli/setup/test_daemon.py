@@ -132,6 +132,18 @@ def test_none_installed(machine: Machine) -> None:
         pass
 
 
+def test_unpacked_programs_are_not_the_host_s(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "unpacked-dockerd"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    missing = pytest.raises(EngineUnreachable, match="none is installed")
+    with missing, daemon.in_use(source=HostEngine(machine.url, (program.name,))):
+        pass
+
+
 def test_a_named_socket_is_never_given_an_engine(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", machine.url)
     unreachable = pytest.raises(EngineUnreachable, match="which DOCKER_HOST names")
