@@ -14,7 +14,6 @@ from hub_ext.cli.setup.private_engine import private_engine
 from hub_ext.cli.setup.steps import Say
 from hub_ext.errors import EngineUnreachable
 
-
 HOST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
