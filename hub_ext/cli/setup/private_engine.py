@@ -33,6 +33,7 @@ BRIDGE_SUBNETS = IPv4Network("10.216.0.0/16")
 BUILD_SUBNET = IPv4Network("10.216.255.0/24")
 _LOG_MAX_BYTES = 20 * 1024**2
 _CONTAINERD_SECONDS = 20
+_UNMOUNT_SECONDS = 5
 # containerd makes these for plugins that nobody has.
 _CONTAINERD_FOLDERS = (Path("/opt/containerd/bin"), Path("/opt/containerd/lib"), Path("/opt/containerd"))
 
@@ -132,10 +133,8 @@ class PrivateEngine:
         """Take away what a stopped engine leaves outside of its folder, unless containers still run."""
         _end_containerd(self.run_dir / "exec/containerd/containerd.toml")
         # With live-restore an engine leaves its folder mounted on itself. A disk mounted there is somebody's.
-        if _is_bound_on_itself(self._data):
-            subprocess.run(["umount", str(self._data)], capture_output=True)
-            if _is_bound_on_itself(self._data):
-                return
+        if not _unbound(self._data):
+            return
         subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
         shutil.rmtree(self.run_dir, ignore_errors=True)
         if not Path("/usr/bin/containerd").exists():
@@ -223,6 +222,18 @@ def _is_bound_on_itself(folder: Path) -> bool:
         root == str(Path(_unescaped(fields[3])) / folder.relative_to(_unescaped(fields[4])))
         for fields in below
     )
+
+
+def _unbound(folder: Path) -> bool:
+    """Whether the folder is no longer bound on itself; for a moment after its engine's end it may be busy."""
+    deadline = time.monotonic() + _UNMOUNT_SECONDS
+    while _is_bound_on_itself(folder):
+        done = subprocess.run(["umount", str(folder)], capture_output=True)
+        if done.returncode:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+    return True
 
 
 def _unescaped(path: str) -> str:
