@@ -25,6 +25,7 @@ clean_state() {
         say "Removed $STATE"
     fi
     name_caches
+    case " $packages " in *' docker.io '*) name_engine_folders ;; esac
     [ -z "$packages" ] || printf 'Left on this host are the Debian packages that were installed for hub-ext. Where nothing else needs them:\n    apt-get remove --autoremove %s\n' "$packages" >&2
 }
 
@@ -40,7 +41,21 @@ packages_left() {
 name_caches() {
     local cache=${XDG_CACHE_HOME:-$HOME/.cache} folder sizes=()
     for folder in "$cache/pip" "$cache/uv" "$HOME/.npm"; do
-        [ ! -d "$folder" ] || sizes+=("$folder ($(du -sBM "$folder" | cut -f 1)iB)")
+        [ ! -d "$folder" ] || sizes+=("$folder ($(mebibytes "$folder") MiB)")
     done
     [ ${#sizes[@]} -eq 0 ] || printf 'Left are the download caches of pip, uv and npm: %s\n' "${sizes[*]}" >&2
+}
+
+# What the release's engine keeps goes with its package, or with whoever uses it meanwhile.
+name_engine_folders() {
+    local folder sizes=()
+    for folder in /var/lib/docker /opt/containerd; do
+        [ ! -d "$folder" ] || sizes+=("$folder ($(mebibytes "$folder") MiB)")
+    done
+    [ ${#sizes[@]} -eq 0 ] || printf 'Left is what the installed Docker engine keeps: %s\n' "${sizes[*]}" >&2
+}
+
+# Of a folder; what is removed while it is measured does not count.
+mebibytes() {
+    { du -sxBM "$1" 2>/dev/null || true; } | sed -E 's/^([0-9]+)M.*/\1 /' | tr -d ' \n'
 }
