@@ -94,7 +94,7 @@ def hub(
     direct = replace(settings, engine_url=docker.url)
     site = open_site(direct)
     made = asyncio.run(_prepare(site, seed, data, stubs))
-    serving = Serving(Prepared(layout, settings, docker), silent)
+    serving = Serving(Prepared(layout, settings, docker), silent, ready_seconds=patient(60))
     try:
         serving.start()
         yield RunningHub(serving, wire, made)

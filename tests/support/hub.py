@@ -183,7 +183,7 @@ class RunningHub:
         """The Hub, after a kill."""
         self.serving.restart_hub()
         assert self.serving.hub is not None
-        self.serving.hub.wait_ready(self.serving.answers, 60)
+        self.serving.hub.wait_ready(self.serving.answers, self.serving.ready_seconds)
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Names of containers with these labels, whatever their state."""

@@ -28,11 +28,15 @@ _HUB_STOP_SECONDS = 60
 
 
 class Serving:
-    """The proxy and the Hub of one instance. Starting them again is safe: servers outlive both."""
+    """The proxy and the Hub of one instance. Starting them again is safe: servers outlive both.
 
-    def __init__(self, ready: Prepared, say: Say) -> None:
+    `ready_seconds` is how long the Hub may take until it answers.
+    """
+
+    def __init__(self, ready: Prepared, say: Say, *, ready_seconds: float = _READY_SECONDS) -> None:
         self.ready = ready
         self.say = say
+        self.ready_seconds = ready_seconds
         self.url = ready.settings.public_url or ready.settings.bind_url
         self.proxy: Child | None = None
         self.hub: Child | None = None
@@ -42,7 +46,7 @@ class Serving:
         self.say("Starting the proxy and the Hub")
         self.proxy = self._start_proxy()
         self.hub = self._start_hub()
-        self.hub.wait_ready(self.answers, _READY_SECONDS)
+        self.hub.wait_ready(self.answers, self.ready_seconds)
 
     def watch(self) -> None:
         """Start again whatever ends by itself, for ever. Raises ChildFailed when that is no use."""
