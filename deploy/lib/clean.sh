@@ -57,5 +57,5 @@ name_engine_folders() {
 
 # Of a folder; what is removed while it is measured does not count.
 mebibytes() {
-    { du -sxBM "$1" 2>/dev/null || true; } | sed -E 's/^([0-9]+)M.*/\1 /' | tr -d ' \n'
+    { du -sxBM "$1" 2>/dev/null || true; } | cut -f 1 | tr -dc 0-9
 }
