@@ -50,18 +50,16 @@ async def test_the_run_s_engine_network_and_firewall_are_well(site: Site):
 
 
 @pytest.mark.parametrize(
-    ("options", "in_kernel", "health"),
+    ("profile", "in_kernel", "health"),
     [
-        (["name=apparmor", "name=seccomp,profile=builtin"], True, Health.OK),
-        (["name=seccomp,profile=builtin"], True, Health.WARN),
-        (["name=seccomp,profile=builtin"], False, Health.OK),
-        (None, True, Health.WARN),
+        ("docker-default (enforce)", True, Health.OK),
+        ("unconfined", True, Health.WARN),
+        ("", True, Health.WARN),
+        ("", False, Health.OK),
     ],
 )
-def test_an_engine_that_does_not_use_the_kernel_s_apparmor(
-    options: list[str] | None, in_kernel: bool, health: Health
-):
-    assert engine._apparmor({"SecurityOptions": options}, in_kernel).health is health
+def test_containers_without_the_kernel_s_apparmor(profile: str, in_kernel: bool, health: Health):
+    assert engine._apparmor(profile, in_kernel).health is health
 
 
 async def test_missing_firewall_rules_are_a_failure(site: Site):

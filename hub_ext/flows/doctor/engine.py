@@ -27,10 +27,8 @@ _AGAIN = "Start hub-ext again: it makes the network and puts the rules back."
 
 async def check(site: Site) -> tuple[Finding, ...]:
     """The engine answers, is new enough, and can do what a launch needs of it."""
-    version, info, in_kernel = await asyncio.gather(
-        site.engine.version(), site.engine.info(), asyncio.to_thread(kernel_has_apparmor)
-    )
-    return (_version(version), _seccomp(info), _apparmor(info, in_kernel), _live_restore(info))
+    version, info = await asyncio.gather(site.engine.version(), site.engine.info())
+    return (_version(version), _seccomp(info), _live_restore(info))
 
 
 def _version(version: dict[str, Any]) -> Finding:
@@ -56,19 +54,6 @@ def _seccomp(info: dict[str, Any]) -> Finding:
         "Start the engine with its built-in seccomp profile.",
         options=options or Phrase("off"),
     )
-
-
-def _apparmor(info: dict[str, Any], in_kernel: bool) -> Finding:
-    if "name=apparmor" in (info.get("SecurityOptions") or ()):
-        return ok("apparmor", "every container has the engine's profile")
-    if in_kernel:
-        # Without its parser an engine starts containers without a profile, and says nothing.
-        return warn(
-            "apparmor",
-            "the kernel has it, but containers run without a profile",
-            "Install the package apparmor, then restart the engine.",
-        )
-    return ok("apparmor", "this kernel has none")
 
 
 def _live_restore(info: dict[str, Any]) -> Finding:
@@ -113,33 +98,44 @@ async def check_isolation(site: Site) -> tuple[Finding, ...]:
         return (
             warn("isolation", "cannot be verified: {said!r}", "Run `make images`.", said=probe.output[-200:]),
         )
+    return (_reached(seen, len(closed)), _apparmor(seen["apparmor"], kernel_has_apparmor()))
+
+
+def _reached(seen: dict[str, Any], targets: int) -> Finding:
     reached = [target for target, how in seen["closed"].items() if how in ("open", "refused")]
     if reached or seen["ipv6"]:
-        return (
-            fail(
-                "isolation",
-                "a notebook reaches {targets}",
-                "Stop all sessions, then start hub-ext again: it puts the firewall rules back.",
-                targets=(*reached, *map(str, seen["ipv6"])),
-            ),
+        return fail(
+            "isolation",
+            "a notebook reaches {targets}",
+            "Stop all sessions, then start hub-ext again: it puts the firewall rules back.",
+            targets=(*reached, *map(str, seen["ipv6"])),
         )
     if seen["hub"] not in ("open", "refused"):
-        return (
-            fail(
-                "isolation",
-                "a notebook does not reach the Hub ({how})",
-                "Start hub-ext again.",
-                how=Phrase("silent") if seen["hub"] == "silent" else str(seen["hub"]),
-            ),
-        )
-    return (
-        ok(
+        return fail(
             "isolation",
-            "from inside: the Hub {how}, {count} other targets closed",
-            how=str(seen["hub"]),
-            count=len(closed),
-        ),
+            "a notebook does not reach the Hub ({how})",
+            "Start hub-ext again.",
+            how=Phrase("silent") if seen["hub"] == "silent" else str(seen["hub"]),
+        )
+    return ok(
+        "isolation",
+        "from inside: the Hub {how}, {count} other targets closed",
+        how=str(seen["hub"]),
+        count=targets,
     )
+
+
+def _apparmor(profile: str, in_kernel: bool) -> Finding:
+    """Seen from inside: an engine that cannot load its profile says that it has AppArmor all the same."""
+    if not in_kernel:
+        return ok("apparmor", "this kernel has none")
+    if profile in ("", "unconfined"):
+        return warn(
+            "apparmor",
+            "the kernel has it, but containers run without a profile",
+            "Install the package apparmor, then restart the engine.",
+        )
+    return ok("apparmor", "{profile}", profile=profile)
 
 
 def _script() -> str:

@@ -31,8 +31,16 @@ def global_ipv6() -> list[str]:
         return []
 
 
+def confinement() -> str:
+    """The AppArmor profile of this process with its mode; "" where the kernel has none."""
+    try:
+        with open("/proc/self/attr/current") as file:
+            return file.read().strip(" \n\0")
+    except OSError:
+        return ""
+
+
 if __name__ == "__main__":
     hub, *closed = sys.argv[1:]
-    print(
-        json.dumps({"hub": answers(hub), "closed": {at: answers(at) for at in closed}, "ipv6": global_ipv6()})
-    )
+    seen = {"hub": answers(hub), "closed": {at: answers(at) for at in closed}, "ipv6": global_ipv6()}
+    print(json.dumps({**seen, "apparmor": confinement()}))
