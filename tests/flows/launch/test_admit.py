@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 
 import pytest
@@ -42,7 +43,7 @@ async def test_an_admission_is_written_whole(scenario: Scenario) -> None:
     assert event.verb == Verb.LAUNCH_ADMITTED
     assert event.actor.id == scenario.ada.id
     assert event.facts["digest"] == plan.reference.digest
-    assert "ada" not in str(event.facts)
+    assert not re.search(r"\bada\b", str(event.facts))  # a digest may hold these letters
 
 
 async def test_a_refusal_is_written_with_every_reason_and_nothing_else(scenario: Scenario) -> None:

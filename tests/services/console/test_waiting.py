@@ -38,8 +38,8 @@ def test_faults_of_the_host_are_kept_and_told_to_operators(console: Running) -> 
     for token in ("of-a-researcher", "of-an-auditor"):
         assert waiting(console, token)["host"] == []
     for language, words, engine in (
-        ("en", "The host", "`make run` starts hub-ext's own engine"),
-        ("fr", "La machine hôte", "Voyez si le moteur Docker tourne"),
+        ("en", "The host", "`make run` starts"),
+        ("fr", "La machine hôte", "`make run` démarre"),
     ):
         page = asked(console, "", language=language).text
         assert words in page
