@@ -31,13 +31,13 @@ def kept_closed(namespace: str) -> Iterator[None]:
     _write_rules(namespace, networks)
     ended = threading.Event()
 
-    def follow(known: frozenset[IPv4Network]) -> None:
+    def follow(closed: frozenset[IPv4Network]) -> None:
         while not ended.wait(_LOOK_SECONDS):
-            now = known | _bridged_networks()
-            if now != known:
+            now = closed | _bridged_networks()
+            if now != closed:
                 with suppress(EngineError):  # tried again at the next look
                     _write_rules(namespace, now)
-                    known = now
+                    closed = now
 
     thread = threading.Thread(target=follow, args=(networks,), daemon=True)
     thread.start()

@@ -136,6 +136,9 @@ class PrivateEngine:
         if not _unbound(self._data):
             return
         subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
+        # An engine that was killed leaves a network namespace mounted in its folder for sockets.
+        for path in reversed([path for path, _, _ in _mounts() if path.is_relative_to(self.run_dir)]):
+            subprocess.run(["umount", str(path)], capture_output=True)
         shutil.rmtree(self.run_dir, ignore_errors=True)
         if not Path("/usr/bin/containerd").exists():
             for folder in _CONTAINERD_FOLDERS:
@@ -208,20 +211,22 @@ def _runs(process: Path, program: str) -> bool:
 
 def _is_bound_on_itself(folder: Path) -> bool:
     """Whether the topmost mount at the folder shows the folder itself, and not the root of a disk."""
-    mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    here = [fields for fields in mounts if _unescaped(fields[4]) == str(folder)]
+    mounts = _mounts()
+    here = [mount for mount in mounts if mount[0] == folder]
     if not here:
         return False
-    device, root = here[-1][2], _unescaped(here[-1][3])
-    below = [
-        fields
-        for fields in mounts
-        if fields[2] == device and folder.is_relative_to(_unescaped(fields[4])) and fields not in here
-    ]
+    _, device, root = here[-1]
     return any(
-        root == str(Path(_unescaped(fields[3])) / folder.relative_to(_unescaped(fields[4])))
-        for fields in below
+        root == root_below / folder.relative_to(path)
+        for path, device_below, root_below in mounts
+        if device_below == device and path != folder and folder.is_relative_to(path)
     )
+
+
+def _mounts() -> list[tuple[Path, str, Path]]:
+    """Each mount in the order in which it was made: its place, its device, what of the device it shows."""
+    lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [(Path(_unescaped(line[4])), line[2], Path(_unescaped(line[3]))) for line in lines]
 
 
 def _unbound(folder: Path) -> bool:

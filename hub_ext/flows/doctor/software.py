@@ -79,8 +79,8 @@ def _debian(site: Site) -> Iterator[Finding]:
 
 def _unpacked(site: Site, package: UnpackedPackage, floor: str, why: str | Phrase) -> Finding:
     assert site.settings.unpacked_dir is not None
-    looked = looked_for_newer(site.settings.unpacked_dir)
-    if looked is None or site.now() - looked > LOOK_AGAIN:
+    last_look = looked_for_newer(site.settings.unpacked_dir)
+    if last_look is None or site.now() - last_look > LOOK_AGAIN:
         return warn(
             "{package}",
             "{version} of Debian {release}; newer ones were last looked for on {day}",
@@ -88,7 +88,7 @@ def _unpacked(site: Site, package: UnpackedPackage, floor: str, why: str | Phras
             package=package.name,
             version=package.version,
             release=package.release,
-            day=looked.date() if looked else Phrase("an unknown day"),
+            day=last_look.date() if last_look else Phrase("an unknown day"),
         )
     if _upstream(package.version) < Version(floor):
         return _below_floor(package.name, package.version, why)

@@ -83,6 +83,15 @@ def test_a_disk_that_is_mounted_in_its_folder_stays_mounted(own: PrivateEngine) 
     assert not data.is_mount()
 
 
+def test_a_namespace_that_a_killed_engine_left_mounted_goes(own: PrivateEngine) -> None:
+    left = own.run_dir / "exec/netns/default"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    subprocess.run(["mount", "--bind", "/proc/self/ns/net", left], check=True)
+    own.clear()
+    assert not own.run_dir.exists()
+
+
 def test_it_is_the_same_where_its_folder_is_moved(own: PrivateEngine, tmp_path: Path) -> None:
     with daemon.in_use(source=own) as facts:
         pass
