@@ -80,6 +80,7 @@ _UNCHANGED = (
     "subdomain_host",
     "proxy_api_port",
     "console_port",
+    "front_uid",
 )
 
 
@@ -104,7 +105,7 @@ class HubExt(Configurable):
         "", help="repository@digest of the base image: volumes are seeded and probes run from it."
     ).tag(config=True)
     network_subnet = Unicode("10.213.0.0/22", help="IPv4 subnet of the closed network.").tag(config=True)
-    hub_port = Int(8081, help="The Hub's port on that network's gateway.").tag(config=True)
+    hub_port = Int(8081, help="The Hub's own port on 127.0.0.1.").tag(config=True)
     dataset_roots = List(Unicode(), help="Folders under which datasets may lie.").tag(config=True)
     sizes = List(
         Dict(),
@@ -184,19 +185,25 @@ class HubExt(Configurable):
     cull_brake_least = Int(4, help="A sweep that stops fewer servers is never braked.").tag(config=True)
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)
     sign_in = Unicode("demo", help='"demo" or "oauth".').tag(config=True)
-    bind_url = Unicode("http://127.0.0.1:8000", help="Where the proxy listens for browsers.").tag(config=True)
+    bind_url = Unicode("http://127.0.0.1:8000", help="Where the front listens for browsers.").tag(config=True)
     role_groups = Dict(
         help='{"ROLE": ["GROUP"]}: roles (curator, steward, operator, auditor) that groups of the sign-in '
         "provider give, beside those in the store."
     ).tag(config=True)
-    public_url = Unicode("", help="What browsers type, where a TLS front stands before the proxy.").tag(
+    public_url = Unicode("", help="What browsers type, where a TLS front stands before ours.").tag(
         config=True
     )
     subdomain_host = Unicode(
         "", help="https://HOST with a wildcard certificate and DNS: gives every server an origin of its own."
     ).tag(config=True)
     proxy_api_port = Int(8001, help="The proxy's own port on 127.0.0.1, for the Hub only.").tag(config=True)
-    console_port = Int(8002, help="The console's own port on 127.0.0.1, for the proxy only.").tag(config=True)
+    console_port = Int(8002, help="The console's own port on 127.0.0.1, for the front only.").tag(config=True)
+    front_uid = Int(
+        61007, help="Numeric user and group of the front; no account of the host may have that number."
+    ).tag(config=True)
+    run_root = Unicode("/run/hub-ext", help="Folder of sockets, gone after a restart of the host.").tag(
+        config=True
+    )
     unpacked_dir = Unicode(
         "", help="Folder of Debian's packages that set-up unpacked and did not install; the doctor reads it."
     ).tag(config=True)
@@ -239,6 +246,7 @@ class HubExt(Configurable):
             )
         return Settings(
             state_dir=Path(self.state_dir),
+            run_root=Path(self.run_root),
             registries=tuple(_registry(alias, known) for alias, known in self.registries.items()),
             dataset_roots=tuple(Path(root) for root in self.dataset_roots),
             cdi_dirs=tuple(Path(folder) for folder in self.cdi_dirs),

@@ -86,7 +86,7 @@ class Settings:
         ""  # repository@digest, as the engine knows it, from which volumes are seeded and probes run
     )
     network_subnet: str = "10.213.0.0/22"
-    hub_port: int = 8081
+    hub_port: int = 8081  # on 127.0.0.1
     dataset_roots: tuple[Path, ...] = ()
     sizes: tuple[Size, ...] = DEFAULT_SIZES
     ceilings: Ceilings = Ceilings(cpus=8.0, mem_bytes=32 * GIB, gpus=1, idle_seconds=2 * 3600)
@@ -126,11 +126,13 @@ class Settings:
     time_zone: str = "UTC"
     sign_in: str = "demo"  # demo | oauth
     role_groups: tuple[tuple[str, SiteRole], ...] = ()  # a group of the sign-in provider, and its role
-    bind_url: str = "http://127.0.0.1:8000"  # where the proxy listens for browsers
-    public_url: str = ""  # what browsers type, where a TLS front stands before the proxy
+    bind_url: str = "http://127.0.0.1:8000"  # where the front listens for browsers
+    public_url: str = ""  # what browsers type, where a TLS front stands before ours
     subdomain_host: str = ""  # gives every server an origin of its own
     proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
-    console_port: int = 8002  # on 127.0.0.1, for the proxy only
+    console_port: int = 8002  # on 127.0.0.1, for the front only
+    front_uid: int = 61007  # user and group of the front, which has no account
+    run_root: Path = Path("/run/hub-ext")  # what is gone after a restart of the host
     mail: MailSettings | None = None  # None: nobody is written to
     unpacked_dir: Path | None = None  # Debian's packages that are used without being installed
     node_modules: Path | None = None  # npm's folder, from which the console serves htmx
@@ -153,6 +155,16 @@ class Settings:
     def proxy_token_file(self) -> Path:
         """What the Hub and the proxy share, mode 600."""
         return self.secrets_dir / "proxy-token"
+
+    @property
+    def run_dir(self) -> Path:
+        """Sockets of this instance."""
+        return self.run_root / self.instance
+
+    @property
+    def gate_socket(self) -> Path:
+        """Where the front asks the gate."""
+        return self.run_dir / "gate.sock"
 
     @property
     def demo_provider_file(self) -> Path:

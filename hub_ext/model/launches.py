@@ -82,3 +82,4 @@ class Launch:
     stop_reason: str = ""
     outcome: str = ""
     ended: datetime | None = None
+    upstream: str = ""  # ADDRESS:PORT of its server, once that answers

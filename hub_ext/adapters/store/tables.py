@@ -259,6 +259,7 @@ launches = Table(
     text("stop_reason"),
     text("outcome"),
     perhaps_when("ended"),
+    Column("upstream", Text, nullable=False, server_default=""),
     ForeignKeyConstraint(["image", "revision"], ["revisions.entry", "revisions.number"]),
     Index(None, "person_id", "server_name", "admitted"),
     Index(None, "project", "admitted"),

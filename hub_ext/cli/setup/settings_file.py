@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hub_ext.cli.setup.choices import Choices
+from hub_ext.cli.setup.choices import Choices, run_dir
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.settings import RegistrySettings
 
@@ -32,6 +32,7 @@ def values(
     """The traits of HubExt that set-up decides, by name."""
     return {
         "state_dir": str(layout.state),
+        "run_root": str(run_dir()),
         "instance": chosen.instance,
         "engine_url": engine_url,
         "network_subnet": chosen.subnet,

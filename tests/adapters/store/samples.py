@@ -51,6 +51,7 @@ from hub_ext.model import (
     Volume,
     VolumeKind,
 )
+from hub_ext.model.doors import BusySince, Route, ServerUse
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind, OwnGpuLimits
 from hub_ext.model.idleness import GpuUseSum, IdleWarning, TimeExtension
 from hub_ext.model.image_checks import CheckOutcome, CheckRun, CheckRunner, ImageCheck
@@ -108,7 +109,7 @@ GPU = Gpu(
 LAUNCH = Launch(
     *("lau-1", "server", "per-2", "anne", "", "onco", "local", "python", 1, DIGEST),
     *(("ver-1",), ("vol-1",), "m", 1, 2**32, 1.5, 7200, LaunchState.STOPPING, NOW),
-    *(LATER, "0f" * 32, NOW, "idle", "culled", LATER),
+    *(LATER, "0f" * 32, NOW, "idle", "culled", LATER, "10.1.0.2:8888"),
 )
 LEASE = Lease("lea-1", "gpu-1", 1, "lau-1", NOW, LATER, LATER, LATER)
 VOLUME = Volume(
@@ -144,6 +145,7 @@ ACCEPTANCE = TermsAcceptance("per-2", "mri", 1, LATER, "lau-1")
 GPU_LIMITS = OwnGpuLimits(LimitKind.PROJECT, "onco", GpuLimits(2, 12.5, 300.0), NOW, "per-1")
 IDLE_WARNING = IdleWarning("lau-1", StopReason.GPU_IDLE, LATER, NOW)
 EXTENSION = TimeExtension("lau-1", 2, LATER, NOW, "per-2")
+ROUTE = Route("/user/alice/", "http://10.1.0.2:8888", {"user": "alice", "server_name": ""}, NOW)
 GPU_USE = GpuUseSum("lea-1", NOW, LATER, 90.5, 30.25, LATER)
 STOP_NOTE = StopNote("lau-1", "The disk is changed at noon.", LATER, "per-1")
 
@@ -178,6 +180,9 @@ EVERY: tuple[tuple[ModuleType, Any, tuple[str | int, ...]], ...] = (
     (store.gpu_limits, GPU_LIMITS, (LimitKind.PROJECT, "onco")),
     (store.idle_warnings, IDLE_WARNING, ("lau-1",)),
     (store.extensions, EXTENSION, ("lau-1", 2)),
+    (store.routes, ROUTE, ("/user/alice/",)),
+    (store.server_uses, ServerUse("lau-1", LATER), ("lau-1",)),
+    (store.busy_since, BusySince("lau-1", LATER), ("lau-1",)),
     (store.gpu_use, GPU_USE, ("lea-1",)),
     (store.stop_notes, STOP_NOTE, ("lau-1",)),
     (store.volumes, VOLUME, ("vol-1",)),
