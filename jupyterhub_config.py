@@ -5,16 +5,16 @@ import sys
 
 from hub_ext.adapters.engine import gateway
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
+from hub_ext.hub import more_time
+from hub_ext.hub.docker import refuse_not_honoured
+from hub_ext.hub.hub_database import commit_without_waiting
+from hub_ext.hub.hub_site import hub_site, prepare
+from hub_ext.hub.pages import TEMPLATES, TwoLanguages
 from hub_ext.services import activity
 from hub_ext.services.parent import hub_environment
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
-from hub_ext.spawners import more_time
-from hub_ext.spawners.docker import refuse_not_honoured
-from hub_ext.spawners.hub_database import commit_without_waiting
-from hub_ext.spawners.hub_site import hub_site, prepare
-from hub_ext.spawners.pages import TEMPLATES, TwoLanguages
 
 c = get_config()  # noqa: F821
 

@@ -24,10 +24,10 @@ from hub_ext.expression.words import (
     sentence,
     size_text,
 )
+from hub_ext.hub import options
 from hub_ext.model import ProjectState, Reason, Refusal, StopReason
 from hub_ext.model import ReasonCode as Code
 from hub_ext.policy.launch import decide
-from hub_ext.spawners import options
 
 from ..policy.test_launch_reasons import ALONE
 from ..policy.worlds import FACTS, REQUEST

@@ -11,9 +11,9 @@ from hub_ext.flows import disk, idle_warnings, queue, revocation
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
+from hub_ext.hub import pages
 from hub_ext.model import Launch, Person, Refusal, StopReason, Volume, VolumeKind
 from hub_ext.model.queue import WaitingState
-from hub_ext.spawners import pages
 
 VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
 USED = "{used} of {allowed}"

@@ -20,8 +20,8 @@ from hub_ext.errors import (
     StoreError,
 )
 from hub_ext.expression import words
+from hub_ext.hub.pages import translated
 from hub_ext.model import Refusal
-from hub_ext.spawners.pages import translated
 
 # A researcher reads these: no host, no path, no advice that only an operator can follow.
 CAUSES = {

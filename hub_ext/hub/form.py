@@ -14,10 +14,10 @@ from hub_ext.expression import words
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
+from hub_ext.hub import options, pages
+from hub_ext.hub.failures import sentence
 from hub_ext.model import Launch, Person, Reason, ReasonCode, Refusal
 from hub_ext.policy.choices import Choices, Closed, EnvironmentChoice, ProjectChoice
-from hub_ext.spawners import options, pages
-from hub_ext.spawners.failures import sentence
 
 _TEMPLATE = pages.form_environment().get_template("options_form.html")
 # What passes by itself, and is no reason to say that the last choice is gone.

@@ -13,9 +13,9 @@ from jupyterhub.handlers.base import BaseHandler
 
 from hub_ext.flows import people
 from hub_ext.flows.site import Site, open_site
+from hub_ext.hub import requester
 from hub_ext.model import Actor, ActorKind, Person, StopReason
 from hub_ext.settings import Settings
-from hub_ext.spawners import requester
 
 OPERATOR = Actor(ActorKind.HOST_USER, "tester")
 

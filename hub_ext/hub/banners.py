@@ -14,8 +14,8 @@ from hub_ext.expression import ends_ahead
 from hub_ext.flows import blocks
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
-from hub_ext.spawners import pages
-from hub_ext.spawners.hub_site import hub_site
+from hub_ext.hub import pages
+from hub_ext.hub.hub_site import hub_site
 
 log = logging.getLogger("hub_ext")
 

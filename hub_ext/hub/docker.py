@@ -8,7 +8,7 @@ from dockerspawner import DockerSpawner
 from traitlets.config import Config
 
 from hub_ext.errors import SettingsError
-from hub_ext.spawners.mixin import CuratedMixin
+from hub_ext.hub.mixin import CuratedMixin
 
 _CATALOGUE = "images come from the catalogue: `hub-ext catalogue`"
 _DATASETS = "data is mounted by grants: `hub-ext dataset`, `hub-ext grant`"

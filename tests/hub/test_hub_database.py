@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 
-from hub_ext.spawners import hub_database
+from hub_ext.hub import hub_database
 
 NORMAL, FULL = 1, 2
 

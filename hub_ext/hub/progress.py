@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from hub_ext.flows.launch import Step, StepKind
-from hub_ext.spawners.pages import translated
+from hub_ext.hub.pages import translated
 
 _SHOWN = {
     StepKind.LINE: (3, "Waiting in line: place {number}"),

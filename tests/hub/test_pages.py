@@ -11,8 +11,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
 from hub_ext.expression.languages import accepted_language
-from hub_ext.spawners import failures, form, home, pages, progress
-from hub_ext.spawners.french import FRENCH
+from hub_ext.hub import failures, form, home, pages, progress
+from hub_ext.hub.french import FRENCH
 
 # The Hub's own words, which reach our templates as values.
 OF_THE_HUB = {

@@ -8,7 +8,7 @@ from jupyterhub.spawner import Spawner
 from traitlets.config import Config
 
 from hub_ext.errors import SettingsError
-from hub_ext.spawners.docker import NOT_HONOURED, CuratedDockerSpawner, refuse_not_honoured
+from hub_ext.hub.docker import NOT_HONOURED, CuratedDockerSpawner, refuse_not_honoured
 
 # What of the Hub's own spawner settings keeps its meaning.
 HONOURED = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub_ext.hub import options
 from hub_ext.model import LaunchRequest, ReasonCode, Refusal
-from hub_ext.spawners import options
 
 GOOD: dict[str, Any] = {
     "project": "onco",

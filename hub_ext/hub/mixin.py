@@ -16,6 +16,10 @@ from traitlets import HasTraits, Unicode, default
 from hub_ext.errors import HubExtError
 from hub_ext.flows import launch as flow
 from hub_ext.flows.site import Site, new_id
+from hub_ext.hub import form, home, options, pages, requester
+from hub_ext.hub.failures import Failed, OnlyPrefill, Refused
+from hub_ext.hub.hub_site import hub_listener, hub_site
+from hub_ext.hub.progress import Progress
 from hub_ext.model import (
     Actor,
     ActorKind,
@@ -27,10 +31,6 @@ from hub_ext.model import (
     Refusal,
     StopReason,
 )
-from hub_ext.spawners import form, home, options, pages, requester
-from hub_ext.spawners.failures import Failed, OnlyPrefill, Refused
-from hub_ext.spawners.hub_site import hub_listener, hub_site
-from hub_ext.spawners.progress import Progress
 
 COMMAND = ("/opt/hub-ext/start", "jupyterhub-singleuser")
 SPAWNER = Actor(ActorKind.SERVICE, "spawner")

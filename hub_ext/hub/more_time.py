@@ -16,9 +16,9 @@ from hub_ext.errors import HubExtError, InputError
 from hub_ext.expression.warnings import warning_words
 from hub_ext.flows import idle_warnings as flow
 from hub_ext.flows.launch.threads import in_store
+from hub_ext.hub import pages
+from hub_ext.hub.hub_site import hub_site
 from hub_ext.model import Actor, ActorKind, Launch
-from hub_ext.spawners import pages
-from hub_ext.spawners.hub_site import hub_site
 
 
 class SessionHandler(APIHandler):

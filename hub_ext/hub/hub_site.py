@@ -12,8 +12,8 @@ from hub_ext.config import load_settings
 from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, reconcile
 from hub_ext.flows.site import Site, open_site
+from hub_ext.hub.listener import Listener
 from hub_ext.settings import Settings
-from hub_ext.spawners.listener import Listener
 
 log = logging.getLogger("hub_ext")
 

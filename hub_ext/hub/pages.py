@@ -17,7 +17,7 @@ from jinja2.runtime import Context
 
 from hub_ext.expression.languages import LANGUAGE_COOKIE, language_of
 from hub_ext.flows.site import Site
-from hub_ext.spawners.french import FRENCH
+from hub_ext.hub.french import FRENCH
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -58,7 +58,7 @@ class TwoLanguages(Extension):
         environment.globals["_"] = _words_of_context
         environment.globals["language"] = language_of_context
         # The Hub's settings name this class by its module, which the module of banners needs itself.
-        from hub_ext.spawners import banners
+        from hub_ext.hub import banners
 
         environment.globals["banners"] = banners.of_context
 
