@@ -16,7 +16,6 @@ from hub_ext.adapters import demo_accounts
 from hub_ext.adapters.store import images, launches, memberships, persons, revisions
 from hub_ext.cli.setup import settings_file
 from hub_ext.cli.setup.instance import Prepared
-from hub_ext.cli.setup.layout import kept_secret
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
@@ -62,7 +61,6 @@ def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
     # All else is as a site has it by default, but that the slow pulls are left for their measure.
     traits |= {"dataset_roots": [str(data)], "disk_reserve_bytes": 0, "prepull": False}
     settings = load_settings(str(settings_file.write(layout, traits)))
-    kept_secret(layout.proxy_token)
     # As cheap to check as the stock Hub's: signing in is not what is measured.
     rounds, demo_accounts.ROUNDS = demo_accounts.ROUNDS, 4
     demo_accounts.write(settings.demo_accounts_file, dict.fromkeys(people, PASSWORD))

@@ -27,7 +27,7 @@ from hub_ext.cli.setup import choices, daemon, settings_file, teardown
 from hub_ext.cli.setup import engine as engine_setup
 from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.instance import Prepared, ensure_network
-from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.layout import Layout
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
@@ -120,7 +120,6 @@ def _running(node: Path) -> Iterator[RunningHub]:
         stack.callback(stub_image.remove, registry, docker.url, stubs)
         traits["seed_image"] = f"{registry.address}/stub/answer@{stubs['answer']}"
         settings = load_settings(str(settings_file.write(layout, traits)))
-        kept_secret(layout.proxy_token)
         demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
         site = open_site(settings)
         stack.callback(site.store.close)

@@ -78,7 +78,6 @@ _UNCHANGED = (
     "bind_url",
     "public_url",
     "subdomain_host",
-    "proxy_api_port",
     "console_port",
     "front_uid",
 )
@@ -196,7 +195,6 @@ class HubExt(Configurable):
     subdomain_host = Unicode(
         "", help="https://HOST with a wildcard certificate and DNS: gives every server an origin of its own."
     ).tag(config=True)
-    proxy_api_port = Int(8001, help="The proxy's own port on 127.0.0.1, for the Hub only.").tag(config=True)
     console_port = Int(8002, help="The console's own port on 127.0.0.1, for the front only.").tag(config=True)
     front_uid = Int(
         61007, help="Numeric user and group of the front; no account of the host may have that number."

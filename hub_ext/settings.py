@@ -129,7 +129,6 @@ class Settings:
     bind_url: str = "http://127.0.0.1:8000"  # where the front listens for browsers
     public_url: str = ""  # what browsers type, where a TLS front stands before ours
     subdomain_host: str = ""  # gives every server an origin of its own
-    proxy_api_port: int = 8001  # on 127.0.0.1, for the Hub only
     console_port: int = 8002  # on 127.0.0.1, for the front only
     front_uid: int = 61007  # user and group of the front, which has no account
     run_root: Path = Path("/run/hub-ext")  # what is gone after a restart of the host
@@ -150,11 +149,6 @@ class Settings:
     def secrets_dir(self) -> Path:
         """Keys and tokens, mode 700."""
         return self.state_dir / "secrets"
-
-    @property
-    def proxy_token_file(self) -> Path:
-        """What the Hub and the proxy share, mode 600."""
-        return self.secrets_dir / "proxy-token"
 
     @property
     def run_dir(self) -> Path:

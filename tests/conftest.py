@@ -84,7 +84,6 @@ def settings(layout: Layout, chosen: Choices, docker: EngineFacts) -> Settings:
         registries=(registry_setup.prepare(layout, chosen.registry_address, data=None),),
         network_subnet=chosen.subnet,
         hub_port=chosen.hub_port,
-        proxy_api_port=chosen.proxy_api_port,
         console_port=chosen.console_port,
         dataset_roots=(layout.data,),
         disk_reserve_bytes=0,

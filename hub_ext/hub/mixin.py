@@ -6,6 +6,8 @@ thread that everybody shares, and take an engine's failure for "gone".
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from typing import Any
 
 from traitlets import HasTraits, Unicode, default
 
+from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.errors import HubExtError
+from hub_ext.expression.jupyter import jupyter_command
 from hub_ext.flows import launch as flow
 from hub_ext.flows.site import Site, new_id
 from hub_ext.hub import form, home, options, pages, requester
@@ -32,7 +36,9 @@ from hub_ext.model import (
     StopReason,
 )
 
-COMMAND = ("/opt/hub-ext/start", "jupyterhub-singleuser")
+# Opens Jupyter's own door. The gate, which alone has it beside the server, sends it along.
+TOKEN_VARIABLE = "JUPYTER_TOKEN"  # noqa: S105 - a name
+_OF_THE_HUB = ("JUPYTERHUB_", "JPY_", "JUPYTER_IMAGE")
 SPAWNER = Actor(ActorKind.SERVICE, "spawner")
 
 
@@ -140,11 +146,13 @@ class CuratedMixin(HasTraits):
             if isinstance(plan, Refusal):
                 raise Refused(plan, language, pages.zone(self.site))
             self.plan = plan
+            launch_secrets = self._launch_secrets()
             started = await flow.start(
                 self.site,
                 plan,
-                command=COMMAND,
-                env=self.get_env(),
+                command=jupyter_command(self.server.base_url, plan.start_url),
+                env={**self.get_env(), TOKEN_VARIABLE: launch_secrets.token},
+                secrets=launch_secrets,
                 probe_path=f"{self.server.base_url}api",
                 tell=self._progress.tell,
             )
@@ -211,13 +219,22 @@ class CuratedMixin(HasTraits):
         self.launch_id = ""
 
     def get_env(self) -> dict[str, str]:
-        """The Hub's variables, with the plan's limits and page, and no image that the parent would name."""
-        env = super().get_env()
-        env.pop("JUPYTER_IMAGE_SPEC", None)
-        env["JUPYTERHUB_DEFAULT_URL"] = self.plan.start_url
+        """The site's variables for servers and the plan's limits; nothing of the Hub."""
+        env = {name: value for name, value in super().get_env().items() if not name.startswith(_OF_THE_HUB)}
         env["MEM_LIMIT"] = str(self.plan.mem_bytes)
         env["CPU_LIMIT"] = str(self.plan.cpus)
-        return {key: str(value) for key, value in env.items() if value is not None}
+        return {name: str(value) for name, value in env.items() if value is not None}
+
+    def _launch_secrets(self) -> LaunchSecrets:
+        """A new secret for the server, and the OAuth client that the Hub made for it."""
+        env = super().get_env()
+        return LaunchSecrets(
+            token=secrets.token_hex(32),
+            oauth_client_id=env["JUPYTERHUB_CLIENT_ID"],
+            oauth_client_secret=env["JUPYTERHUB_API_TOKEN"],
+            oauth_scopes=tuple(json.loads(env["JUPYTERHUB_OAUTH_ACCESS_SCOPES"])),
+            oauth_callback_url=env["JUPYTERHUB_OAUTH_CALLBACK_URL"],
+        )
 
     # --- for the home page ---------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from hub_ext.cli.setup import choices, settings_file, teardown
 from hub_ext.cli.setup.choices import machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.instance import Prepared
-from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.layout import Layout
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
@@ -61,7 +61,6 @@ def house(
     layout.node.symlink_to(kept_state / "node")
     gate = Gate(own_engine.folder / "gate.sock", own_engine.socket)
     settings = _settings(layout, gate, own_engine, docker, registry, stubs["answer"])
-    kept_secret(layout.proxy_token)
     demo_accounts.write(settings.demo_accounts_file, {username(step): PASSWORD for step in Step})
     site = open_site(replace(settings, engine_url=own_engine.url))
     serving = Serving(Prepared(layout, settings, EngineFacts(gate.near, "26", False, True, False)), silent)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.engine import Engine
 from hub_ext.errors import EngineError
 from hub_ext.flows import reconcile
@@ -21,6 +22,7 @@ from hub_ext.model import (
     StopReason,
 )
 from tests.support.held import Held
+from tests.support.scenario import SECRETS
 from tests.support.sick_engine import SickEngine, hanging, saying
 
 GPU = "local/hub-ext.test/gpu=0"
@@ -64,6 +66,13 @@ async def test_a_container_whose_launch_holds_nothing_is_removed(held: Held) -> 
     assert await held.scenario.container(plan.launch_id) is not None
     assert sorted(held.mends) == [("lau-also", "container-removed"), ("lau-never", "container-removed")]
     assert await held.agreed()
+
+
+async def test_secrets_of_a_launch_that_holds_nothing_are_removed(held: Held) -> None:
+    plan = await held.running()
+    launch_secrets.write(held.site.settings, "lau-ended", SECRETS)
+    await reconcile.sweep(held.site)
+    assert launch_secrets.launch_ids(held.site.settings) == {plan.launch_id}
 
 
 async def test_containers_of_other_instances_are_nobodys_business_here(held: Held) -> None:

@@ -21,7 +21,7 @@ from hub_ext.cli.setup.children import Child
 from hub_ext.cli.setup.choices import machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.instance import Prepared
-from hub_ext.cli.setup.layout import Layout, kept_secret, write_private
+from hub_ext.cli.setup.layout import Layout, write_private
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
@@ -189,7 +189,6 @@ def _settings(
         f"c.CuratedOAuthenticator.userdata_url = {wire.url!r} + '/me'\n"
         f"c.CuratedOAuthenticator.jwks_url = {wire.url!r} + '/jwks'\n"
     )
-    kept_secret(layout.proxy_token)
     return load_settings(str(settings_file.write(layout, traits)))
 
 

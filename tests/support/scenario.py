@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, images, nodes, revisions
+from hub_ext.expression.jupyter import jupyter_command
 from hub_ext.flows import data, dataset_versions, grants, people, projects
 from hub_ext.flows.launch import admit, start
 from hub_ext.flows.launch.end import container_name
@@ -32,8 +34,16 @@ from hub_ext.model import (
 )
 
 STEWARD = Actor(ActorKind.HOST_USER, "tester")
-COMMAND = ("/opt/hub-ext/start", "jupyterhub-singleuser")
-PROBE_PATH = "/user/ada/api"
+BASE_URL = "/user/ada/"
+COMMAND = jupyter_command(BASE_URL, "/lab")
+PROBE_PATH = f"{BASE_URL}api"
+SECRETS = LaunchSecrets(
+    token="the launch's",
+    oauth_client_id="jupyterhub-user-ada",
+    oauth_client_secret="the client's",
+    oauth_scopes=("access:servers!server=ada/", "access:servers!user=ada"),
+    oauth_callback_url=f"{BASE_URL}oauth_callback",
+)
 
 
 @dataclass
@@ -83,7 +93,9 @@ class Scenario:
     async def start(self, plan: LaunchPlan, **other: Any) -> Any:
         """Starts the plan as the spawner would."""
         return await start(
-            self.site, plan, **{"command": COMMAND, "env": {}, "probe_path": PROBE_PATH} | other
+            self.site,
+            plan,
+            **{"command": COMMAND, "env": {}, "secrets": SECRETS, "probe_path": PROBE_PATH} | other,
         )
 
     async def container(self, launch_id: str) -> dict[str, Any] | None:

@@ -58,7 +58,7 @@ def _push(
 ) -> str:
     name = f"{registry.address}/stub/{path}:1"
     command = ["import", "--change", "USER 65534:65534", "--change", "LABEL io.hub-ext.contract=1"]
-    command += ["--change", 'CMD ["/opt/hub-ext/start", "jupyterhub-singleuser"]']
+    command += ["--change", 'CMD ["/opt/hub-ext/start", "jupyter-lab"]']
     for variable, value in env.items():
         command += ["--change", f"ENV {variable}={value}"]
     _docker(engine_url, [*command, "-", name], config, said=layer)
@@ -98,7 +98,7 @@ def _layer(*, smoke: bool = True) -> bytes:
     with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
         for path in sorted(files):
             _add(tar, str(path), path.read_bytes(), path.stat().st_mode & 0o755)
-        programs = ["start", "bin/jupyterhub-singleuser", *(["smoke"] if smoke else [])]
+        programs = ["start", "bin/jupyter-lab", *(["smoke"] if smoke else [])]
         for program in programs:
             _add(tar, f"/opt/hub-ext/{program}", start, 0o755)
         for folder in ("tmp", "run", "data", "project", "home/jovyan", "etc"):

@@ -1,6 +1,7 @@
 """The firewall on the closed network's bridge.
 
-An internal Docker network still reaches every listener of its host. The rules are in two chains of our own:
+An internal Docker network still reaches every listener of its host; from this one nothing is reached. The
+rules are in two chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
 go through it, out of the closed network or into it (from DOCKER-USER, or FORWARD where that one is not asked
 first; an engine of ours has no rules, so that these are all). dockerd rewrites only its own chains, so they
@@ -20,7 +21,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from hub_ext.adapters.engine.bridge_filter import check_bridge_filter, ensure_bridge_filter
-from hub_ext.adapters.engine.network import gateway
 from hub_ext.errors import NetworkError
 from hub_ext.phrase import Phrase
 from hub_ext.settings import Settings
@@ -135,7 +135,6 @@ def _chains(settings: Settings, tool: str, table: _Table) -> tuple[_Chain, ...]:
         to_host = [
             # Answers to what the host began, and nothing of what a notebook once began.
             f"-A {base} -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j ACCEPT",
-            f"-A {base} -d {gateway(settings)}/32 -p tcp -m tcp --dport {settings.hub_port} -j ACCEPT",
             *to_host,
         ]
     through = f"{base}-FWD"

@@ -28,13 +28,12 @@ RUN_DIR_VARIABLE = "HUB_EXT_RUN_DIR"
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was chosen. `subnet` is the closed network's; the Hub and the registry listen on its gateway."""
+    """What was chosen. `subnet` is the closed network's; the registry listens on its gateway."""
 
     instance: str
     subnet: str
     hub_port: int
     registry_port: int
-    proxy_api_port: int
     console_port: int
 
     @property
@@ -70,9 +69,6 @@ def read(path: Path) -> Choices | None:
         return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-        if "console_port" not in held:  # chosen by a version without a console
-            held["console_port"] = free_ports(held["proxy_api_port"], 1)[0]
-            write_file(path, json.dumps(held, indent=2) + "\n")
         chosen = Choices(**{field.name: held[field.name] for field in fields(Choices)})
         IPv4Network(chosen.subnet)
     except (ValueError, KeyError, TypeError) as error:
@@ -93,7 +89,7 @@ def choose(path: Path, taken: Iterable[str] = ()) -> Choices:
     seed = hashlib.sha256(str(path.parent).encode()).digest()
     number = int.from_bytes(seed[:8], "big")
     subnet = free_subnet(number, taken)
-    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *free_ports(number, 4))
+    chosen = Choices(f"hx{seed.hex()[:6]}", str(subnet), *free_ports(number, 3))
     write_file(path, json.dumps(asdict(chosen), indent=2) + "\n")
     return chosen
 

@@ -13,7 +13,7 @@ from hub_ext.adapters.engine import Engine, ensure_firewall
 from hub_ext.cli.setup import choices, daemon, engine, lock, oidc, registry, settings_file
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.layout import SHARED_VARIABLE, Layout, kept_secret
+from hub_ext.cli.setup.layout import SHARED_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.errors import SettingsError
@@ -64,7 +64,6 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
             chosen = choices.choose(layout.choices_file, docker.subnets)
         known = registry.prepare(layout, chosen.registry_address)
         engine.ensure_trust(docker, known.address, layout.authority)
-        kept_secret(layout.proxy_token)
         settings = write_settings(layout, chosen, docker, url=url)
         say("Closing the notebooks' network")
         ensure_network(settings)

@@ -111,11 +111,6 @@ class Layout:
         return self.secrets / "docker"
 
     @property
-    def proxy_token(self) -> Path:
-        """What the Hub and the proxy share."""
-        return self.secrets / "proxy-token"
-
-    @property
     def demo_passwords(self) -> Path:
         """The demo accounts' passwords, kept so that each start can show them."""
         return self.secrets / "demo-passwords.json"
@@ -132,7 +127,7 @@ class Layout:
 
     @property
     def node(self) -> Path:
-        """Where npm put the proxy."""
+        """Where npm put the console's htmx and the demo's provider."""
         return self.state / "node"
 
     @property

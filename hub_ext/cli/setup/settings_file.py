@@ -37,7 +37,6 @@ def values(
         "engine_url": engine_url,
         "network_subnet": chosen.subnet,
         "hub_port": chosen.hub_port,
-        "proxy_api_port": chosen.proxy_api_port,
         "console_port": chosen.console_port,
         "unpacked_dir": str(programs_dir()) if programs_dir().is_dir() else "",
         "node_modules": str(layout.node / "node_modules"),

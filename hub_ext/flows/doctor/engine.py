@@ -73,7 +73,7 @@ async def check_network(site: Site) -> tuple[Finding, ...]:
         else ok("network", "{name} is closed", name=site.settings.network_name),
         fail("firewall", "{problems}", _AGAIN, problems=rules)
         if rules
-        else ok("firewall", "only port {port} is open", port=site.settings.hub_port),
+        else ok("firewall", "nothing of this host is open to notebooks"),
     )
 
 
@@ -84,10 +84,15 @@ async def check_isolation(site: Site) -> tuple[Finding, ...]:
         return (warn("isolation", "cannot be verified: no seed image", "Run `make images`."),)
     inside = gateway(settings)
     with _listener() as port:
-        closed = [f"{inside}:{port}", NOWHERE, *(known.address for known in settings.registries)]
+        closed = [
+            f"{inside}:{settings.hub_port}",
+            f"{inside}:{port}",
+            NOWHERE,
+            *(known.address for known in settings.registries),
+        ]
         probe = await site.engine.run_probe(
             settings.seed_image,
-            [PROBE_PYTHON, "-c", _script(), f"{inside}:{settings.hub_port}", *closed],
+            [PROBE_PYTHON, "-c", _script(), inside, *closed],
             uid=PROBE_UID,
             gid=PROBE_UID,
             network=settings.network_name,
@@ -110,19 +115,10 @@ def _reached(seen: dict[str, Any], targets: int) -> Finding:
             "Stop all sessions, then start hub-ext again: it puts the firewall rules back.",
             targets=(*reached, *map(str, seen["ipv6"])),
         )
-    if seen["hub"] not in ("open", "refused"):
-        return fail(
-            "isolation",
-            "a notebook does not reach the Hub ({how})",
-            "Start hub-ext again.",
-            how=Phrase("silent") if seen["hub"] == "silent" else str(seen["hub"]),
-        )
-    return ok(
-        "isolation",
-        "from inside: the Hub {how}, {count} other targets closed",
-        how=str(seen["hub"]),
-        count=targets,
-    )
+    if not seen["address"]:
+        # From a container without a network all is closed, and nothing is proven.
+        return fail("isolation", "the probe was not on the closed network", "Start hub-ext again.")
+    return ok("isolation", "from inside: {count} targets tried, nothing is reached", count=targets)
 
 
 def _apparmor(profile: str, in_kernel: bool) -> Finding:

@@ -1,6 +1,6 @@
 """Runs inside a probe container on the closed network. Standard library only; prints one JSON object.
 
-Arguments: HOST:PORT of the Hub, then any number of HOST:PORT that must not answer.
+Arguments: the gateway's address, then any number of HOST:PORT that must not answer.
 """
 
 import json
@@ -22,6 +22,16 @@ def answers(target: str) -> str:
     return "open"
 
 
+def own_address(gateway: str) -> str:
+    """This container's address on the gateway's network; "" where it is on none. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        try:
+            ours.connect((gateway, 9))
+        except OSError:
+            return ""
+        return str(ours.getsockname()[0])
+
+
 def global_ipv6() -> list[str]:
     """Addresses other than loopback (scope 10) and link-local (scope 20)."""
     try:
@@ -41,6 +51,10 @@ def confinement() -> str:
 
 
 if __name__ == "__main__":
-    hub, *closed = sys.argv[1:]
-    seen = {"hub": answers(hub), "closed": {at: answers(at) for at in closed}, "ipv6": global_ipv6()}
+    gateway, *closed = sys.argv[1:]
+    seen = {
+        "address": own_address(gateway),
+        "closed": {at: answers(at) for at in closed},
+        "ipv6": global_ipv6(),
+    }
     print(json.dumps({**seen, "apparmor": confinement()}))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hub_ext.adapters import launch_secrets
+from hub_ext.adapters.launch_secrets import LaunchSecretsError
 from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.errors import EngineError
 from hub_ext.flows.launch.threads import in_store
@@ -146,7 +149,15 @@ async def finish(
             await in_store(lambda: _note_exit(site, launch_id, ended))
         await site.engine.remove(name)
         await site.engine.wait_gone(name)
-    return await in_store(lambda: _write_end(site, launch_id, actor, ended, failed, beside))
+    wrote = await in_store(lambda: _write_end(site, launch_id, actor, ended, failed, beside))
+    await in_store(lambda: forget_secrets(site, launch_id))
+    return wrote
+
+
+def forget_secrets(site: Site, launch_id: str) -> None:
+    """Removes the secrets of a launch that has ended; a file that cannot be removed opens nothing either."""
+    with contextlib.suppress(LaunchSecretsError):  # the reconciler tries again
+        launch_secrets.remove(site.settings, launch_id)
 
 
 def _active(site: Site, launch_id: str) -> Launch | None:

@@ -11,8 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hub_ext.adapters import files, notebook_server
+from hub_ext.adapters import files, launch_secrets, notebook_server
 from hub_ext.adapters.engine import PullProgress, address
+from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, launches
 from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.expression import docker as expression
@@ -71,16 +72,20 @@ async def start(
     *,
     command: Sequence[str],
     env: Mapping[str, str],
+    secrets: LaunchSecrets,
     probe_path: str,
     tell: Tell = quiet,
 ) -> Started:
     """Starts an admitted launch and returns once its server answers 200 to a GET of `probe_path`.
+
+    `secrets` are kept for the gate and the culler until the launch has ended.
 
     Whatever goes wrong, cancellation included, takes the container along, ends the leases and is written
     down before it is raised: EngineError, StoreError, or LaunchFailed for a server that did not come up.
     An engine that fails at cleaning up too leaves the launch "stopping" for the reconciler.
     """
     try:
+        await in_store(lambda: launch_secrets.write(site.settings, plan.launch_id, secrets))
         return await _start(site, plan, command, env, probe_path, tell)
     except BaseException as error:
         cleaning = asyncio.create_task(_clean_up(site, plan, error))
@@ -149,8 +154,9 @@ async def _start(
         finally:
             slow.cancel()
         clock.mark("answer_ms")
-    await in_store(lambda: _confirm(site, plan, container_id, phases))
-    return Started(container_id, found)
+    started = Started(container_id, found)
+    await in_store(lambda: _confirm(site, plan, started, phases))
+    return started
 
 
 def session(plan: LaunchPlan) -> str:
@@ -311,19 +317,26 @@ async def _last_words(site: Site, name: str) -> str:
         return "(not known)"
 
 
-def _confirm(site: Site, plan: LaunchPlan, container_id: str, phases: Mapping[str, int]) -> None:
+def _confirm(site: Site, plan: LaunchPlan, started: Started, phases: Mapping[str, int]) -> None:
     now = site.now()
     with site.store.transaction() as tx:
         launch = launches.get(tx, plan.launch_id)
         if launch.state is not LaunchState.ADMITTED:
             raise _stopped()
         launches.replace(
-            tx, replace(launch, state=LaunchState.RUNNING, container_id=container_id, started=now)
+            tx,
+            replace(
+                launch,
+                state=LaunchState.RUNNING,
+                container_id=started.container_id,
+                started=now,
+                upstream=f"{started.address}:{started.port}",
+            ),
         )
         facts = {
             "person": plan.person_id,
             "project": plan.project,
-            "container": container_id,
+            "container": started.container_id,
             "mounted": {mount.slug: mount.version_id for mount in plan.data},
             "phases": dict(phases),
         }

@@ -6,7 +6,7 @@ import fcntl
 import json
 import socket
 import subprocess
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_two_checkouts_differ(tmp_path: Path) -> None:
     assert one.instance != two.instance
     assert not IPv4Network(one.subnet).overlaps(IPv4Network(two.subnet))
     ports = [value for each in chosen for key, value in asdict(each).items() if key.endswith("_port")]
-    assert len(set(ports)) == len(ports) == 8
+    assert len(set(ports)) == len(ports) == 6
 
 
 def test_what_the_engine_holds_is_not_chosen(tmp_path: Path) -> None:
@@ -48,21 +48,14 @@ def test_what_listens_is_not_chosen(tmp_path: Path) -> None:
     (tmp_path / "choices.json").unlink()
     with socket.create_server(("127.0.0.1", first.hub_port)):
         second = choices.choose(tmp_path / "choices.json")
-    assert first.hub_port not in (second.hub_port, second.registry_port, second.proxy_api_port)
+    assert first.hub_port not in (second.hub_port, second.registry_port, second.console_port)
 
 
-def test_a_port_that_came_later_is_chosen_once(tmp_path: Path) -> None:
+def test_choices_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     file = tmp_path / "choices.json"
     chosen = choices.choose(file)
-    held = asdict(chosen)
-    del held["console_port"]
-    file.write_text(json.dumps(held))
-    later = choices.read(file)
-    assert later
-    assert replace(later, console_port=0) == replace(chosen, console_port=0)
-    assert later.console_port not in held.values()
-    with socket.create_server(("127.0.0.1", later.console_port)):
-        assert choices.read(file) == later
+    file.write_text(json.dumps({**asdict(chosen), "proxy_api_port": 20001}))
+    assert choices.read(file) == chosen
 
 
 def test_nothing_free(tmp_path: Path) -> None:
