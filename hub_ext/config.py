@@ -205,9 +205,9 @@ class HubExt(Configurable):
     unpacked_dir = Unicode(
         "", help="Folder of Debian's packages that set-up unpacked and did not install; the doctor reads it."
     ).tag(config=True)
-    node_modules = Unicode(
-        "", help="npm's folder of modules, with htmx.org; without it the console's pages are less alive."
-    ).tag(config=True)
+    htmx_file = Unicode("", help="htmx.min.js; without it the console's pages are less alive.").tag(
+        config=True
+    )
 
     mail = Dict(
         help='{"server": "smtps://HOST:465", "from": ADDRESS, "username": NAME, "password_file": PATH, '
@@ -253,7 +253,7 @@ class HubExt(Configurable):
             role_groups=tuple(_role_groups(self.role_groups)),
             mail=_mail(self.mail) if self.mail else None,
             unpacked_dir=Path(self.unpacked_dir) if self.unpacked_dir else None,
-            node_modules=Path(self.node_modules) if self.node_modules else None,
+            htmx_file=Path(self.htmx_file) if self.htmx_file else None,
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
             **_gpu_limits(self.gpu_limits),
             **{name: getattr(self, name) for name in _UNCHANGED},

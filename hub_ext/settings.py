@@ -134,7 +134,7 @@ class Settings:
     run_root: Path = Path("/run/hub-ext")  # what is gone after a restart of the host
     mail: MailSettings | None = None  # None: nobody is written to
     unpacked_dir: Path | None = None  # Debian's packages that are used without being installed
-    node_modules: Path | None = None  # npm's folder, from which the console serves htmx
+    htmx_file: Path | None = None  # the script that the console serves beside its own
 
     def gpu_limits(self, kind: LimitKind) -> GpuLimits:
         """What holds for everybody of that kind."""

@@ -11,8 +11,9 @@ make_locks() {
     lock_one "${compile[@]}" -o requirements-test.txt --constraint requirements.txt --extra test ../pyproject.toml requirements.in
     lock_one "${compile[@]}" -o requirements-uv.txt requirements-uv.in
     lock_one "${compile[@]}" -o requirements-node.txt requirements-node.in
+    lock_one "${compile[@]}" --no-deps -o requirements-htmx.txt requirements-htmx.in
     rm -f node/package-lock.json
-    long "Locking the proxy" "$NPM_ADVICE" npm_lock
+    long "Locking what npm brings" "$NPM_ADVICE" npm_lock
 }
 
 # lock_images [IMAGE]: the requirements of all images or of one, for the Python inside them.

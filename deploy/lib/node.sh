@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What npm brings: configurable-http-proxy, the console's htmx, the demo's provider and axe-core; Node.js to run it.
+# What npm brings, and Node.js to run it: the demo's provider, the stock proxy that the benchmark runs, axe-core.
+# `make run` needs none of it.
 
 OLDEST_NODE=22
 # Node.js by itself trusts none of the authorities that the machine's owner added.
@@ -7,16 +8,14 @@ export NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates
 NPM_ADVICE="Is npm's package source reachable? 'npm config list' shows it."
 
 ensure_node() {
-    local folder=$STATE/node inputs stamp=node omitted=(--omit=dev)
-    # The demo's provider, and what pages are checked with.
-    case $ACTION in test | run-oidc) stamp=node-test omitted=() ;; esac
+    local folder=$STATE/node inputs
     inputs=("$CHECKOUT/deploy/node/package-lock.json" "$CHECKOUT/deploy/requirements-node.txt" "$folder" "$(own_node)")
-    fresh "$stamp" "${inputs[@]}" && [ -x "$folder/node" ] && return
+    fresh node "${inputs[@]}" && [ -x "$folder/node" ] && return
     mkdir -p "$folder"
     choose_node "$folder"
     cp "$CHECKOUT/deploy/node/package.json" "$CHECKOUT/deploy/node/package-lock.json" "$folder/"
-    long "Installing the proxy" "$NPM_ADVICE" npm_here "$folder" ci "${omitted[@]}" --no-audit --no-fund
-    done_with "$stamp" "${inputs[@]}"
+    long "Installing what npm brings" "$NPM_ADVICE" npm_here "$folder" ci --no-audit --no-fund
+    done_with node "${inputs[@]}"
 }
 
 # The machine's Node.js, where it is recent enough and has npm.

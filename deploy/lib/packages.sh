@@ -40,7 +40,7 @@ list_installation() {
     {
         printf '\nOn this host will be installed, from the sources in /etc/apt: %s\n' "$(installation_size "$plan" "$@")"
         awk '{ printf "  %s %s (%s%s)\n", $1, $3, $4, $2 == "new" ? "" : ", instead of " $2 }' <<<"$plan"
-        printf 'Under %s: Python packages, Node.js and images, 5 GB in all.\n' "$STATE"
+        printf 'Under %s: Python packages and images, 5 GB in all.\n' "$STATE"
         printf 'Written outside of it: %s\n' "$(files_of_ours)"
         printf "'make clean-state' takes away what is hub-ext's, and names these packages, which stay.\n\n"
     } >&2

@@ -42,6 +42,17 @@ ensure_venv() {
     done_with venv "${inputs[@]}"
 }
 
+# ensure_htmx: the console's script, from a Python package that carries it.
+ensure_htmx() {
+    local folder=$STATE/htmx inputs
+    inputs=("$CHECKOUT/deploy/requirements-htmx.txt" "$folder")
+    fresh htmx "${inputs[@]}" && [ -d "$folder" ] && return
+    load_pip_settings
+    rm -rf "$folder"
+    long "Fetching htmx" "$PIP_ADVICE" "$STATE/uv/bin/uv" pip install --python "$STATE/venv/bin/python" --target "$folder" --no-deps --require-hashes -r "$CHECKOUT/deploy/requirements-htmx.txt"
+    done_with htmx "${inputs[@]}"
+}
+
 # Debian's own: what else lies on the PATH may vanish.
 system_python() {
     local python

@@ -59,6 +59,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         secret = os.environ.get("JUPYTER_TOKEN", "")
         if path.endswith("/exit"):  # a person who ends the server from inside
             os._exit(7)
+        if path.endswith("/hang"):
+            time.sleep(3600)
         if not path.endswith("/api") and self.headers.get("Authorization") != f"token {secret}":
             self.answer({"message": "Forbidden"}, status=403)
         elif path.endswith("/api/kernels"):

@@ -126,8 +126,13 @@ class Layout:
         return self.state / "logs"
 
     @property
+    def htmx_file(self) -> Path:
+        """The console's htmx."""
+        return self.state / "htmx" / "django_htmx" / "static" / "django_htmx" / "htmx-2.min.js"
+
+    @property
     def node(self) -> Path:
-        """Where npm put the console's htmx and the demo's provider."""
+        """Where npm put the demo's provider; there where the instance has one."""
         return self.state / "node"
 
     @property

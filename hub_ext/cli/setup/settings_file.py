@@ -39,7 +39,7 @@ def values(
         "hub_port": chosen.hub_port,
         "console_port": chosen.console_port,
         "unpacked_dir": str(programs_dir()) if programs_dir().is_dir() else "",
-        "node_modules": str(layout.node / "node_modules"),
+        "htmx_file": str(layout.htmx_file),
         "bind_url": bind_url,
         "registries": {
             known.alias: {

@@ -51,7 +51,7 @@ def application(console: Console, cookie_secret: bytes) -> web.Application:
     routes: list[Any] = [
         (r"oauth_callback", HubOAuthCallbackHandler),
         (r"static/hub/(.*)", _StaticHandler, {"path": str(hub_static)}),
-        (r"static/console\.js", ScriptHandler, {"node_modules": console.site.settings.node_modules}),
+        (r"static/console\.js", ScriptHandler, {"htmx_file": console.site.settings.htmx_file}),
         (r"static/(.*)", _StaticHandler, {"path": str(STATIC)}),
         (rf"{API}/openapi\.json", _DocumentHandler, {**shared, "operations": {}}),
         *((path, ApiHandler, {**shared, "operations": held}) for path, held in _by_path(api.OPERATIONS)),

@@ -11,24 +11,23 @@ from tornado import web
 from hub_ext.services.console.base import SECURITY_HEADERS
 
 OURS = Path(__file__).parent / "static" / "ours.js"
-HTMX = Path("htmx.org/dist/htmx.min.js")
 
 
 @cache
-def script(node_modules: Path | None) -> bytes:
-    """The script's text; without npm's folder pages work by whole requests only."""
+def script(htmx_file: Path | None) -> bytes:
+    """The script's text; without htmx pages work by whole requests only."""
     parts = [OURS]
-    if node_modules is not None and (node_modules / HTMX).exists():
-        parts.insert(0, node_modules / HTMX)
+    if htmx_file is not None and htmx_file.exists():
+        parts.insert(0, htmx_file)
     return b"\n;\n".join(part.read_bytes() for part in parts)
 
 
 class ScriptHandler(web.RequestHandler):
     """Asked for again by every page, answered with "not modified"."""
 
-    def initialize(self, node_modules: Path | None) -> None:
+    def initialize(self, htmx_file: Path | None) -> None:
         """Called by tornado with the route's arguments."""
-        self.node_modules = node_modules
+        self.htmx_file = htmx_file
 
     def set_default_headers(self) -> None:
         """As everywhere, but it may be kept."""
@@ -38,7 +37,7 @@ class ScriptHandler(web.RequestHandler):
 
     def get(self) -> None:
         """The script."""
-        text = script(self.node_modules)
+        text = script(self.htmx_file)
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
         self.set_header("ETag", f'"{hashlib.sha256(text).hexdigest()[:32]}"')
         if self.check_etag_header():

@@ -36,7 +36,6 @@ class Instance:
         self.layout.make()
         # What is pushed already is not pushed again.
         (self.layout.registry / "data").symlink_to(kept_state / "registry")
-        self.layout.node.symlink_to(kept_state / "node")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

@@ -127,7 +127,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         pass  # one of the two left
 
 
-class Gate:
+class EngineGate:
     """Listens at `near`; the engine is at `far`."""
 
     def __init__(self, near: Path, far: Path) -> None:
