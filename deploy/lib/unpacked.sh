@@ -1,12 +1,16 @@
 # shellcheck shell=bash
-# Debian's packages that are unpacked under the state and never installed: docker-registry, whose installation would
-# start a server, and an engine where the host has none that is new enough. Each is checked by apt's own signatures,
+# Debian's packages that are unpacked under the state and never installed: docker-registry and nginx, whose
+# installation would start a server, and an engine where the host has none that is new enough. Each is checked by apt's own signatures,
 # on lists and sources in folders of our own; no source passes for Debian's that does not say so in its Release.
 #
 #   $SHARED/unpacked/current       the programs, and packages.tsv: package, version, release, day of its publication
 #   $SHARED/unpacked/looked        when Debian was last asked for newer ones
 #   $SHARED/unpacked/apt/RELEASE   sources, preferences and lists of that release
 
+# Servers of every instance, from the host's own release. Dependencies are not unpacked. What nginx needs beside these
+# (libc6, libcrypt1, libpcre2-8-0, libssl3, zlib1g, and liblzma5 for libxml2) comes with openssl, which is installed,
+# and with packages that no Debian is without: dpkg, login and libselinux1.
+HOST_PACKAGES=(docker-registry libbrotli1 libnginx-mod-http-brotli-filter libnginx-mod-http-js nginx)
 # dockerd and its companions, which need the libraries of Debian 12 and no newer ones.
 ENGINE_PACKAGES=(containerd docker-buildx docker-cli docker.io)
 # What they start. runc alone needs a newer libc in the next release.
@@ -21,7 +25,9 @@ unpacked_packages() {
     local packages=() engine=$ENGINE
     [ ! -d "$SHARED/engine/data" ] || engine=private
     if [ "$1" = "$HOST_RELEASE" ]; then
-        packages+=(docker-registry)
+        packages+=("${HOST_PACKAGES[@]}")
+        # nginx's JavaScript parses XML from Debian 13 on.
+        [ "$1" = bookworm ] || packages+=(libxml2)
         [ "$engine" != private ] || packages+=("${ENGINE_COMPANIONS[@]}")
     fi
     if [ "$1" = "$ENGINE_RELEASE" ]; then
@@ -43,7 +49,7 @@ ensure_unpacked() {
         exec 8>&-
         return
     fi
-    attempt "Looking for the newest engine and registry of Debian" read_releases || all_read=no
+    attempt "Looking for Debian's newest engine, registry and nginx" read_releases || all_read=no
     # A source that fails stops nobody, as long as the others offer all that is needed.
     if offered=$(offered_files 2>>"$log"); then
         version=$(printf '%s\n' "$offered" | sha256sum | cut -c -12)

@@ -36,6 +36,7 @@ DEBIAN_FLOORS: dict[str, tuple[str, str | Phrase]] = {
     "runc": ("1.2.8", "CVE-2025-31133, CVE-2025-52565, CVE-2025-52881"),
     "containerd": ("1.7.29", "CVE-2024-25621, CVE-2025-64329"),
     "docker-registry": ("2.8.2", "CVE-2023-2253"),
+    "nginx": ("1.22.1", "CVE-2022-41741, CVE-2022-41742"),
 }
 
 

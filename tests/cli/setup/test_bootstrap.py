@@ -226,13 +226,15 @@ def test_what_is_unpacked_depends_on_the_engine(checkout: Path, tmp_path: Path) 
         return in_shell(checkout, "engine unpacked", script, "").split()
 
     engine = ["containerd", "docker-buildx", "docker-cli", "docker.io"]
-    assert unpacked("private", "bookworm", "bookworm") == ["docker-registry", "runc", "tini"]
+    modules = ["libbrotli1", "libnginx-mod-http-brotli-filter", "libnginx-mod-http-js"]
+    servers = ["docker-registry", *modules, "nginx"]
+    assert unpacked("private", "bookworm", "bookworm") == [*servers, "runc", "tini"]
     assert unpacked("private", "trixie", "bookworm") == engine
-    assert unpacked("private", "trixie", "trixie") == ["docker-registry", "runc", "tini", *engine]
-    assert unpacked("install", "trixie", "trixie") == ["docker-registry"]
+    assert unpacked("private", "trixie", "trixie") == [*servers, "libxml2", "runc", "tini", *engine]
+    assert unpacked("install", "trixie", "trixie") == [*servers, "libxml2"]
     # An engine of our own that has data may run for another state of the same checkout.
     (tmp_path / "engine/data").mkdir(parents=True)
-    assert unpacked("machine", "bookworm", "bookworm") == ["docker-registry", "runc", "tini"]
+    assert unpacked("machine", "bookworm", "bookworm") == [*servers, "runc", "tini"]
     assert unpacked("machine", "trixie", "bookworm") == engine
 
 

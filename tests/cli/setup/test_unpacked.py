@@ -81,7 +81,7 @@ def bootstrap(
     """A command of the bootstrap's, with its files read and `before` done."""
     script = "".join(f'. "{CHECKOUT}/deploy/lib/{room}.sh"; ' for room in ROOMS)
     script += f"CHECKOUT={CHECKOUT}; STATE={shlex.quote(str(state))}; SHARED=$STATE; "
-    script += "HOST_RELEASE=bookworm; ENGINE=install; "
+    script += "HOST_RELEASE=bookworm; HOST_PACKAGES=(docker-registry); ENGINE=install; "
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"{script}{before}{command}"],
         env={**os.environ, **(environment or {})},
