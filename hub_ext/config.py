@@ -80,6 +80,7 @@ _UNCHANGED = (
     "subdomain_host",
     "console_port",
     "front_uid",
+    "upload_max_bytes",
 )
 
 
@@ -199,6 +200,9 @@ class HubExt(Configurable):
     front_uid = Int(
         61007, help="Numeric user and group of the front; no account of the host may have that number."
     ).tag(config=True)
+    upload_max_bytes = Int(20 * GIB, help="Largest request to a server, such as an upload, bytes.").tag(
+        config=True
+    )
     run_root = Unicode("/run/hub-ext", help="Folder of sockets, gone after a restart of the host.").tag(
         config=True
     )

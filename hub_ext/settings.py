@@ -131,6 +131,7 @@ class Settings:
     subdomain_host: str = ""  # gives every server an origin of its own
     console_port: int = 8002  # on 127.0.0.1, for the front only
     front_uid: int = 61007  # user and group of the front, which has no account
+    upload_max_bytes: int = 20 * GIB  # of one request to a server
     run_root: Path = Path("/run/hub-ext")  # what is gone after a restart of the host
     mail: MailSettings | None = None  # None: nobody is written to
     unpacked_dir: Path | None = None  # Debian's packages that are used without being installed

@@ -131,6 +131,11 @@ class Layout:
         return self.state / "htmx" / "django_htmx" / "static" / "django_htmx" / "htmx-2.min.js"
 
     @property
+    def front(self) -> Path:
+        """The front's configuration and pages, and what it writes while it runs."""
+        return self.state / "front"
+
+    @property
     def node(self) -> Path:
         """Where npm put the demo's provider; there where the instance has one."""
         return self.state / "node"

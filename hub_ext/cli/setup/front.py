@@ -1,0 +1,220 @@
+"""The front: nginx on the address of the instance, as a user of its own who sees nothing of the state.
+
+The state may lie where that user cannot go, under /root for instance. A mount namespace of nginx's own shows it what
+it needs below /run, in the place of the host's: programs, configuration, log, and the folder of the gate's socket.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, configuration, headers, pages
+from hub_ext.cli.setup.children import Child, ChildFailed, start
+from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
+from hub_ext.errors import SettingsError
+from hub_ext.settings import MIB, Settings
+
+NAME = "The front"
+_READY_SECONDS = 10
+_CHECK_SECONDS = 20
+_LOG_MAX_BYTES = 50 * MIB
+_LOGS_KEPT = 5
+_MOST_WORKERS = 4
+_MOST_OPEN_FILES = 32768
+
+# What nginx sees, in its own namespace.
+_SEEN = Path("/run")
+# Arguments: the folder of the gate's socket, the programs, the configuration, the logs, the scratch folder, an empty
+# folder, then a command. There is no mount table to be kept (-n). The host's unmounts reach the namespace (slave), and nothing of it reaches the host.
+_ENTER = """\
+set -eu
+root=$6
+mount -n -t tmpfs -o mode=755,size=1m,nosuid,nodev front "$root"
+for name in gate programs conf logs scratch; do
+    mkdir "$root/$name"
+    mount -n --bind "$1" "$root/$name"
+    shift
+done
+shift
+mount -n -o remount,ro "$root"
+cd /
+mount -n --move "$root" /run
+exec "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSource:
+    """A certificate with its chain and its key (PEM), as an operator named them; the key is root's alone."""
+
+    certificate: Path
+    key: Path
+
+
+class Front:
+    """nginx of one instance. `start` may be called again after it has ended."""
+
+    def __init__(self, settings: Settings, layout: Layout, *, tls: TlsSource | None = None) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._tls = tls
+        self._child: Child | None = None
+
+    def start(self) -> Child:
+        """Returns once it listens. Raises ChildFailed, and SettingsError for an address that is none."""
+        values = front_settings(self._settings, tls=self._tls is not None)
+        self._prepare(values)
+        self._check(values)
+        pid_file = self._folder("scratch") / "nginx.pid"
+        pid_file.unlink(missing_ok=True)
+        child = start(NAME, self._words(values), self._log, environment=self._environment())
+        try:
+            # It writes its number once it has its port.
+            child.wait_ready(lambda: pid_file.exists() and bool(pid_file.read_text().strip()), _READY_SECONDS)
+        except BaseException:
+            child.stop()
+            raise
+        self._child = child
+        return child
+
+    def rotate(self) -> bool:
+        """Begin a new access log where the present one has grown; whether it had.
+
+        Cheap enough to be called twice a second.
+        """
+        log = self._access_log
+        if self._child is None or not self._child.running or log.stat().st_size <= _LOG_MAX_BYTES:
+            return False
+        for number in range(_LOGS_KEPT - 1, 0, -1):
+            older = log.with_name(f"{log.name}.{number}")
+            if older.exists():
+                older.replace(log.with_name(f"{log.name}.{number + 1}"))
+        log.replace(log.with_name(f"{log.name}.1"))
+        self._make_access_log()
+        self._child.process.send_signal(signal.SIGUSR1)
+        return True
+
+    @property
+    def _log(self) -> Path:
+        return self._layout.logs / "front.log"
+
+    @property
+    def _access_log(self) -> Path:
+        return self._layout.logs / "front" / "access.log"
+
+    def _folder(self, name: str) -> Path:
+        return self._layout.front / name
+
+    def _prepare(self, values: FrontSettings) -> None:
+        """Folders and files as they must be, from whatever an earlier run left."""
+        uid, conf = self._settings.front_uid, self._folder("conf")
+        self._layout.front.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._access_log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for name in ("conf", "scratch"):
+            shutil.rmtree(self._folder(name), ignore_errors=True)
+        for folder in (self._folder("root"), conf, conf / "pages", self._folder("scratch")):
+            folder.mkdir(mode=0o755, exist_ok=True)
+            folder.chmod(0o755)
+        self._access_log.parent.chmod(0o755)
+        os.chown(self._folder("scratch"), uid, uid)
+        self._folder("scratch").chmod(0o700)
+        # Who may enter this folder's parent may hold its locks for ever: nobody but root.
+        self._settings.run_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._settings.run_dir.mkdir(mode=0o755, exist_ok=True)
+        write_file(conf / "nginx.conf", configuration(values))
+        write_file(conf / HEADERS_FILE, headers())
+        for name, page in pages().items():
+            write_file(conf / "pages" / name, page)
+        if self._tls is not None:
+            write_file(conf / "certificate.pem", self._tls.certificate.read_text(encoding="ascii"))
+            write_file(conf / "key.pem", self._tls.key.read_text(encoding="ascii"), mode=0o600)
+            os.chown(conf / "key.pem", uid, uid)
+        if not self._access_log.exists():
+            self._make_access_log()
+
+    def _make_access_log(self) -> None:
+        """nginx writes in this file, and cannot make others beside it."""
+        uid = self._settings.front_uid
+        handle = os.open(self._access_log, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640)
+        try:
+            os.fchown(handle, uid, 0)
+        finally:
+            os.close(handle)
+
+    def _check(self, values: FrontSettings) -> None:
+        """Raises ChildFailed with what nginx says against its configuration, which the log keeps too."""
+        with self._log.open("ab") as log:
+            self._log.chmod(0o600)
+            began = log.tell()
+            checked = subprocess.run(
+                [*self._words(values), "-t", "-q"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment(),
+                timeout=_CHECK_SECONDS,
+            )
+        if checked.returncode != 0:
+            said = self._log.read_bytes()[began:].decode("utf-8", "replace").strip()
+            raise ChildFailed(f"nginx cannot be started:\n{said}", advice=f"The whole log is {self._log}.")
+
+    def _words(self, values: FrontSettings) -> list[str]:
+        """The words that run nginx: namespace, then user, then the signal of our end, which a new user clears."""
+        uid, capability = str(self._settings.front_uid), "-all"
+        if values.port < 1024:
+            capability = "-all,+net_bind_service"
+        return [
+            *("unshare", "--mount", "--propagation", "slave", "sh", "-c", _ENTER, "sh"),
+            str(self._settings.gate_socket.parent),
+            str(programs_dir().resolve()),
+            str(self._folder("conf")),
+            str(self._access_log.parent),
+            str(self._folder("scratch")),
+            str(self._folder("root")),
+            *("setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs"),
+            *("--bounding-set", capability, "--inh-caps", capability, "--ambient-caps", capability),
+            *("setpriv", "--pdeathsig", "TERM", str(_SEEN / "programs/usr/sbin/nginx")),
+            *("-p", str(_SEEN / "conf"), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        libraries = (programs_dir() / "usr/lib").glob("*/libbrotlienc.so.1")
+        folder = next((library.parent.name for library in libraries), None)
+        if folder is None or not (programs_dir() / "usr/sbin/nginx").exists():
+            raise ChildFailed("There is no nginx.", advice="Run `make run`, which unpacks it.")
+        return {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LD_LIBRARY_PATH": str(_SEEN / "programs/usr/lib" / folder),
+        }
+
+
+def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
+    """The values of an instance's nginx.conf. Raises SettingsError for a bind_url that names no port."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
+    if not address or not port.isascii() or not port.isdigit():
+        raise SettingsError(
+            f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT."
+        )
+    conf = _SEEN / "conf"
+    return FrontSettings(
+        address=address,
+        port=int(port),
+        hub=f"127.0.0.1:{settings.hub_port}",
+        console=f"127.0.0.1:{settings.console_port}",
+        gate_socket=_SEEN / "gate" / settings.gate_socket.name,
+        folder=conf,
+        modules=_SEEN / "programs/usr/lib/nginx/modules",
+        scratch=_SEEN / "scratch",
+        access_log=_SEEN / "logs/access.log",
+        upload_max_bytes=settings.upload_max_bytes,
+        workers=min(_MOST_WORKERS, os.cpu_count() or 1),
+        open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
+        tls=TlsFiles(conf / "certificate.pem", conf / "key.pem") if tls else None,
+    )
