@@ -4,6 +4,7 @@ import os
 import sys
 
 from hub_ext.adapters.engine import gateway
+from hub_ext.adapters.parent import hub_environment
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.hub import more_time
 from hub_ext.hub.docker import refuse_not_honoured
@@ -11,7 +12,6 @@ from hub_ext.hub.hub_database import commit_without_waiting
 from hub_ext.hub.hub_site import hub_site, prepare
 from hub_ext.hub.pages import TEMPLATES, TwoLanguages
 from hub_ext.services import activity
-from hub_ext.services.parent import hub_environment
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles

@@ -17,10 +17,10 @@ from jupyterhub_idle_culler import IdleCuller, cull_idle
 from traitlets import default
 
 from hub_ext.adapters.hub_api import HubApi, HubApiError
+from hub_ext.adapters.parent import end_with_parent
 from hub_ext.config import load_settings
 from hub_ext.flows import cull, idle_warnings, outbox
 from hub_ext.flows.site import Site, open_site
-from hub_ext.services.parent import end_with_parent
 from hub_ext.services.revocation import Revocation
 from hub_ext.services.rounds import alone, for_ever
 

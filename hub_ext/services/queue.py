@@ -13,12 +13,12 @@ import signal
 import time
 
 from hub_ext.adapters.hub_api import HubApi, HubApiError, HubSilent, StartAnswer
+from hub_ext.adapters.parent import end_with_parent
 from hub_ext.config import load_settings
 from hub_ext.flows import queue
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import ReasonCode
 from hub_ext.model.queue import Waiting
-from hub_ext.services.parent import end_with_parent
 from hub_ext.services.rounds import alone, for_ever
 
 # Between two tries of one start that the Hub answered and did not take; each time twice as long.

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from hub_ext.adapters.engine import ENDINGS, ContainerEvent
 from hub_ext.adapters.hub_api import HubApi, HubApiError
+from hub_ext.adapters.parent import end_with_parent, hub_since
 from hub_ext.adapters.store import launches
 from hub_ext.config import load_settings
 from hub_ext.errors import EngineError, HubExtError
@@ -23,7 +24,6 @@ from hub_ext.flows.prepull import Prepull
 from hub_ext.flows.site import Site, open_site
 from hub_ext.flows.watch import watch
 from hub_ext.model import LaunchState
-from hub_ext.services.parent import end_with_parent, hub_since
 from hub_ext.services.rounds import alone, for_ever
 
 GPU_SECONDS = 60

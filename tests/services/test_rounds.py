@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hub_ext.adapters.parent import HUB_VARIABLE
 from hub_ext.flows.site import Site
-from hub_ext.services.parent import HUB_VARIABLE
 from hub_ext.services.rounds import alone
 from tests.support.hub import wait_for
 from tests.support.sick_engine import SickEngine, hanging

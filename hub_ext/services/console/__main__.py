@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from tornado import httputil, web
 from tornado.httpserver import HTTPServer
 
+from hub_ext.adapters.parent import end_with_parent
 from hub_ext.services.console import not_ready
-from hub_ext.services.parent import end_with_parent
 
 # A form with several texts of a mebibyte still reaches its handler, which says which is too long.
 MOST_BYTES = 16 * 1024**2

@@ -1,4 +1,4 @@
-"""Managed services end with the Hub that started them."""
+"""Services and the gate end with the process that started them."""
 
 from __future__ import annotations
 

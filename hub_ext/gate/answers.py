@@ -1,0 +1,184 @@
+"""`/answer`: what the client sees where `/check` said that its request may not simply pass."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from tornado import web
+
+from hub_ext.gate import pages
+from hub_ext.gate.hub import HubSilentError
+from hub_ext.gate.judge import (
+    Forbidden,
+    HubSilent,
+    Judge,
+    MissingSlash,
+    NotRunning,
+    OAuthReturn,
+    Pass,
+    Refused,
+    Reserved,
+    SignIn,
+    Verdict,
+)
+from hub_ext.gate.original import OriginalRequest, parse
+from hub_ext.gate.pages import Notice
+from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.sign_in import Redirect, SignInFlow
+
+log = logging.getLogger("hub_ext.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerParts:
+    """What answers need of the gate. `hub` is where browsers find the Hub, with a slash at its end."""
+
+    judge: Judge
+    sign_in: SignInFlow
+    hub: str
+
+
+def application(parts: AnswerParts) -> web.Application:
+    """Answers `/answer`, whatever the method."""
+    return web.Application([(r"/answer", AnswerHandler, {"parts": parts})], log_function=lambda handler: None)
+
+
+class AnswerHandler(web.RequestHandler):
+    """The judgement again, and its answer."""
+
+    def initialize(self, parts: AnswerParts) -> None:
+        """Called by tornado."""
+        self.parts = parts
+        self.original = parse(self.request.headers)
+
+    def set_default_headers(self) -> None:
+        """On every answer."""
+        self.clear_header("Server")
+        for name, value in pages.HEADERS.items():
+            self.set_header(name, value)
+
+    def compute_etag(self) -> None:
+        """None: no answer is kept."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing is changed here."""
+
+    async def prepare(self) -> None:
+        """The answer to every method."""
+        request = self.original
+        if request is None:
+            self._notice(pages.BAD_ADDRESS)
+            return
+        verdict = self.parts.judge.at_once(request) or await self.parts.judge.judge(request)
+        try:
+            await self._answer(request, verdict)
+        except HubSilentError:
+            self._notice(pages.SILENT)
+
+    async def _answer(self, request: OriginalRequest, verdict: Verdict) -> None:
+        match verdict:
+            case Pass():
+                # The door opened between the two questions.
+                self._again(request)
+            case Reserved():
+                self._own(request, verdict)
+            case SignIn(server):
+                if request.navigates:
+                    self._go(request, self.parts.sign_in.begin(request, server))
+                else:
+                    self._notice(pages.NOT_SIGNED_IN, server)
+            case OAuthReturn(server):
+                ended = await self.parts.sign_in.end(request, server) if request.method == "GET" else None
+                if isinstance(ended, Redirect):
+                    self._go(request, ended)
+                else:
+                    self._notice(pages.SIGN_IN_FAILED, server)
+            case MissingSlash(server):
+                self.redirect(server.prefix + (f"?{request.query}" if request.query else ""))
+            case Forbidden(server, Refused.CROSS_SITE):
+                self._notice(pages.CROSS_SITE, server)
+            case Forbidden():
+                self._notice(pages.NO_RIGHT)
+            case NotRunning():
+                self._notice(pages.NOT_RUNNING)
+            case HubSilent():
+                self._notice(pages.SILENT)
+
+    def _again(self, request: OriginalRequest) -> None:
+        if request.navigates:
+            self.redirect(request.uri)
+        else:
+            self._notice(pages.SILENT)
+
+    def _own(self, request: OriginalRequest, reserved: Reserved) -> None:
+        """The gate's own paths below a server's prefix."""
+        if reserved.path != "session" or request.method not in ("GET", "HEAD"):
+            self._notice(pages.NO_SUCH_PAGE)
+            return
+        server = reserved.server
+        facts = {
+            "launch": server.launch_id,
+            "server_name": server.server_name,
+            "home": f"{self.parts.hub}home",
+            "sign_out": f"{self.parts.hub}logout",
+        }
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(facts))
+
+    def _go(self, request: OriginalRequest, redirect: Redirect) -> None:
+        secure = self.parts.judge.scheme(request) == "https"
+        for cookie in redirect.cookies:
+            attributes: dict[str, Any] = {} if cookie.max_age is None else {"max_age": cookie.max_age}
+            self.set_cookie(
+                cookie.name,
+                cookie.value,
+                path=cookie.path,
+                httponly=True,
+                secure=secure,
+                samesite="Lax",
+                **attributes,
+            )
+        self.redirect(redirect.location)
+
+    def _notice(self, notice: Notice, server: OpenServer | None = None) -> None:
+        cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
+        language = pages.reader_language(cookies, self.request.headers.get("Accept-Language", ""))
+        self.set_status(notice.status)
+        self.set_header("Vary", "Accept-Language, Cookie")
+        if notice.status == 503:
+            self.set_header("Retry-After", str(pages.RETRY_SECONDS))
+        if self.original is None or not (self.original.navigates or self._is_framed_page()):
+            self.set_header("Content-Type", "application/json")
+            self.finish(pages.problem(notice, language))
+        else:
+            self.finish(pages.page(notice, language, self.parts.hub, self._links(notice, server)))
+
+    def _is_framed_page(self) -> bool:
+        return self.original is not None and self.original.fetch_mode == "navigate"
+
+    def _links(self, notice: Notice, server: OpenServer | None) -> tuple[tuple[str, str], ...]:
+        home = ("My servers", f"{self.parts.hub}home")
+        if server is not None:
+            return ("Open the server", server.prefix), home
+        if notice is pages.NOT_RUNNING and self.original and self.original.path.startswith("/user/"):
+            # The Hub knows which part of a path is a server's name.
+            return ("Start it again", self.parts.hub + self.original.path[1:]), home
+        return (home,)
+
+    def write_error(self, status_code: int, **more: Any) -> None:
+        """A failure of ours, or a method that does not exist."""
+        self._notice(pages.FAILED if status_code >= 500 else pages.BAD_ADDRESS)
+
+    def log_exception(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Without the request: addresses may hold tokens."""
+        if not isinstance(error, web.HTTPError):
+            log.error("An answer failed", exc_info=(kind, error, trace) if kind and error else None)

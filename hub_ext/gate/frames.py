@@ -1,0 +1,66 @@
+"""Where the frames of a WebSocket begin and end in a stream of bytes, and which of them carry data."""
+
+from __future__ import annotations
+
+_CONTROL = 0x08  # opcodes 8 to 15: close, ping, pong
+_MASKED = 0x80
+
+
+class FrameCounter:
+    """Reads frame headers as bytes go by, and keeps none of the payload."""
+
+    __slots__ = ("_header", "_left", "data_frames")
+
+    def __init__(self) -> None:
+        self.data_frames = 0
+        self._left = 0  # bytes of payload still to come
+        self._header = b""  # the beginning of a header that is not whole yet
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether the stream stands where a frame has ended."""
+        return not self._left and not self._header
+
+    def feed(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Count the frames that begin in the next bytes of the stream."""
+        at, end = 0, len(chunk)
+        while at < end:
+            if self._left:
+                step = min(self._left, end - at)
+                self._left -= step
+                at += step
+                continue
+            # 14 bytes are the longest header.
+            header = self._header + bytes(chunk[at : at + 14 - len(self._header)])
+            size = _header_size(header)
+            if len(header) < size:
+                self._header = header
+                return
+            at += size - len(self._header)
+            self._header = b""
+            self._left = _payload_size(header)
+            if not header[0] & _CONTROL:
+                self.data_frames += 1
+
+
+def _header_size(header: bytes) -> int:
+    if len(header) < 2:
+        return 2
+    length = header[1] & 0x7F
+    extra = 8 if length == 127 else 2 if length == 126 else 0
+    return 2 + extra + (4 if header[1] & _MASKED else 0)
+
+
+def _payload_size(header: bytes) -> int:
+    length = header[1] & 0x7F
+    if length == 126:
+        return int.from_bytes(header[2:4], "big")
+    if length == 127:
+        return int.from_bytes(header[2:10], "big")
+    return length
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """A server's close frame. `reason` has at most 123 bytes."""
+    payload = code.to_bytes(2, "big") + reason.encode()
+    return bytes((0x88, len(payload))) + payload

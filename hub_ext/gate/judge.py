@@ -1,0 +1,221 @@
+"""May this request pass to a server? One judgement for `/check`, for `/answer` and for open WebSockets.
+
+In this order: which open server lies there, who asks, may they enter, and does the request come from where it
+may. A sign-in is an API token of the Hub or the gate's own cookie. The secrets of a launch are none:
+JupyterLab sends the launch's secret with its own requests, as its page contains it, and what a page or a
+container can read must not open a door from outside.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from hub_ext.gate import cookies
+from hub_ext.gate.cookies import RequestCookies
+from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.rights import Right, Rights
+from hub_ext.gate.routes import Absence, OpenServer, OpenServers
+from hub_ext.gate.seal import Seal
+from hub_ext.policy.cross_site import SignedInBy, judge_source
+from hub_ext.settings import Settings
+
+RESERVED = "_hub-ext/"  # below a server's prefix, never passed to it
+
+
+class Refused(StrEnum):
+    """Why a request is forbidden."""
+
+    NO_RIGHT = "no-right"
+    CROSS_SITE = "cross-site"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The request goes to `upstream` with these two headers in place of its own."""
+
+    server: OpenServer
+    authorization: str
+    cookie: str
+
+    @property
+    def upstream(self) -> str:
+        """ADDRESS:PORT of the server."""
+        return self.server.upstream
+
+    @property
+    def prefix(self) -> str:
+        """The path to which the server's cookies are bound."""
+        return self.server.prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A path of the gate's own, asked by somebody who may enter the server."""
+
+    server: OpenServer
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Nobody is signed in, or not any more."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthReturn:
+    """The browser comes back from the Hub's OAuth."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSlash:
+    """The path of a server without its last slash."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Somebody is signed in, and the request may not pass."""
+
+    server: OpenServer
+    reason: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class NotRunning:
+    """No server is open there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSilent:
+    """Whether the request may pass cannot be known now: the Hub or the store does not answer."""
+
+
+Verdict = Pass | Reserved | SignIn | OAuthReturn | MissingSlash | Forbidden | NotRunning | HubSilent
+
+
+class Judge:
+    """Judges requests by the open servers, the rights that the Hub confirms, and policy."""
+
+    def __init__(self, settings: Settings, servers: OpenServers, rights: Rights, seal: Seal) -> None:
+        self._servers = servers
+        self._rights = rights
+        self._seal = seal
+        self._public = urlsplit(settings.public_url)
+        self._subdomains = urlsplit(settings.subdomain_host)
+
+    def at_once(self, request: OriginalRequest) -> Verdict | None:
+        """The verdict, where all that it needs is at hand; else None. Never waits."""
+        server = self._servers.find(request.hostname, request.path)
+        if not isinstance(server, OpenServer):
+            return None
+        return self._verdict(request, server, lambda token: self._rights.answer(server, token))
+
+    async def judge(self, request: OriginalRequest) -> Verdict:
+        """The verdict, once store and Hub have been asked for what it needs."""
+        server = await self._servers.find_or_read(request.hostname, request.path)
+        match server:
+            case Absence.UNKNOWN:
+                return HubSilent()
+            case Absence.CLOSED:
+                return NotRunning()
+        assert isinstance(server, OpenServer)
+        verdict = self._verdict(request, server, lambda token: self._rights.answer(server, token))
+        if verdict is not None:
+            return verdict
+        found: dict[str, Right] = {}
+        for token in self._tokens(request, server):
+            found[token] = await self._rights.find(server, token)
+            if found[token] is Right.YES:
+                break
+        verdict = self._verdict(request, server, found.get)
+        assert verdict is not None, "every token has been asked for"
+        return verdict
+
+    def scheme(self, request: OriginalRequest) -> str:
+        """The scheme that the browser asked: a TLS front before ours hides it from us."""
+        for url in (self._public, self._subdomains):
+            if url.scheme and url.netloc.lower() == request.host.lower():
+                return url.scheme
+        named = self._subdomains.netloc.lower()
+        if named and request.host.lower().endswith("." + named):
+            return self._subdomains.scheme
+        return request.scheme
+
+    def _verdict(
+        self, request: OriginalRequest, server: OpenServer, right_of: Callable[[str], Right | None]
+    ) -> Verdict | None:
+        """The verdict by the rights of its tokens; None where one that matters is not there."""
+        if len(request.path) < len(server.prefix):
+            return MissingSlash(server)
+        if request.path == server.oauth_path:
+            return OAuthReturn(server)
+        request_cookies = cookies.split(request.cookies)
+        by_token: Right | None = Right.UNKNOWN
+        by_cookie: Right | None = Right.UNKNOWN
+        if api_token := self._api_token(request, server):
+            by_token = right_of(api_token)
+            if by_token is None:
+                return None
+            if by_token is Right.YES:
+                return self._let_in(request, server, request_cookies, SignedInBy.TOKEN)
+        if session_token := self._session_token(request_cookies, server):
+            by_cookie = right_of(session_token)
+            if by_cookie is None:
+                return None
+            if by_cookie is Right.YES:
+                return self._let_in(request, server, request_cookies, SignedInBy.COOKIE)
+        if Right.SILENT in (by_token, by_cookie):
+            return HubSilent()
+        if Right.NO_RIGHT in (by_token, by_cookie):
+            return Forbidden(server, Refused.NO_RIGHT)
+        return SignIn(server)
+
+    def _let_in(
+        self, request: OriginalRequest, server: OpenServer, request_cookies: RequestCookies, by: SignedInBy
+    ) -> Verdict:
+        if not judge_source(request.source(self.scheme(request)), by).allowed:
+            return Forbidden(server, Refused.CROSS_SITE)
+        if request.path.startswith(RESERVED, len(server.prefix)):
+            return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :])
+        return Pass(server, f"token {server.secrets.token}", request_cookies.passing)
+
+    def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
+        tokens = (
+            self._api_token(request, server),
+            self._session_token(cookies.split(request.cookies), server),
+        )
+        return tuple(token for token in tokens if token)
+
+    def _api_token(self, request: OriginalRequest, server: OpenServer) -> str:
+        """The API token that the request shows; "" without one, and for the secrets of the launch."""
+        token = request.api_token
+        secrets = server.secrets
+        if not token or _same(token, secrets.token) or _same(token, secrets.oauth_client_secret):
+            return ""
+        return token
+
+    def _session_token(self, request_cookies: RequestCookies, server: OpenServer) -> str:
+        """The Hub's token in the gate's cookie of this launch; "" without one that is the gate's making."""
+        bound_to = session_binding(server)
+        for value in request_cookies.values(cookies.SESSION + server.launch_id):
+            if token := self._seal.unseal(value, bound_to):
+                return token
+        return ""
+
+
+def session_binding(server: OpenServer) -> str:
+    """What the session's cookie of that server is sealed for. A change signs everybody in again."""
+    return f"session {server.launch_id} {server.host}{server.prefix}"
+
+
+def _same(token: str, secret: str) -> bool:
+    return hmac.compare_digest(token.encode(), secret.encode())

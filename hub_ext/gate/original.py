@@ -1,0 +1,151 @@
+"""The client's request as the front hands it over, parsed once and strictly.
+
+A path is judged as it was sent: neither decoded nor normalised. What browsers would have normalised, such as
+`..`, is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from tornado.httputil import HTTPHeaders
+
+from hub_ext.policy.cross_site import RequestSource
+
+MOST_URI_LETTERS = 16 * 1024
+
+# Printable ASCII but space, double quotes, angle brackets, backslash, ` and #; % only before two hex digits.
+_PATH = re.compile(r"/(?:[!$&'()*+,\-./0-9:;=?@A-Z\[\]^_a-z~|{}]|%[0-9A-Fa-f]{2})*")
+_QUERY = re.compile(r"[!-~]*")
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_TOKEN = re.compile(r"(?:token|bearer)\s+(\S+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginalRequest:
+    """What the client sent. `path` is raw, `query` without "?"; `host` has its port."""
+
+    method: str
+    uri: str
+    path: str
+    query: str
+    scheme: str
+    host: str
+    websocket: bool
+    authorization: str
+    cookies: str
+    origin: str
+    referer: str
+    fetch_site: str
+    fetch_mode: str
+    fetch_dest: str
+    accept: str
+
+    @property
+    def hostname(self) -> str:
+        """The host without its port, in lower case."""
+        name, _, port = self.host.rpartition(":")
+        return (name if name and port.isdigit() else self.host).lower()
+
+    def source(self, scheme: str) -> RequestSource:
+        """What policy judges of it, with the scheme that the browser asked."""
+        return RequestSource(
+            method=self.method,
+            scheme=scheme,
+            host=self.host,
+            websocket=self.websocket,
+            fetch_site=self.fetch_site,
+            fetch_mode=self.fetch_mode,
+            fetch_dest=self.fetch_dest,
+            origin=self.origin,
+            referer=self.referer,
+        )
+
+    @property
+    def navigates(self) -> bool:
+        """Whether a person opens a page: then a redirect and a page help, else a status and JSON do.
+
+        A request with a token of its own is a program's. In a frame nobody could sign in.
+        """
+        if self.method != "GET" or self.websocket or self.authorization:
+            return False
+        if self.fetch_mode:
+            return self.fetch_mode == "navigate" and self.fetch_dest in ("document", "")
+        return "text/html" in self.accept
+
+    @property
+    def api_token(self) -> str:
+        """The token of the Authorization header, or of `?token=` for a WebSocket; "" without one.
+
+        A browser's WebSocket cannot send a header, so the address is the only place there. Elsewhere
+        `?token=` is no sign-in, as in JupyterHub since version 5: addresses are kept, logged and passed on.
+        """
+        if match := _TOKEN.fullmatch(self.authorization.strip()):
+            return match[1]
+        if self.websocket and "token=" in self.query:
+            return next((value for name, value in parse_qsl(self.query) if name == "token"), "")
+        return ""
+
+
+def parse(headers: HTTPHeaders, *, upgrade: bool = False) -> OriginalRequest | None:
+    """The request that these headers of the front describe; None where it cannot be parsed or is refused.
+
+    `upgrade` says that it is a WebSocket for certain. The front asks `/check` without the Upgrade header;
+    Sec-WebSocket-Key tells it there.
+    """
+    get = headers.get
+    uri, method = get("X-Original-URI", ""), get("X-Original-Method", "")
+    scheme, host = get("X-Forwarded-Proto", ""), get("X-Forwarded-Host", "")
+    path, _, query = uri.partition("?")
+    if not (
+        _METHOD.fullmatch(method)
+        and scheme in ("http", "https")
+        and _HOST.fullmatch(host)
+        and len(uri) <= MOST_URI_LETTERS
+        and is_plain_path(path)
+        and _QUERY.fullmatch(query)
+    ):
+        return None
+    return OriginalRequest(
+        method=method,
+        uri=uri,
+        path=path,
+        query=query,
+        scheme=scheme,
+        host=host,
+        websocket=upgrade or "Sec-WebSocket-Key" in headers,
+        authorization=get("Authorization", ""),
+        cookies="; ".join(headers.get_list("Cookie")),
+        origin=get("Origin", ""),
+        referer=get("Referer", ""),
+        fetch_site=get("Sec-Fetch-Site", ""),
+        fetch_mode=get("Sec-Fetch-Mode", ""),
+        fetch_dest=get("Sec-Fetch-Dest", ""),
+        accept=get("Accept", ""),
+    )
+
+
+@lru_cache(maxsize=4096)
+def is_plain_path(path: str) -> bool:
+    """Whether a raw path can be judged: no dot segments in any spelling, no control letters, no `//` first.
+
+    An encoded slash or backslash counts as one here.
+    """
+    if path.startswith("//") or not _PATH.fullmatch(path):
+        return False
+    decoded = unquote(path)
+    if any(letter < " " or letter == "\x7f" for letter in decoded):
+        return False
+    return not any(segment in (".", "..") for segment in re.split(r"[/\\]", decoded))
+
+
+def uri_without_token(path: str, query: str) -> str:
+    """The address without `?token=`: a token of the Hub never reaches a container."""
+    if "token=" in query:
+        kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"]
+        query = urlencode(kept)
+    return f"{path}?{query}" if query else path

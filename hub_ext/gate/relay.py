@@ -1,0 +1,218 @@
+"""Open WebSockets between clients and containers: bytes both ways, judged again every three seconds.
+
+The bytes pass as they are; only headers of frames are read, to count a person's messages and to know where a
+close frame of ours may stand. A side that reads slowly slows the other: no more than the transports' own
+buffers is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import defaultdict
+from collections.abc import Callable
+
+from tornado.httputil import HTTPHeaders
+from tornado.iostream import IOStream
+
+from hub_ext.gate.frames import FrameCounter, close_frame
+from hub_ext.gate.judge import Judge, Pass
+from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.upgrade import UpgradeRefused, UpstreamHead, open_upstream, take_socket
+from hub_ext.gate.uses import Uses
+
+JUDGE_SECONDS = 3.0
+HALF_CLOSED_SECONDS = 30.0
+LAST_WORDS_SECONDS = 2.0  # for a close frame to leave
+POLICY_VIOLATION = 1008
+GOING_AWAY = 1001
+
+
+class _Side(asyncio.Protocol):
+    """One connection of a relay: what it receives is written to the other."""
+
+    __slots__ = ("_count", "_relay", "ended", "frames", "gone", "made", "other", "transport")
+
+    def __init__(self, relay: Relay, count: Callable[[], None] | None) -> None:
+        self._relay = relay
+        self._count = count
+        self.frames = FrameCounter()
+        self.ended = False  # says no more
+        self.gone = False
+        self.made: Callable[[], None] | None = None  # called before the first byte is read
+        self.other: _Side
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if self.made is not None:
+            self.made()
+
+    def data_received(self, chunk: bytes) -> None:
+        frames = self.frames
+        before = frames.data_frames
+        frames.feed(chunk)
+        if not self.other.transport.is_closing():
+            self.other.transport.write(chunk)
+        if self._count is not None and frames.data_frames != before:
+            self._count()
+
+    def pause_writing(self) -> None:
+        self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.other.transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        self.ended = True
+        self._relay.half_closed()
+        if not self.other.transport.is_closing() and self.other.transport.can_write_eof():
+            with contextlib.suppress(OSError):
+                self.other.transport.write_eof()
+        return not self.other.ended  # False closes this side
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.ended = self.gone = True
+        self._relay.lost(self, error)
+
+
+class Relay:
+    """One open WebSocket."""
+
+    def __init__(self, launch_id: str, count: Callable[[], None]) -> None:
+        self.launch_id = launch_id
+        self.closed = asyncio.Event()
+        self.client = _Side(self, count)
+        self.server = _Side(self, None)
+        self.client.other, self.server.other = self.server, self.client
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def begin(
+        self, upstream: UpstreamHead, taken: socket.socket, answer_head: bytes, early: bytes
+    ) -> None:
+        """Take both connections over, answer the client, and let bytes go both ways."""
+        self.server.transport = upstream.transport
+        upstream.transport.set_protocol(self.server)
+
+        def client_made() -> None:
+            self.client.transport.write(answer_head)
+            if upstream.rest:
+                self.server.data_received(upstream.rest)
+            if early:
+                self.client.data_received(early)
+            upstream.transport.resume_reading()
+
+        self.client.made = client_made
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: self.client, taken)
+
+    def close(self, code: int) -> None:
+        """End both sides. The client gets a close frame where one may stand now."""
+        if self.closed.is_set():
+            return
+        client = self.client.transport
+        if self.server.frames.between_frames and not client.is_closing():
+            client.write(close_frame(code))
+        self.server.transport.abort()
+        client.close()
+        self._abort_after(LAST_WORDS_SECONDS)
+
+    def half_closed(self) -> None:
+        """One side says no more; the other has some time left."""
+        self._abort_after(HALF_CLOSED_SECONDS)
+
+    def lost(self, side: _Side, error: Exception | None) -> None:
+        """A side is gone. What it said before still reaches the other, unless it broke."""
+        if side.other.gone:
+            self._end()
+        elif error is not None:
+            side.other.transport.abort()
+        else:
+            side.other.transport.close()
+            self._abort_after(HALF_CLOSED_SECONDS)
+
+    def _abort_after(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._abort)
+
+    def _abort(self) -> None:
+        self.client.transport.abort()
+        self.server.transport.abort()
+        self._end()
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.closed.set()
+
+
+class Relays:
+    """All open WebSockets of this gate."""
+
+    def __init__(self, judge: Judge, uses: Uses) -> None:
+        self._judge = judge
+        self._uses = uses
+        self._open: defaultdict[str, set[Relay]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._open.values()))
+
+    async def open(
+        self,
+        passed: Pass,
+        request: OriginalRequest,
+        headers: HTTPHeaders,
+        detach: Callable[[], IOStream],
+    ) -> UpgradeRefused | None:
+        """Relay until one side ends or the right does; or why it cannot begin, with nothing detached."""
+        upstream = await open_upstream(passed, request, headers)
+        if isinstance(upstream, UpgradeRefused):
+            return upstream
+        connection, answer_head = upstream
+        launch_id = passed.server.launch_id
+        relay = Relay(launch_id, lambda: self._uses.mark(launch_id))
+        try:
+            taken, early = take_socket(detach())
+            await relay.begin(connection, taken, answer_head, early)
+        except ConnectionError:
+            connection.transport.abort()
+            return None
+        except BaseException:
+            connection.transport.abort()
+            raise
+        self._open[launch_id].add(relay)
+        try:
+            await self._watch(relay, request)
+        finally:
+            relay.close(GOING_AWAY)
+            self._open[launch_id].discard(relay)
+            if not self._open[launch_id]:
+                del self._open[launch_id]
+        return None
+
+    def close_launches(self, launch_ids: frozenset[str]) -> None:
+        """Close all relays of launches that are gone."""
+        for launch_id in launch_ids:
+            for relay in tuple(self._open.get(launch_id, ())):
+                relay.close(POLICY_VIOLATION)
+
+    def close_all(self) -> None:
+        """The gate ends; pages open their WebSockets again by themselves."""
+        for relays in tuple(self._open.values()):
+            for relay in tuple(relays):
+                relay.close(GOING_AWAY)
+
+    async def _watch(self, relay: Relay, request: OriginalRequest) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(JUDGE_SECONDS):
+                    await relay.closed.wait()
+                return
+            except TimeoutError:
+                verdict = self._judge.at_once(request) or await self._judge.judge(request)
+            if not (isinstance(verdict, Pass) and verdict.server.launch_id == relay.launch_id):
+                relay.close(POLICY_VIOLATION)
+                await relay.closed.wait()
+                return

@@ -1,0 +1,197 @@
+"""The servers that are open, in memory: the Hub's routes joined with the launches that run.
+
+Read from the store in a thread every second, and at once where a request finds none. A store that fails is
+never read as absence: the last table holds for ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from urllib.parse import urlsplit
+
+from hub_ext.adapters import launch_secrets
+from hub_ext.adapters.launch_secrets import LaunchSecrets
+from hub_ext.adapters.store import launches, routes
+from hub_ext.errors import HubExtError
+from hub_ext.flows.site import Site
+from hub_ext.model import Launch, LaunchState
+from hub_ext.model.doors import Route
+
+READ_SECONDS = 1.0
+MISS_SECONDS = 0.2  # between two readings that requests cause
+HOLD_SECONDS = 600.0
+_MOST_SLASHES = 8  # in a routespec: /user/NAME/SERVER/ has four
+
+log = logging.getLogger("hub_ext.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenServer:
+    """A server that runs and has a route. `prefix` is the raw path below which it lies, with both slashes.
+
+    `upstream` is ADDRESS:PORT. `oauth_path` is where the Hub's OAuth comes back to.
+    """
+
+    launch_id: str
+    username: str
+    server_name: str
+    host: str  # "" answers to every name
+    prefix: str
+    upstream: str
+    oauth_path: str
+    secrets: LaunchSecrets = field(repr=False)
+
+
+class Absence(Enum):
+    """Why no open server was found."""
+
+    CLOSED = "closed"
+    UNKNOWN = "unknown"  # the store has been silent for too long
+
+
+class OpenServers:
+    """The table. `clock` is monotonic, in seconds."""
+
+    def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
+        self._site = site
+        self._clock = clock
+        self._by_spec: Mapping[str, OpenServer] = {}
+        self._launch_ids: frozenset[str] = frozenset()
+        self._hosts = False
+        self._read_at: float | None = None
+        self._started_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+        self._secrets: dict[str, LaunchSecrets] = {}
+        self._unreadable: set[str] = set()
+        self._failing = False
+        # One reading at a time, and never a thread of others: a store that hangs holds only us.
+        self._thread = ThreadPoolExecutor(1, "gate-routes")
+        self.on_closed: list[Callable[[frozenset[str]], None]] = []
+
+    def find(self, host: str, path: str) -> OpenServer | Absence:
+        """The open server with the longest prefix of whole segments of that raw path, as last read.
+
+        A path that lacks only the last slash of a prefix finds its server too.
+        """
+        if self._read_at is None or self._clock() - self._read_at > HOLD_SECONDS:
+            return Absence.UNKNOWN
+        by_spec, found, end = self._by_spec, None, -1
+        for _ in range(_MOST_SLASHES):
+            end = path.find("/", end + 1)
+            prefix = path[: end + 1] if end >= 0 else path + "/"
+            found = (self._hosts and by_spec.get(host + prefix)) or by_spec.get(prefix) or found
+            if end < 0:
+                break
+        return found or Absence.CLOSED
+
+    async def find_or_read(self, host: str, path: str) -> OpenServer | Absence:
+        """The same, after another reading where none is found."""
+        found = self.find(host, path)
+        if isinstance(found, OpenServer):
+            return found
+        if self._reading is not None or self._clock() - self._started_at >= MISS_SECONDS:
+            await self.read()
+            # A reading that was under way may be from before the server opened.
+            found = self.find(host, path)
+        return found
+
+    def is_open(self, launch_id: str) -> bool:
+        """Whether that launch has an open server, as last read."""
+        return launch_id in self._launch_ids
+
+    async def keep_reading(self) -> None:
+        """Read every second until cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(READ_SECONDS)
+
+    async def read(self) -> None:
+        """Read the store once; callers at the same time share a reading. A failure is logged."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(lambda _: setattr(self, "_reading", None))
+        await asyncio.shield(self._reading)
+
+    def close(self) -> None:
+        """Give the thread back. Nothing is read afterwards."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _read(self) -> None:
+        self._started_at = started_at = self._clock()
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._listing)
+        except Exception as error:
+            if not self._failing:
+                log.error("The routes cannot be read; those of before hold: %s", _text(error))
+            self._failing = True
+            return
+        if self._failing:
+            log.info("The routes can be read again")
+        self._failing = False
+        launch_ids = frozenset(server.launch_id for server in found.values())
+        closed = self._launch_ids - launch_ids
+        self._by_spec, self._launch_ids, self._read_at = found, launch_ids, started_at
+        self._hosts = any(server.host for server in found.values())
+        if closed:
+            for tell in self.on_closed:
+                tell(closed)
+
+    def _listing(self) -> dict[str, OpenServer]:
+        """What the store says, in the thread. Raises HubExtError."""
+        with self._site.store.reading() as tx:
+            listed = routes.listing(tx)
+            active = launches.listing(tx, active=True)
+        running: dict[tuple[str, str], Launch] = {}
+        for launch in active:  # the newest first
+            if launch.state is LaunchState.RUNNING and launch.upstream:
+                running.setdefault((launch.username, launch.server_name), launch)
+        ids = {launch.id for launch in running.values()}
+        self._secrets = {key: value for key, value in self._secrets.items() if key in ids}
+        self._unreadable &= ids
+        servers = (self._server(route, running) for route in listed)
+        return {server.host + server.prefix: server for server in servers if server is not None}
+
+    def _server(self, route: Route, running: Mapping[tuple[str, str], Launch]) -> OpenServer | None:
+        launch = running.get((str(route.facts.get("user", "")), str(route.facts.get("server_name", ""))))
+        host, slash, path = route.routespec.partition("/")
+        prefix = slash + path
+        if launch is None or not prefix.endswith("/") or prefix == "/":
+            return None
+        secrets = self._secrets_of(launch.id)
+        if secrets is None:
+            return None
+        return OpenServer(
+            launch_id=launch.id,
+            username=launch.username,
+            server_name=launch.server_name,
+            host=host.lower(),
+            prefix=prefix,
+            upstream=launch.upstream,
+            oauth_path=urlsplit(secrets.oauth_callback_url).path,
+            secrets=secrets,
+        )
+
+    def _secrets_of(self, launch_id: str) -> LaunchSecrets | None:
+        """Those of that launch, which never change. One file that cannot be read closes no other server."""
+        if launch_id in self._secrets:
+            return self._secrets[launch_id]
+        try:
+            secrets = launch_secrets.read(self._site.settings, launch_id)
+        except HubExtError as error:
+            if launch_id not in self._unreadable:
+                log.error("A server stays closed: %s", error)
+            self._unreadable.add(launch_id)
+            return None
+        if secrets is not None:
+            self._secrets[launch_id] = secrets
+        return secrets
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, HubExtError) else type(error).__name__

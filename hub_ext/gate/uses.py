@@ -1,0 +1,73 @@
+"""When each launch was last used through the gate, written to the store every twenty seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+
+from hub_ext.adapters.store import launches, server_uses
+from hub_ext.errors import HubExtError
+from hub_ext.flows.site import Site
+from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.routes import OpenServer
+from hub_ext.model.interfaces import JUPYTER_POLLS
+from hub_ext.policy.polls import is_poll
+
+FLUSH_SECONDS = 20.0
+END_SECONDS = 1.0
+
+log = logging.getLogger("hub_ext.gate")
+
+
+class Uses:
+    """Uses that the store does not have yet, by launch."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._last: dict[str, datetime] = {}
+
+    def mark_request(self, server: OpenServer, request: OriginalRequest) -> None:
+        """A request has passed. An open page's own polls are no use."""
+        if not is_poll(JUPYTER_POLLS, request.method, request.path[len(server.prefix) :]):
+            self.mark(server.launch_id)
+
+    def mark(self, launch_id: str) -> None:
+        """The launch is used now."""
+        self._last[launch_id] = self._site.now()
+
+    async def keep_flushing(self) -> None:
+        """Write every twenty seconds until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has changed. What could not be written is tried with the next."""
+        taken, self._last = self._last, {}
+        if taken and not await asyncio.to_thread(self._write, taken):
+            self._last = taken | self._last
+
+    async def flush_at_end(self) -> None:
+        """Write once more, and wait for a second at most: a store that hangs holds no end up."""
+        taken, self._last = self._last, {}
+        thread = threading.Thread(target=self._write, args=(taken,), daemon=True)
+        thread.start()
+        for _ in range(int(END_SECONDS / 0.02)):
+            if not thread.is_alive():
+                return
+            await asyncio.sleep(0.02)
+
+    def _write(self, uses: Mapping[str, datetime]) -> bool:
+        """Whether it is written; blocks. Launches that the store does not have are left out."""
+        if not uses:
+            return True
+        try:
+            with self._site.store.transaction() as tx:
+                server_uses.put(tx, {key: use for key, use in uses.items() if launches.find(tx, key)})
+            return True
+        except HubExtError as error:
+            log.error("Uses are written later: %s", error)
+            return False

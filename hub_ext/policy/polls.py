@@ -1,0 +1,20 @@
+"""Which requests are asked by an open page alone, and so are no use of a server."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from hub_ext.model.interfaces import Poll
+
+
+def is_poll(polls: tuple[Poll, ...], method: str, path: str) -> bool:
+    """Whether the request is a poll. `path` is below the server's prefix, without query."""
+    pattern = _pattern(polls, method)
+    return pattern is not None and pattern.fullmatch(path) is not None
+
+
+@lru_cache(maxsize=64)  # methods are the client's words
+def _pattern(polls: tuple[Poll, ...], method: str) -> re.Pattern[str] | None:
+    paths = [poll.path for poll in polls if method in poll.methods]
+    return re.compile("|".join(f"(?:{path})" for path in paths)) if paths else None
