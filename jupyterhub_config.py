@@ -3,7 +3,6 @@
 import os
 import sys
 
-from hub_ext.adapters.engine import gateway
 from hub_ext.adapters.parent import hub_environment
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
 from hub_ext.hub import more_time
@@ -11,7 +10,6 @@ from hub_ext.hub.docker import refuse_not_honoured
 from hub_ext.hub.hub_database import commit_without_waiting
 from hub_ext.hub.hub_site import hub_site, prepare
 from hub_ext.hub.pages import TEMPLATES, TwoLanguages
-from hub_ext.services import activity
 from hub_ext.sign_in.denied import denied_hook
 from hub_ext.sign_in.person import groups_hook, post_auth_hook
 from hub_ext.sign_in.role_groups import ALL_SCOPES, custom_scopes, hub_roles
@@ -59,8 +57,8 @@ c.JupyterHub.spawner_class = "hub-ext-docker"
 c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 4
-# Where images report what their kernels do, which the culler reads; and where more time is asked for.
-c.JupyterHub.extra_handlers = [*activity.HANDLERS, *more_time.HANDLERS]
+# Where more time is asked for.
+c.JupyterHub.extra_handlers = [*more_time.HANDLERS]
 
 # --- who comes in ----------------------------------------------------------------------------------
 

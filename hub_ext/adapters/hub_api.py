@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
 from typing import Any
@@ -49,7 +48,6 @@ class HubServer:
 
     ready: bool
     pending: str | None
-    last_activity: datetime | None
     launch_id: str
 
 
@@ -92,13 +90,6 @@ class HubApi:
             return frozenset([server.launch_id async for server in self._servers("active")]) - {""}
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise HubApiError("The Hub's list of servers is not one.") from error
-
-    async def kernels(self) -> Mapping[str, Any]:
-        """What servers reported of their kernels, by launch id (`services.activity`)."""
-        answer = await self._get(f"{self._url}/hub-ext/kernels")
-        if not isinstance(answer, dict):
-            raise HubApiError("The Hub's list of kernels is not an object.")
-        return answer
 
     async def stop(self, username: str, server_name: str) -> bool:
         """Orders the stop of a server; the Hub goes on with it. Needs `delete:servers`.
@@ -187,13 +178,5 @@ def _server(model: Mapping[str, Any]) -> HubServer:
     return HubServer(
         ready=bool(model.get("ready")),
         pending=model.get("pending"),
-        last_activity=_instant(model.get("last_activity")),
         launch_id=str(state.get("launch_id") or ""),
     )
-
-
-def _instant(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    when = datetime.fromisoformat(text)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -26,6 +26,13 @@ WARNINGS: dict[StopReason, Sentences] = {
             "Enregistrez l’état du calcul, ou demandez plus de temps.",
         ),
     ),
+    StopReason.NO_ANSWER: (
+        Localised(
+            "It is stopped at {at}: it does not answer, and nobody has used it for a long time.",
+            "Il sera arrêté à {at} : il ne répond pas, et personne ne l’utilise depuis longtemps.",
+        ),
+        Localised("Open it, or ask for more time.", "Ouvrez-le, ou demandez plus de temps."),
+    ),
     StopReason.GPU_IDLE: (
         Localised(
             "It is stopped at {at}: it holds a GPU that has computed nothing for a while.",

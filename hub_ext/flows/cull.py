@@ -6,21 +6,19 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import Tx, audit, extensions, launches
-from hub_ext.flows import gpu_watch
+from hub_ext.adapters.store import Tx, audit, extensions, launches, server_uses
+from hub_ext.flows import gpu_watch, kernel_round
+from hub_ext.flows.kernel_round import Activity
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Verb
 from hub_ext.policy import idle
-from hub_ext.policy.idle import Cpu, Cull, GpuWork, IdleFacts, Kernel
+from hub_ext.policy.idle import Cpu, Cull, GpuWork, IdleFacts
 
 CULLER = Actor(ActorKind.SERVICE, "culler")
-# Servers report once a minute: after this long, what they said is no longer known.
-REPORT_HOLDS = timedelta(minutes=5)
 # A server that nobody uses holds its memory.
 MOVED_BYTES = 64 * 1024**2
 # Who is away stays away: after this long the stops are no fault of ours, and hold up others' GPUs.
@@ -33,14 +31,6 @@ class Judged:
 
     launch: Launch
     verdict: idle.Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a server said of itself. `last_activity` None: its image does not tell."""
-
-    kernels: tuple[Kernel, ...]
-    last_activity: datetime | None
 
 
 class CpuWatch:
@@ -80,49 +70,46 @@ class CpuWatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
-    """What is known beside the reports, each by launch id."""
+class _Signs:
+    """The signs of life of all running launches, each by launch id."""
 
+    last_uses: Mapping[str, datetime]
+    activities: Mapping[str, Activity]
+    busy_since: Mapping[str, datetime]
     cpus: Mapping[str, Cpu]
     moved: Mapping[str, datetime]
     gpus: Mapping[str, GpuWork]
     extended: Mapping[str, datetime]
 
 
-async def judge(
-    site: Site,
-    servers: tuple[HubServer, ...],
-    reports: Mapping[str, Any],
-    watch: CpuWatch,
-) -> tuple[Judged, ...]:
+async def judge(site: Site, servers: tuple[HubServer, ...], watch: CpuWatch) -> tuple[Judged, ...]:
     """A verdict for each ready server that belongs to a running launch of this node.
 
-    `reports` are what servers said of their kernels, by launch id (`services.activity`). All launches are
-    read in one snapshot of the store.
+    All of them are asked what their kernels do (`kernel_round`).
     """
+    running = await asyncio.to_thread(_running, site, servers)
+    activities = await kernel_round.ask(site, running)
 
-    def read() -> tuple[Judged, ...]:
-        gpu_work = gpu_watch.look(site, gpu_watch.shares(site))
-        by_launch = {server.launch_id: server for server in servers if server.ready and not server.pending}
+    def verdicts() -> tuple[Judged, ...]:
+        now = site.now()
+        gpus = gpu_watch.look(site, gpu_watch.shares(site))
+        busy = kernel_round.busy_starts(site, running, activities, now)
         with site.store.reading() as tx:
-            running = [
-                launch
-                for launch in launches.listing(tx, node=site.settings.node, active=True)
-                if launch.id in by_launch and launch.state is not LaunchState.ADMITTED
-            ]
-            now = site.now()
-            watched = _Watched(
-                cpus=watch.look(running, now),
-                moved=watch.moved(running, now),
-                gpus=gpu_work,
-                extended=extensions.ends(tx, now),
-            )
-            return tuple(
-                Judged(launch, idle.decide(_facts(site, launch, by_launch[launch.id], reports, watched)))
-                for launch in running
-            )
+            last_uses, extended = server_uses.last(tx), extensions.ends(tx, now)
+        cpus, moved = watch.look(running, now), watch.moved(running, now)
+        signs = _Signs(last_uses, activities, busy, cpus, moved, gpus, extended)
+        return tuple(Judged(launch, idle.decide(_facts(site, launch, signs, now))) for launch in running)
 
-    return await asyncio.to_thread(read)
+    return await asyncio.to_thread(verdicts)
+
+
+def _running(site: Site, servers: tuple[HubServer, ...]) -> tuple[Launch, ...]:
+    ready = {server.launch_id for server in servers if server.ready and not server.pending}
+    with site.store.reading() as tx:
+        active = launches.listing(tx, node=site.settings.node, active=True)
+    return tuple(
+        launch for launch in active if launch.id in ready and launch.state is not LaunchState.ADMITTED
+    )
 
 
 async def announce_culls(site: Site, judged: tuple[Judged, ...]) -> frozenset[str]:
@@ -163,55 +150,18 @@ def _braked(tx: Tx, site: Site, would_stop: int, running: int) -> bool:
     return True
 
 
-def _facts(
-    site: Site,
-    launch: Launch,
-    server: HubServer,
-    reports: Mapping[str, Any],
-    watched: _Watched,
-) -> IdleFacts:
-    now = site.now()
-    said = report_of(reports.get(launch.id), now)
+def _facts(site: Site, launch: Launch, signs: _Signs, now: datetime) -> IdleFacts:
     return IdleFacts(
         now=now,
-        started=launch.started,
-        # The Hub counts what passes the proxy, and a tab that nobody looks at asks for kernels all day.
-        last_activity=said.last_activity if said and said.last_activity else server.last_activity,
-        kernels=said.kernels if said else None,
-        cpu=watched.cpus.get(launch.id),
+        started=launch.started or launch.admitted,
+        last_use=signs.last_uses.get(launch.id),
+        activity=signs.activities[launch.id],
+        busy_since=signs.busy_since.get(launch.id),
+        cpu=signs.cpus.get(launch.id),
         idle_seconds=launch.idle_seconds,
         busy_ceiling_seconds=site.settings.busy_ceiling_seconds,
         gpu_idle_seconds=site.settings.gpu_idle_seconds,
-        mem_moved=watched.moved.get(launch.id),
-        gpu=watched.gpus.get(launch.id),
-        extended_until=watched.extended.get(launch.id),
+        mem_moved=signs.moved.get(launch.id),
+        gpu=signs.gpus.get(launch.id),
+        extended_until=signs.extended.get(launch.id),
     )
-
-
-def report_of(said: Mapping[str, Any] | None, now: datetime) -> Report | None:
-    """A server's report; None where there is none, or one too old or too odd to be believed."""
-    if said is None:
-        return None
-    try:
-        if now - datetime.fromisoformat(said["reported"]) > REPORT_HOLDS:
-            return None
-        kernels = tuple(
-            Kernel(
-                known["state"],
-                busy_since=_instant(known["busy_since"]),
-                last_activity=_instant(known["last_activity"]),
-            )
-            for known in said["kernels"]
-        )
-        return Report(kernels, _instant(said.get("last_activity")))
-    except (KeyError, TypeError, ValueError):
-        return None  # what one server says must not end the sweep for all
-
-
-def _instant(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return when

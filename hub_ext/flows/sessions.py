@@ -1,7 +1,8 @@
 """Sessions under way, with what each uses; one stopped with a reason that its owner reads.
 
-Nothing here asks the engine: rights and times are the store's, activity is the Hub's, CPU and memory are the
-kernel's counters, and what GPUs do is their driver's word.
+Nothing here asks the engine or a server: rights and times are the store's, where the gate writes down who
+uses a server and the culler which one computes; CPU and memory are the host's counters, and what GPUs do is
+their driver's word.
 """
 
 from __future__ import annotations
@@ -9,15 +10,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from hub_ext.adapters.container_cpu import ContainerCpu, CpuReading
 from hub_ext.adapters.gpu_inventory import GpuUse
-from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import gpus, idle_warnings, launches, leases, persons, stop_notes, versions
+from hub_ext.adapters.store import (
+    busy_since,
+    gpus,
+    idle_warnings,
+    launches,
+    leases,
+    persons,
+    server_uses,
+    stop_notes,
+    versions,
+)
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
-from hub_ext.flows.cull import report_of
 from hub_ext.flows.launch.end import announce
 from hub_ext.flows.revocation import EndAhead, end_ahead, ends_ahead
 from hub_ext.flows.site import Site
@@ -48,15 +56,15 @@ class HeldGpu:
 class Session:
     """A launch that holds resources, whose it is, what it mounted; None is what is not known.
 
-    `busy` says whether a kernel computes; `idle` is the time since somebody last did anything. Its owner was
-    warned of idleness by `warning`, of the end of a right `ahead`.
+    `busy` says whether a kernel computed at the culler's last round; `idle` is the time since a person last
+    used it, or since its start. Its owner was warned of idleness by `warning`, of the end of a right `ahead`.
     """
 
     launch: Launch
     person: Person
     datasets: tuple[str, ...]
-    idle: timedelta | None
-    busy: bool | None
+    idle: timedelta
+    busy: bool
     use: Use
     gpus: tuple[HeldGpu, ...]
     warning: IdleWarning | None
@@ -85,18 +93,8 @@ class UseWatch:
         return found
 
 
-def sessions(
-    site: Site,
-    servers: tuple[HubServer, ...],
-    reports: Mapping[str, Any],
-    watch: UseWatch,
-    gpu_use: Mapping[str, GpuUse],
-) -> tuple[Session, ...]:
-    """All launches that hold resources, the oldest first. `servers` and `reports` are what the Hub told.
-
-    `gpu_use` is by the GPU's id.
-    """
-    by_launch = {server.launch_id: server for server in servers}
+def sessions(site: Site, watch: UseWatch, gpu_use: Mapping[str, GpuUse]) -> tuple[Session, ...]:
+    """All launches that hold resources, the oldest first. `gpu_use` is by the GPU's id."""
     with site.store.reading() as tx:
         running = launches.listing(tx, active=True)[::-1]
         people = {person.id: person for person in persons.listing(tx, ids={one.person_id for one in running})}
@@ -108,6 +106,7 @@ def sessions(
             for lease in leases.active(tx)
         ]
         ahead = ends_ahead(tx, running, site.now())
+        last_uses, busy = server_uses.last(tx), busy_since.starts(tx)
     slugs = {version.id: version.dataset for version in mounted}
     uses = watch.look({launch.container_id for launch in running if launch.container_id})
     now = site.now()
@@ -116,7 +115,8 @@ def sessions(
             launch,
             people[launch.person_id],
             tuple(slugs[version] for version in launch.version_ids),
-            *_activity(by_launch.get(launch.id), reports.get(launch.id), now),
+            _idle(launch, last_uses.get(launch.id), now),
+            launch.id in busy,
             uses.get(launch.container_id, Use(None, None)),
             tuple(one for one in held if one.lease.launch_id == launch.id),
             warned.get(launch.id),
@@ -126,13 +126,9 @@ def sessions(
     )
 
 
-def _activity(
-    server: HubServer | None, said: Mapping[str, Any] | None, now: datetime
-) -> tuple[timedelta | None, bool | None]:
-    report = report_of(said, now)
-    last = (report and report.last_activity) or (server and server.last_activity) or None
-    busy = any(kernel.state == "busy" for kernel in report.kernels) if report else None
-    return (max(now - last, timedelta()) if last else None), busy
+def _idle(launch: Launch, last_use: datetime | None, now: datetime) -> timedelta:
+    started = launch.started or launch.admitted
+    return max(now - max(last_use or started, started), timedelta())
 
 
 def of_person(site: Site, person_id: str) -> tuple[tuple[Launch, EndAhead | None], ...]:

@@ -16,7 +16,7 @@ from typing import Any
 from jupyterhub_idle_culler import IdleCuller, cull_idle
 from traitlets import default
 
-from hub_ext.adapters.hub_api import HubApi, HubApiError
+from hub_ext.adapters.hub_api import HubApi
 from hub_ext.adapters.parent import end_with_parent
 from hub_ext.config import load_settings
 from hub_ext.flows import cull, idle_warnings, outbox
@@ -28,7 +28,7 @@ MAIL_SECONDS = 60
 
 
 class CuratedIdleCuller(IdleCuller):
-    """Each sweep judges all servers first (`flows.cull`), then has the parent stop the ones that must."""
+    """Each sweep judges all servers first (`flows.cull`), then has the parent stop those that must end."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
@@ -72,13 +72,7 @@ class CuratedIdleCuller(IdleCuller):
         token = os.environ["JUPYTERHUB_API_TOKEN"]
         async with HubApi(self.url, token) as hub:
             servers = await hub.servers()
-            try:
-                kernels = await hub.kernels()
-            except HubApiError as error:
-                # Then nobody is idle; rights end all the same.
-                self.log.error("What kernels do is not known: %s", error)
-                kernels = {}
-        verdicts = await cull.judge(site, servers, kernels, self._watch)
+        verdicts = await cull.judge(site, servers, self._watch)
         await asyncio.to_thread(
             idle_warnings.write_down, site, [(judged.launch, judged.verdict) for judged in verdicts]
         )

@@ -1,4 +1,4 @@
-"""Keep, warn or cull: the unknown and the busy are never idle."""
+"""Keep, warn or cull: the unknown and the busy are never idle, and nothing that nobody uses is immortal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub_ext.model import StopReason
+from hub_ext.model.server_activity import KernelActivity, NoActivity, ServerActivity
 from hub_ext.policy.idle import (
     IDLE_CPU_SHARE,
     Cpu,
@@ -17,9 +18,9 @@ from hub_ext.policy.idle import (
     GpuWork,
     IdleFacts,
     Keep,
-    Kernel,
     Warn,
     brake,
+    busy_start,
     decide,
     watched,
 )
@@ -32,23 +33,38 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
+def kernel(state: str, hours: float = 3) -> KernelActivity:
+    """One that was last active so many hours ago."""
+    return KernelActivity(state, ago(hours * HOUR))
+
+
+def says(*kernels: KernelActivity, terminals: tuple[datetime, ...] = ()) -> ServerActivity:
+    return ServerActivity(kernels, terminals)
+
+
 QUIET = IdleFacts(
     now=NOW,
     started=ago(10 * HOUR),
-    last_activity=ago(3 * HOUR),
-    kernels=(Kernel("idle", last_activity=ago(3 * HOUR)),),
+    last_use=ago(3 * HOUR),
+    activity=says(kernel("idle")),
+    busy_since=None,
     cpu=Cpu(0.0),
     idle_seconds=2 * HOUR,
     busy_ceiling_seconds=48 * HOUR,
 )
-BUSY = replace(QUIET, kernels=(Kernel("busy", busy_since=ago(5 * HOUR)),))
+BUSY = replace(QUIET, activity=says(kernel("busy")), busy_since=ago(5 * HOUR))
 
 moments = st.integers(-10 * HOUR, 100 * HOUR).map(ago)
+past = st.integers(0, 100 * HOUR).map(ago)
 kernels = st.builds(
-    Kernel,
+    KernelActivity,
     state=st.sampled_from(["busy", "idle", "starting", "unknown"]),
-    busy_since=st.none() | moments,
-    last_activity=st.none() | moments,
+    last_activity=moments,
+)
+activities = st.sampled_from(NoActivity) | st.builds(
+    ServerActivity,
+    kernels=st.lists(kernels, max_size=3).map(tuple),
+    terminals=st.lists(moments, max_size=3).map(tuple),
 )
 cpus = st.builds(
     Cpu, st.none() | st.floats(0, 4), worked=st.none() | moments, working_since=st.none() | moments
@@ -59,9 +75,10 @@ gpus = st.builds(
 facts_of_any_server = st.builds(
     IdleFacts,
     now=st.just(NOW),
-    started=st.none() | moments,
-    last_activity=st.none() | moments,
-    kernels=st.none() | st.lists(kernels, max_size=3).map(tuple),
+    started=moments,
+    last_use=st.none() | moments,
+    activity=activities,
+    busy_since=st.none() | moments,
     cpu=st.none() | cpus,
     idle_seconds=st.integers(60, 24 * HOUR),
     busy_ceiling_seconds=st.integers(60, 100 * HOUR),
@@ -77,13 +94,31 @@ def test_a_server_that_was_quiet_beyond_its_limit_is_stopped():
 
 
 def test_a_server_without_any_kernel_is_idle_too():
-    assert decide(replace(QUIET, kernels=())) == Cull(StopReason.IDLE)
+    assert decide(replace(QUIET, activity=says())) == Cull(StopReason.IDLE)
 
 
 def test_before_the_limit_comes_a_warning_that_says_when():
-    facts = replace(QUIET, last_activity=ago(1.9 * HOUR), kernels=())
+    facts = replace(QUIET, last_use=ago(1.9 * HOUR))
     assert decide(facts) == Warn(StopReason.IDLE, ago(1.9 * HOUR) + timedelta(hours=2))
-    assert decide(replace(facts, last_activity=ago(HOUR))) == Keep()
+    assert decide(replace(facts, last_use=ago(HOUR))) == Keep()
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"last_use": ago(HOUR)},
+        {"last_use": None, "started": ago(HOUR)},
+        {"activity": says(kernel("idle", 1))},
+        {"activity": says(terminals=(ago(9 * HOUR), ago(HOUR)))},
+        {"cpu": Cpu(0.0, worked=ago(HOUR))},
+        {"mem_moved": ago(HOUR)},
+    ],
+    ids=["person", "start", "kernel", "terminal", "CPU", "memory"],
+)
+def test_each_sign_of_life_keeps_a_server(sign: dict):
+    assert decide(replace(QUIET, **sign)) == Keep()
+    later = {"now": ago(-1.5 * HOUR)}
+    assert decide(replace(QUIET, **sign | later)) == Cull(StopReason.IDLE)
 
 
 def test_a_busy_kernel_is_not_idle_however_silent():
@@ -91,36 +126,39 @@ def test_a_busy_kernel_is_not_idle_however_silent():
 
 
 def test_one_busy_kernel_keeps_the_idle_ones():
-    assert decide(replace(BUSY, kernels=(*BUSY.kernels, *QUIET.kernels))) == Keep()
+    assert decide(replace(BUSY, activity=says(kernel("idle"), kernel("busy")))) == Keep()
 
 
-def test_busy_beyond_the_ceiling_is_stopped():
-    facts = replace(BUSY, kernels=(Kernel("busy", busy_since=ago(48 * HOUR)),))
+def test_busy_beyond_the_ceiling_is_stopped_though_a_person_uses_it():
+    facts = replace(BUSY, busy_since=ago(48 * HOUR), started=ago(50 * HOUR), last_use=NOW)
     assert decide(facts) == Cull(StopReason.BUSY_CEILING)
     assert decide(replace(facts, busy_ceiling_seconds=49 * HOUR)) == Warn(StopReason.BUSY_CEILING, ago(-HOUR))
+
+
+def test_a_busy_time_that_is_over_ends_nothing():
+    facts = replace(QUIET, busy_since=ago(49 * HOUR), last_use=ago(HOUR))
+    assert decide(facts) == Keep()
 
 
 @pytest.mark.parametrize(
     "unknown",
     [
-        {"kernels": None},
-        {"last_activity": None},
+        {"activity": NoActivity.UNKNOWN},
+        {"activity": NoActivity.NO_KERNELS, "cpu": None},
         {"cpu": Cpu(IDLE_CPU_SHARE, worked=NOW, working_since=ago(HOUR))},
         {"cpu": Cpu()},
-        {"last_activity": ago(-HOUR)},
+        {"last_use": ago(-HOUR)},
         {"started": ago(-HOUR)},
-        {"kernels": (Kernel("idle", last_activity=ago(-HOUR)),)},
-        {"kernels": (Kernel("busy"),)},
-        {"kernels": (*QUIET.kernels, Kernel("unknown", last_activity=ago(9 * HOUR)))},
+        {"activity": says(kernel("busy")), "busy_since": None},
+        {"activity": says(kernel("idle"), kernel("unknown", 9))},
     ],
     ids=[
-        "no report",
-        "no activity",
+        "no answer",
+        "no witness",
         "uses the CPU",
         "CPU not yet known",
-        "activity ahead",
+        "use ahead",
         "start ahead",
-        "kernel ahead",
         "since?",
         "state?",
     ],
@@ -131,12 +169,154 @@ def test_what_is_unknown_or_impossible_is_never_idle(unknown: dict):
 
 def test_where_the_cpu_cannot_be_read_the_kernels_decide_alone():
     assert decide(replace(QUIET, cpu=None)) == Cull(StopReason.IDLE)
-    assert decide(replace(QUIET, cpu=None, kernels=None)) == Keep()
+    assert decide(replace(QUIET, cpu=None, activity=NoActivity.UNKNOWN)) == Keep()
 
 
 def test_a_quiet_cpu_is_no_witness_that_a_server_is_idle():
-    assert decide(replace(QUIET, kernels=None)) == Keep()
+    assert decide(replace(QUIET, activity=NoActivity.UNKNOWN)) == Keep()
     assert decide(BUSY) == Keep()
+
+
+def test_without_kernels_by_nature_the_gate_and_the_cpu_decide():
+    facts = replace(QUIET, activity=NoActivity.NO_KERNELS)
+    assert decide(facts) == Cull(StopReason.IDLE)
+    assert decide(replace(facts, last_use=ago(HOUR))) == Keep()
+    assert decide(replace(facts, cpu=Cpu(1.0, worked=NOW, working_since=ago(HOUR)))) == Keep()
+
+
+# --- what nobody uses ends ------------------------------------------------------------------------------
+
+LEFT = replace(QUIET, started=ago(60 * HOUR), last_use=ago(48 * HOUR))
+WORKS = Cpu(1.0, worked=NOW, working_since=ago(60))
+
+
+@pytest.mark.parametrize(
+    ("kept_alive", "reason"),
+    [
+        ({"activity": NoActivity.UNKNOWN}, StopReason.NO_ANSWER),
+        ({"activity": NoActivity.UNKNOWN, "cpu": WORKS}, StopReason.NO_ANSWER),
+        ({"activity": NoActivity.UNKNOWN, "cpu": None}, StopReason.NO_ANSWER),
+        ({"activity": NoActivity.NO_KERNELS, "cpu": None}, StopReason.BUSY_CEILING),
+        ({"activity": says(kernel("idle", 0))}, StopReason.BUSY_CEILING),
+        ({"activity": says(kernel("idle", -9000))}, StopReason.BUSY_CEILING),
+        ({"activity": says(terminals=(NOW,))}, StopReason.BUSY_CEILING),
+        ({"activity": says(kernel("unknown"))}, StopReason.BUSY_CEILING),
+        ({"activity": says(kernel("busy")), "busy_since": ago(60)}, StopReason.BUSY_CEILING),
+        ({"activity": says(kernel("busy"))}, StopReason.BUSY_CEILING),
+        ({"cpu": WORKS}, StopReason.BUSY_CEILING),
+        ({"cpu": Cpu()}, StopReason.BUSY_CEILING),
+        ({"mem_moved": NOW}, StopReason.BUSY_CEILING),
+    ],
+)
+def test_whatever_a_container_does_without_a_person_it_ends_at_the_ceiling(
+    kept_alive: dict, reason: StopReason
+):
+    facts = replace(LEFT, **kept_alive)
+    assert decide(facts) == Cull(reason)
+    assert decide(replace(facts, last_use=ago(47 * HOUR))) == Warn(reason, ago(-HOUR))
+    assert decide(replace(facts, last_use=ago(HOUR))) == Keep()
+    assert decide(replace(facts, last_use=None)) == Cull(reason)
+    # Never, since its start.
+    assert decide(replace(facts, last_use=None, started=ago(HOUR))) == Keep()
+
+
+def test_a_ceiling_below_the_limit_of_idleness_ends_nobody_who_may_still_rest():
+    facts = replace(QUIET, last_use=ago(1.5 * HOUR), busy_ceiling_seconds=HOUR)
+    assert decide(facts) == Keep()
+    assert decide(replace(facts, last_use=ago(2 * HOUR))) == Cull(StopReason.IDLE)
+
+
+def claims(facts: IdleFacts, activity: ServerActivity | NoActivity) -> IdleFacts:
+    """The same server, had it said this."""
+    since = busy_start(activity, facts.busy_since, facts.started, facts.now)
+    return replace(facts, activity=activity, busy_since=since)
+
+
+@given(
+    facts=facts_of_any_server,
+    used=past,
+    activity=activities,
+    cpu=st.none() | cpus,
+    moved=st.none() | moments,
+)
+def test_a_lie_gains_at_most_the_ceiling_after_the_last_use(
+    facts: IdleFacts,
+    used: datetime,
+    activity: ServerActivity | NoActivity,
+    cpu: Cpu | None,
+    moved: datetime | None,
+):
+    facts = replace(facts, started=used, last_use=used, extended_until=None, cpu=cpu, mem_moved=moved)
+    if (NOW - used).total_seconds() >= max(facts.busy_ceiling_seconds, facts.idle_seconds):
+        assert isinstance(decide(claims(facts, activity)), Cull)
+
+
+@given(facts=facts_of_any_server, kernel=kernels, ahead=st.integers(1, 10**9))
+def test_a_time_to_come_gains_no_more_than_the_present_one(
+    facts: IdleFacts, kernel: KernelActivity, ahead: int
+):
+    def said(when: datetime) -> ServerActivity:
+        return says(replace(kernel, last_activity=when), terminals=(when,))
+
+    assert decide(claims(facts, said(ago(-ahead)))) == decide(claims(facts, said(NOW)))
+
+
+@given(facts=facts_of_any_server)
+def test_nobody_who_does_not_answer_is_idle(facts: IdleFacts):
+    assert decide(replace(facts, activity=NoActivity.UNKNOWN)) != Cull(StopReason.IDLE)
+
+
+@given(facts=facts_of_any_server)
+def test_no_kernels_by_nature_are_no_kernels_where_the_cpu_can_be_read(facts: IdleFacts):
+    if facts.cpu is not None:
+        assert decide(replace(facts, activity=NoActivity.NO_KERNELS)) == decide(
+            replace(facts, activity=says())
+        )
+
+
+@given(facts=facts_of_any_server)
+def test_within_the_ceiling_of_a_persons_use_only_work_meets_it(facts: IdleFacts):
+    recent = facts.last_use is not None and facts.last_use > ago(facts.busy_ceiling_seconds)
+    works = facts.cpu is not None and facts.cpu.share is not None and facts.cpu.share >= IDLE_CPU_SHARE
+    if recent and facts.busy_since is None and not works:
+        verdict = decide(facts)
+        assert verdict not in (Cull(StopReason.BUSY_CEILING), Cull(StopReason.NO_ANSWER))
+
+
+# --- since when it is busy ------------------------------------------------------------------------------
+
+
+def test_a_kernel_is_busy_since_the_first_round_that_says_so_at_every_round():
+    started, busy = ago(10 * HOUR), says(kernel("busy", 0))
+    assert busy_start(busy, None, started, NOW) == NOW
+    assert busy_start(busy, ago(HOUR), started, NOW) == ago(HOUR)
+    assert busy_start(says(kernel("idle")), ago(HOUR), started, NOW) is None
+    assert busy_start(says(), ago(HOUR), started, NOW) is None
+    for nothing in NoActivity:
+        assert busy_start(nothing, ago(HOUR), started, NOW) is None
+
+
+def test_a_kernel_that_fell_silent_is_busy_since_then_where_that_can_be():
+    started = ago(10 * HOUR)
+    assert busy_start(says(kernel("busy", 3)), None, started, NOW) == ago(3 * HOUR)
+    assert busy_start(says(kernel("busy", 3)), ago(2 * HOUR), started, NOW) == ago(3 * HOUR)
+    assert busy_start(says(kernel("busy", 3)), ago(4 * HOUR), started, NOW) == ago(4 * HOUR)
+    assert busy_start(says(kernel("busy", 11)), None, started, NOW) == NOW
+    assert busy_start(says(kernel("busy", -3)), None, started, NOW) == NOW
+    assert busy_start(says(kernel("busy", 1), kernel("idle", 9)), None, started, NOW) == ago(HOUR)
+
+
+@given(activity=activities, before=st.none() | past, started=past)
+def test_no_claim_moves_the_beginning_of_a_busy_time_on(
+    activity: ServerActivity, before: datetime | None, started: datetime
+):
+    since = busy_start(activity, before, started, NOW)
+    if since is not None:
+        assert since <= (before or NOW)
+        assert since >= min(before or NOW, started)
+
+
+# --- the CPU --------------------------------------------------------------------------------------------
 
 
 def test_a_job_that_rests_is_idle_when_it_has_rested_as_long_as_anybody_may():
@@ -146,13 +326,13 @@ def test_a_job_that_rests_is_idle_when_it_has_rested_as_long_as_anybody_may():
 
 
 @pytest.mark.parametrize(
-    ("heard", "working"),
+    ("used", "working"),
     [(1, 48), (48, 48), (48, 1)],
     ids=["though somebody was there", "alone", "though we began to look an hour ago"],
 )
-def test_a_job_of_the_terminal_ends_at_the_ceiling_too(heard: int, working: int):
+def test_a_job_of_the_terminal_ends_at_the_ceiling_too(used: int, working: int):
     cpu = Cpu(1.0, worked=NOW, working_since=ago(working * HOUR))
-    facts = replace(QUIET, cpu=cpu, kernels=(), last_activity=ago(heard * HOUR), started=ago(50 * HOUR))
+    facts = replace(QUIET, cpu=cpu, activity=says(), last_use=ago(used * HOUR), started=ago(50 * HOUR))
     assert decide(facts) == Cull(StopReason.BUSY_CEILING)
     assert decide(replace(facts, busy_ceiling_seconds=70 * HOUR)) == Keep()
 
@@ -171,7 +351,9 @@ def test_work_is_remembered_while_it_goes_on_and_when_it_ended():
 
 @given(facts=facts_of_any_server)
 def test_nobody_is_culled_within_the_limit_of_any_sign_of_life(facts: IdleFacts):
-    signs = [facts.last_activity, facts.started, *(kernel.last_activity for kernel in facts.kernels or ())]
+    signs = [facts.last_use, facts.started, facts.mem_moved]
+    if isinstance(facts.activity, ServerActivity):
+        signs += [*(kernel.last_activity for kernel in facts.activity.kernels), *facts.activity.terminals]
     signs += [facts.cpu.worked] if facts.cpu else []
     recent = any(sign and sign > ago(facts.idle_seconds) for sign in signs)
     if recent:
@@ -228,7 +410,7 @@ def test_a_gpu_of_which_too_little_is_known_is_not_idle(gpu: GpuWork | None):
 
 
 def test_more_time_is_more_time_and_ends():
-    warned = replace(QUIET, last_activity=ago(1.9 * HOUR), kernels=())
+    warned = replace(QUIET, last_use=ago(1.9 * HOUR))
     at = ago(1.9 * HOUR) + timedelta(hours=2)
     assert decide(warned) == Warn(StopReason.IDLE, at)
     asked = replace(warned, extended_until=ago(-2 * HOUR))

@@ -1,4 +1,4 @@
-"""What runs now, as the Hub, the store, the kernel and the GPUs' driver tell it: asked at most once in some
+"""What runs now, as the store, the host's counters and the GPUs' driver tell it: asked at most once in some
 seconds for all.
 """
 
@@ -8,11 +8,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub_ext.adapters.gpu_inventory import GpuUse
-from hub_ext.adapters.hub_api import HubApi, HubApiError, HubServer
+from hub_ext.adapters.hub_api import HubApi, HubApiError
 from hub_ext.flows import gpu
 from hub_ext.flows.sessions import Session, UseWatch, order_stop, sessions
 from hub_ext.model import Actor
@@ -26,36 +25,28 @@ HUB_SECONDS = 5.0
 DRIVER_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """`hub` False: the Hub did not answer, so nobody's activity is known."""
-
-    sessions: tuple[Session, ...]
-    hub: bool
-
-
 class LiveWatch:
     """The last look, shared by all pages that are open."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.watch = UseWatch()
-        self.held: Live | None = None
+        self.sessions: tuple[Session, ...] | None = None
         self.at = 0.0
         self.asking: asyncio.Task[Mapping[str, GpuUse]] | None = None
         self.gpus: Mapping[str, GpuUse] = {}
         self.gpus_at = 0.0
 
 
-async def looked(console: Console) -> Live:
+async def running(console: Console) -> tuple[Session, ...]:
     """What runs, some seconds old at most."""
     live = console.live
     async with live.lock:
-        if live.held is None or time.monotonic() - live.at >= HOLDS_SECONDS:
-            (servers, reports, answered), gpus = await asyncio.gather(_asked(), gpu_use(console))
-            found = await asyncio.to_thread(sessions, console.site, servers, reports, live.watch, gpus)
-            live.held, live.at = Live(found, answered), time.monotonic()
-        return live.held
+        if live.sessions is None or time.monotonic() - live.at >= HOLDS_SECONDS:
+            gpus = await gpu_use(console)
+            live.sessions = await asyncio.to_thread(sessions, console.site, live.watch, gpus)
+            live.at = time.monotonic()
+        return live.sessions
 
 
 async def gpu_use(console: Console) -> Mapping[str, GpuUse]:
@@ -77,21 +68,13 @@ async def stop(console: Console, actor: Actor, launch_id: str, why: str) -> bool
     Where it did not, the culler sees to it. Raises NotFound, InputError.
     """
     launch = await asyncio.to_thread(order_stop, console.site, actor, launch_id, why)
-    console.live.held = None
+    console.live.sessions = None
     try:
         async with hub() as answering:
             await answering.stop(launch.username, launch.server_name)
     except HubApiError:
         return False
     return True
-
-
-async def _asked() -> tuple[tuple[HubServer, ...], Mapping[str, Any], bool]:
-    try:
-        async with hub() as answering:
-            return await answering.servers(), await answering.kernels(), True
-    except HubApiError:
-        return (), {}, False
 
 
 def hub() -> HubApi:

@@ -26,7 +26,7 @@ class HeldGpu(ApiModel):
 
 
 class Session(ApiModel):
-    """A session; null is what is not known. `idle_seconds` since somebody last did anything.
+    """A session; null is what is not known. `idle_seconds` since a person last used it, or since its start.
 
     `warned_for` and `stops_at`: why and when it is stopped, unless something happens in it.
     `ends` is the end of which its owner was warned, `ends_for` the codes of what ends it.
@@ -44,8 +44,8 @@ class Session(ApiModel):
     state: str
     since: AwareDatetime
     until: AwareDatetime | None
-    idle_seconds: int | None
-    busy: bool | None
+    idle_seconds: int
+    busy: bool
     warned_for: str | None
     stops_at: AwareDatetime | None
     cores: float | None
@@ -71,17 +71,17 @@ class Stopping(ApiModel):
 
 async def listing(call: Call) -> Listed[Session]:
     """All sessions, the oldest first."""
-    found = await live.looked(call.console)
-    return Listed[Session](items=tuple(_shown(one) for one in found.sessions))
+    running = await live.running(call.console)
+    return Listed[Session](items=tuple(_shown(session) for session in running))
 
 
 async def one(call: Call) -> Session:
     """One session."""
-    found = await live.looked(call.console)
-    held = [known for known in found.sessions if known.launch.id == call.path["id"]]
-    if not held:
+    running = await live.running(call.console)
+    found = [session for session in running if session.launch.id == call.path["id"]]
+    if not found:
         raise NotFound("There is no such session, or it has ended.")
-    return _shown(held[0])
+    return _shown(found[0])
 
 
 async def stop(call: Call) -> Stopping:
@@ -104,7 +104,7 @@ def _shown(known: Known) -> Session:
         state=launch.state,
         since=launch.started or launch.admitted,
         until=launch.expires_at,
-        idle_seconds=None if known.idle is None else int(known.idle.total_seconds()),
+        idle_seconds=int(known.idle.total_seconds()),
         busy=known.busy,
         warned_for=known.warning.reason if known.warning else None,
         stops_at=known.warning.at if known.warning else None,

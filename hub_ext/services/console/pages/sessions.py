@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub_ext.errors import InputError
 from hub_ext.model.duties import Deed
 from hub_ext.services.console.forms import Filled, FormModel, Sentence, filled
-from hub_ext.services.console.live import looked, stop
+from hub_ext.services.console.live import running, stop
 from hub_ext.services.console.page import PageHandler
 
 
@@ -23,9 +23,9 @@ class SessionsPage(PageHandler):
 
     async def get(self) -> None:
         """The page, or its table."""
-        live = await looked(self.console)
+        sessions = await running(self.console)
         alone = "HX-Request" in self.request.headers
-        self.show("sessions/table.html" if alone else "sessions/list.html", live=live)
+        self.show("sessions/table.html" if alone else "sessions/list.html", sessions=sessions)
 
 
 class SessionPage(PageHandler):
@@ -59,12 +59,11 @@ class SessionPage(PageHandler):
         await self._shown(launch_id, form)
 
     async def _shown(self, launch_id: str, form: Filled[Stop] | None = None) -> None:
-        live = await looked(self.console)
-        found = [one for one in live.sessions if one.launch.id == launch_id]
+        found = [session for session in await running(self.console) if session.launch.id == launch_id]
         if not found:
             self.notice("sessions", self._("That session has ended."))
             return
-        self.show("sessions/one.html", session=found[0], live=live, form=form)
+        self.show("sessions/one.html", session=found[0], form=form)
 
 
 ROUTES = (
