@@ -1,58 +1,27 @@
 """Runs in the container of a check, sent there as its command's argument; any Python 3, and nothing else.
 
-Starts the notebook server as a launch does, with as much of a Hub beside it as it asks for, and once it has
-answered ends it and runs the image's smoke test. Arguments: the Hub's version, seconds for the first answer.
-Its status is the smoke test's, or one of those below.
+Starts the notebook server as a launch does, and once it has answered ends it and runs the image's smoke test.
+Arguments: seconds for the first answer, the server's base URL, the server's command. Its status is the smoke
+test's, or one of those below.
 """
 
 from __future__ import annotations
 
 import http.client
-import http.server
-import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 SMOKE = "/opt/hub-ext/smoke"
-SERVER, PORT, HUB_PORT = "jupyterhub-singleuser", 8888, 8081
+SECRET, PORT = "JUPYTER_TOKEN", 8888
 NO_SMOKE_TEST, NO_SERVER, FAILED = 96, 97, 1
 ASK_SECONDS, END_SECONDS = 0.1, 10
 
 
-def hub_of(version: str) -> None:
-    """What the server asks at its start: that there is a Hub, and of which version."""
-
-    class Hub(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            known = self.path.rstrip("/") == "/hub/api"
-            self.say(200 if known else 404, {"version": version} if known else {})
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self.say(200, {})
-
-        def say(self, status: int, value: dict[str, str]) -> None:
-            body = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("X-JupyterHub-Version", version)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    made = http.server.ThreadingHTTPServer(("127.0.0.1", HUB_PORT), Hub)
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-
-
 def address() -> str:
-    """Where the Hub would ask: a server that listens at 127.0.0.1 only is none."""
+    """Where it would be asked from outside: a server that listens at 127.0.0.1 only is none."""
     try:
         return socket.gethostbyname(socket.gethostname())
     except OSError:
@@ -71,16 +40,16 @@ def answers(host: str, path: str) -> bool:
         connection.close()
 
 
-def came_up(seconds: float) -> bool:
+def came_up(seconds: float, base_url: str, command: list[str]) -> bool:
     """Whether the server answers in time; says so, and ends it."""
     say("Notebook server")
     began = time.monotonic()
     try:
-        server = subprocess.Popen([SERVER])
+        server = subprocess.Popen(command)
     except OSError as error:
-        say(f"The server cannot be started: {SERVER}: {error.strerror}.")
+        say(f"The server cannot be started: {command[0]}: {error.strerror}.")
         return False
-    host, path = address(), os.environ["JUPYTERHUB_SERVICE_PREFIX"] + "api"
+    host, path = address(), f"{base_url}api"
     try:
         while time.monotonic() - began < seconds:
             if answers(host, path):
@@ -107,12 +76,12 @@ def ended(server: subprocess.Popen[bytes]) -> None:
 
 
 def smoked() -> int:
-    """The status of the smoke test. It sees no Hub, as when it is run at the end of the image's build."""
+    """The status of the smoke test. It has no secret, as when it is run at the end of the image's build."""
     if not os.path.lexists(SMOKE):
         say(f"The image has no smoke test: there is no {SMOKE}.")
         return NO_SMOKE_TEST
     say("Smoke test")
-    env = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTERHUB_")}
+    env = {name: value for name, value in os.environ.items() if name != SECRET}
     try:
         status = code(subprocess.call([SMOKE], env=env))
     except OSError as error:
@@ -133,10 +102,9 @@ def say(words: str) -> None:
 
 def main() -> int:
     """The status to end with."""
-    version, seconds = sys.argv[1:]
+    seconds, base_url, *command = sys.argv[1:]
     os.dup2(1, 2)  # one stream, in which the lines stand as they came
-    hub_of(version)
-    return smoked() if came_up(float(seconds)) else NO_SERVER
+    return smoked() if came_up(float(seconds), base_url, command) else NO_SERVER
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-from hub_ext.adapters import notebook_server
 from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE
 from hub_ext.adapters.store import image_checks
 from hub_ext.errors import InputError, PlanMismatch
 from hub_ext.expression import docker as expression
+from hub_ext.expression.jupyter import PROGRAM, START, jupyter_arguments
 from hub_ext.flows.image_check import inside
 from hub_ext.flows.launch.start import session
 from hub_ext.flows.launch.volumes import HOME_MODE, PROJECT_MODE, ensure_seed
@@ -35,6 +34,7 @@ RUN_SECONDS = 300  # beside what a server may take to answer
 LOOK_SECONDS = 0.5
 LOG_LINES, LOG_CHARACTERS = 1000, 64 * 1024
 USER = "check"
+BASE_URL = f"/user/{USER}/"
 
 Tell = Callable[[str], None]
 
@@ -149,18 +149,19 @@ def _body(
     site: Site, entry: ImageEntry, check: ImageCheck, image: str, home: str, project: str
 ) -> dict[str, Any]:
     plan, settings = _plan(site, entry, check), site.settings
-    arguments = (version("jupyterhub"), str(settings.start_seconds))
+    server = (PROGRAM, *jupyter_arguments(BASE_URL, plan.start_url, user=USER))
+    arguments = (str(settings.start_seconds), BASE_URL, *server)
     body = expression.create_arguments(
         plan,
         expression.ContainerSettings(
             instance=settings.instance,
             image=image,
             # -I: as little as can be of what the image sets for its own Python.
-            command=("/opt/hub-ext/start", "python3", "-I", "-c", inspect.getsource(inside), *arguments),
+            command=(START, "python3", "-I", "-c", inspect.getsource(inside), *arguments),
             network=settings.network_name,
             home_volume=home,
             project_volume=project,
-            env=_hub_env(plan),
+            env=_environment(plan),
             pids=settings.pids,
             shm_bytes=settings.shm_bytes,
             tmp_bytes=settings.tmp_bytes,
@@ -199,25 +200,10 @@ def _plan(site: Site, entry: ImageEntry, check: ImageCheck) -> LaunchPlan:
     )
 
 
-def _hub_env(plan: LaunchPlan) -> dict[str, str]:
-    """What the Hub's spawner says to a server; the Hub that it names is `inside`, and takes any token."""
-    prefix, token = f"/user/{USER}/", secrets.token_hex(16)
-    api = f"http://127.0.0.1:{inside.HUB_PORT}/hub/api"
+def _environment(plan: LaunchPlan) -> dict[str, str]:
+    """What a launch gives its server; the secret is nobody's."""
     return {
-        "JUPYTERHUB_API_TOKEN": token,
-        "JPY_API_TOKEN": token,
-        "JUPYTERHUB_API_URL": api,
-        "JUPYTERHUB_ACTIVITY_URL": f"{api}/users/{USER}/activity",
-        "JUPYTERHUB_BASE_URL": "/",
-        "JUPYTERHUB_CLIENT_ID": f"jupyterhub-user-{USER}",
-        "JUPYTERHUB_HOST": "",
-        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": f'["access:servers!server={USER}/"]',
-        "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{prefix}oauth_callback",
-        "JUPYTERHUB_SERVER_NAME": "",
-        "JUPYTERHUB_SERVICE_PREFIX": prefix,
-        "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:{notebook_server.PORT}{prefix}",
-        "JUPYTERHUB_USER": USER,
-        "JUPYTERHUB_DEFAULT_URL": plan.start_url,
+        inside.SECRET: secrets.token_hex(16),
         "MEM_LIMIT": str(plan.mem_bytes),
         "CPU_LIMIT": str(plan.cpus),
         "HUB_EXT_SESSION": session(plan),

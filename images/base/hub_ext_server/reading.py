@@ -1,9 +1,9 @@
-"""Modules that are read later, and names that stand in while others are read."""
+"""Modules that are read when a name of theirs is first asked for."""
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -53,21 +53,3 @@ def read_later(*names: str) -> Iterator[None]:
         for module in modules:
             if sys.modules.get(module.__name__) is module:
                 _forget(module)
-
-
-@contextmanager
-def stood_in(names: Mapping[str, Mapping[str, type] | None]) -> Iterator[None]:
-    """Inside the block these modules have the given names and nothing else, or (None) are not there.
-
-    Afterwards nobody knows of it.
-    """
-    for module, held in names.items():
-        stand_in = None if held is None else ModuleType(module)
-        if stand_in is not None:
-            vars(stand_in).update(held or {})
-        sys.modules[module] = stand_in  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for module in names:
-            del sys.modules[module]
