@@ -7,7 +7,10 @@ from hub_ext.expression.jupyter import jupyter_arguments, start_command
 
 def test_the_arguments_of_a_named_server_beside_a_hub_of_another_origin() -> None:
     arguments = jupyter_arguments(
-        "/user/ana/gpu/", "/lab/tree/demo", user="ana", hub_host="https://hub.example.org", hub_prefix="/x/hub/"
+        *("/user/ana/gpu/", "/lab/tree/demo"),
+        user="ana",
+        hub_host="https://hub.example.org",
+        hub_prefix="/x/hub/",
     )
     assert arguments == (
         "--ServerApp.ip=0.0.0.0",

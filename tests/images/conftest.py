@@ -13,8 +13,6 @@ from hub_ext.settings import RegistrySettings, Settings
 from tests.images import server
 from tests.images.server import Server
 
-QUICK = ("--ActivityReporter.watch_seconds=0.3", "--ActivityReporter.report_seconds=0.5")
-
 
 @pytest.fixture(scope="session")
 def names(
@@ -42,13 +40,13 @@ async def _pull(settings: Settings, where: str, digest: str) -> None:
 
 @pytest.fixture(scope="session")
 def python_server(names: Mapping[str, str]) -> Iterator[Server]:
-    """A server of the Python image that looks at its kernels often."""
-    with server.server(names["python"], *QUICK) as running:
+    """A server of the Python image."""
+    with server.server(names["python"]) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def r_server(names: Mapping[str, str]) -> Iterator[Server]:
     """The same of the R image."""
-    with server.server(names["r"], *QUICK) as running:
+    with server.server(names["r"]) as running:
         yield running

@@ -3,22 +3,26 @@
 call METHOD PATH [BODY]: {"status", "body"}; body is the answer's text.
 send KERNEL CODE: sends a cell and does not wait.
 cell KERNEL CODE: what the cell printed.
-seen: what the Hub beside us heard.
+type TERMINAL TEXT: writes into a terminal.
+websocket PATH [HEADER…]: the status that a WebSocket with these headers, and no more, is answered.
 """
 
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
 
+import websocket
 from jupyter_client import BlockingKernelClient
 
-SERVER = "http://127.0.0.1:8888/user/ana"
+SERVER = "127.0.0.1:8888/user/ana"
+AUTHORIZATION = f"Authorization: token {os.environ['JUPYTER_TOKEN']}"
 
 
-def call(method, path, body="{}", url=SERVER):
-    request = urllib.request.Request(url + path, method=method)  # noqa: S310
-    request.add_header("Authorization", "token secret")
+def call(method, path, body="{}"):
+    request = urllib.request.Request(f"http://{SERVER}{path}", method=method)
+    request.add_header(*AUTHORIZATION.split(": "))
     if method in ("POST", "PUT"):
         request.data = body.encode()
         request.add_header("Content-Type", "application/json")
@@ -32,11 +36,11 @@ def call(method, path, body="{}", url=SERVER):
 
 
 def client(kernel_id):
-    held = BlockingKernelClient(connection_file=f"/tmp/.jupyter/kernel-{kernel_id}.json")
-    held.load_connection_file()
-    held.start_channels()
-    held.wait_for_ready(timeout=60)
-    return held
+    made = BlockingKernelClient(connection_file=f"/tmp/.jupyter/kernel-{kernel_id}.json")
+    made.load_connection_file()
+    made.start_channels()
+    made.wait_for_ready(timeout=60)
+    return made
 
 
 def send(kernel_id, code):
@@ -54,9 +58,23 @@ def cell(kernel_id, code):
     return "".join(printed)
 
 
-def seen():
-    return json.loads(call("GET", "/seen", url="http://127.0.0.1:8081")["body"])
+def type_into(terminal, text):
+    path = f"ws://{SERVER}/terminals/websocket/{terminal}"
+    connection = websocket.create_connection(path, timeout=20, header=[AUTHORIZATION])
+    connection.send(json.dumps(["stdin", text]))
+    connection.recv()
+    connection.close()
 
 
+def websocket_status(path, *headers):
+    try:
+        connection = websocket.create_connection(f"ws://{SERVER}{path}", timeout=20, header=list(headers))
+    except websocket.WebSocketBadStatusException as error:
+        return error.status_code
+    connection.close()
+    return connection.getstatus()
+
+
+ACTIONS = {"call": call, "send": send, "cell": cell, "type": type_into, "websocket": websocket_status}
 action, *arguments = sys.argv[1:]
-print(json.dumps({"call": call, "send": send, "cell": cell, "seen": seen}[action](*arguments)))
+print(json.dumps(ACTIONS[action](*arguments)))

@@ -1,4 +1,4 @@
-"""A notebook server of an image, run as launches run it: hardened, and by a user nobody knows; no network."""
+"""A notebook server of an image as launches run it: hardened, by a user nobody knows; without a network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_ext.cli.setup.engine_sources import engine_source
+from hub_ext.expression.jupyter import jupyter_arguments, start_command
 
 HERE = Path(__file__).parent
 PYTHON = "/opt/hub-ext/venv/bin/python"
@@ -19,20 +20,9 @@ USER = "23456:34567"
 OWNER = "uid=23456,gid=34567"
 HOME = f"rw,nosuid,nodev,exec,{OWNER},mode=700,size=64m"
 _START_SECONDS = 60
-_LAUNCH = {
-    "JUPYTERHUB_API_TOKEN": "secret",
-    "JUPYTERHUB_API_URL": "http://127.0.0.1:8081/hub/api",
-    "JUPYTERHUB_ACTIVITY_URL": "http://127.0.0.1:8081/hub/api/users/ana/activity",
-    "JUPYTERHUB_ACTIVITY_INTERVAL": "1",
-    "JUPYTERHUB_BASE_URL": "/",
-    "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-ana",
-    "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=ana/", "access:servers!user=ana"]',
-    "JUPYTERHUB_OAUTH_CALLBACK_URL": "/user/ana/oauth_callback",
-    "JUPYTERHUB_SERVER_NAME": "",
-    "JUPYTERHUB_SERVICE_PREFIX": "/user/ana/",
-    "JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:8888/user/ana/",
-    "JUPYTERHUB_USER": "ana",
-}
+BASE_URL = "/user/ana/"
+SECRET = "not-for-a-page"
+ARGUMENTS = jupyter_arguments(BASE_URL, "/lab", user="ana")
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -52,11 +42,12 @@ def hardened(
     mounts: Mapping[Path, str] | None = None,
     groups: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    network: str = "none",
 ) -> list[str]:
     """Arguments of `docker run`. `mounts` are read-only: folder to place."""
     return [
         *(f"--group-add={group}" for group in groups),
-        *("--network=none", "--read-only", f"--user={USER}", "--cap-drop=ALL", "--init", "--memory=2g"),
+        *(f"--network={network}", "--read-only", f"--user={USER}", "--cap-drop=ALL", "--init", "--memory=2g"),
         *("--security-opt=no-new-privileges", "--pids-limit=1024"),
         *(
             f"--tmpfs=/tmp:rw,nosuid,nodev,exec,mode=1777,{OWNER},size=512m",
@@ -70,7 +61,7 @@ def hardened(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server and the Hub beside it. `seconds` is the time from `docker run` to its first answer."""
+    """A running server. `seconds` is the time from `docker run` to its first answer."""
 
     container: str
     seconds: float
@@ -81,7 +72,7 @@ class Server:
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, str]:
         """Status and text of the server's answer."""
-        answer = self._ask("call", method, path, json.dumps(body or {}))
+        answer = self._run_inside("call", method, path, json.dumps(body or {}))
         return answer["status"], answer["body"]
 
     def kernel(self) -> str:
@@ -92,20 +83,31 @@ class Server:
 
     def cell(self, kernel: str, code: str) -> str:
         """What a cell printed, its error included."""
-        return str(self._ask("cell", kernel, code))
+        return str(self._run_inside("cell", kernel, code))
 
     def send(self, kernel: str, code: str) -> None:
         """Begin a cell."""
-        self._ask("send", kernel, code)
+        self._run_inside("send", kernel, code)
 
-    def reports(self) -> list[dict[str, Any]]:
-        """Reports of kernels, oldest first."""
-        return [heard for heard in self._ask("seen") if "/hub-ext/" in heard["path"]]
+    def kernels(self) -> dict[str, dict[str, Any]]:
+        """What the server says of its kernels when it is asked from outside, by id."""
+        return {kernel["id"]: kernel for kernel in self._unnoticed("/api/kernels")}
+
+    def terminals(self) -> dict[str, dict[str, Any]]:
+        """The same of its terminals, by name."""
+        return {terminal["name"]: terminal for terminal in self._unnoticed("/api/terminals")}
 
     def last_activity(self) -> str:
-        """The newest that the Hub was told."""
-        told = [heard["body"]["last_activity"] for heard in self._ask("seen") if "activity" in heard["path"]]
-        return str(max(told, default=""))
+        """The time of the server's own last activity."""
+        return str(self._unnoticed("/api/status")["last_activity"])
+
+    def type(self, terminal: str, text: str) -> None:
+        """Write into a terminal."""
+        self._run_inside("type", terminal, text)
+
+    def websocket(self, path: str, *headers: str) -> int:
+        """The status with which the server answers a WebSocket that has these headers; 101 where it opens."""
+        return int(self._run_inside("websocket", path, *headers))
 
     def logs(self) -> str:
         """What the server wrote since it began."""
@@ -113,37 +115,42 @@ class Server:
         ended = subprocess.run(command, capture_output=True, text=True, check=True)
         return ended.stdout + ended.stderr
 
-    def _ask(self, *arguments: str) -> Any:
+    def _unnoticed(self, path: str) -> Any:
+        status, body = self.call("GET", f"{path}?no_track_activity=1")
+        assert status == 200, body
+        return json.loads(body)
+
+    def _run_inside(self, *arguments: str) -> Any:
         return json.loads(self.run(PYTHON, "/inside/inside_calls.py", *arguments))
 
 
 @contextmanager
 def server(
     image: str,
-    *options: str,
+    *,
+    arguments: Sequence[str] = ARGUMENTS,
     home: str = HOME,
     mounts: Mapping[Path, str] | None = None,
     groups: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    network: str = "none",
 ) -> Iterator[Server]:
-    """A server of that image, removed at the end."""
-    arguments = hardened(
+    """A server of that image, started as a launch starts it; removed at the end."""
+    run = hardened(
         home=home,
         mounts={HERE: "/inside", **(mounts or {})},
         groups=groups,
-        environment=_LAUNCH | dict(environment or {}),
+        environment={"JUPYTER_TOKEN": SECRET, **(environment or {})},
+        network=network,
     )
     began = time.monotonic()
-    script = f'{PYTHON} /inside/inside_hub.py & exec jupyterhub-singleuser "$@"'
-    container = docker(
-        *("run", "--detach", *arguments, image, "/opt/hub-ext/start", "sh", "-c", script, "sh", *options)
-    ).strip()
+    container = docker("run", "--detach", *run, image, *start_command(tuple(arguments))).strip()
     try:
         docker(
             *("exec", container, PYTHON, "-c"),
             "import time, urllib.request\n"
             f"for _ in range({_START_SECONDS * 40}):\n"
-            " try: urllib.request.urlopen('http://127.0.0.1:8888/user/ana/api', timeout=5); break\n"
+            f" try: urllib.request.urlopen('http://127.0.0.1:8888{BASE_URL}api', timeout=5); break\n"
             " except OSError: time.sleep(0.025)\n"
             "else: raise SystemExit('no answer')",
         )

@@ -99,6 +99,19 @@ def test_a_home_is_never_overwritten(names: Mapping[str, str], tmp_path: Path) -
         client("volume", "rm", "--force", volume)
 
 
+def test_the_facts_of_a_session_are_a_file_that_nobody_writes(names: Mapping[str, str]) -> None:
+    facts = json.dumps({"project": "onco", "data": [{"slug": "mri"}]})
+    with server(names["python"], environment={"HUB_EXT_SESSION": facts}) as running:
+        place = "/run/hub-ext/session.json"
+        assert json.loads(running.run("cat", place)) == json.loads(facts)
+        assert running.run("stat", "--format=%a", place) == "444\n"
+        said = running.cell(
+            running.kernel(), f"import os; print(os.environ.get('HUB_EXT_SESSION')); open({place!r}, 'w')"
+        )
+        assert said.startswith("None")
+        assert "PermissionError" in said
+
+
 def _notebook(running: Server, name: str) -> str:
     """All that the notebook's cells printed, and how many pictures they drew."""
     program = (
