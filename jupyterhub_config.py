@@ -22,8 +22,8 @@ c.merge(site_config)  # so that sections such as c.CuratedOAuthenticator stand i
 
 # --- where things are ------------------------------------------------------------------------------
 
-# Notebooks reach the host at the closed network's gateway and, there, the Hub's port only.
-hub_url = f"http://{gateway(settings)}:{settings.hub_port}"
+# Notebooks reach nothing of this host. The front and the gate, which stand before them, run here.
+hub_url = f"http://127.0.0.1:{settings.hub_port}"
 c.JupyterHub.hub_bind_url = hub_url
 c.JupyterHub.hub_connect_url = hub_url
 c.JupyterHub.bind_url = settings.bind_url
@@ -43,12 +43,11 @@ c.JupyterHub.cookie_secret_file = str(settings.hub_dir / "cookie_secret")
 
 # --- what outlives the Hub -------------------------------------------------------------------------
 
-# The proxy is a process of its own and servers are containers: a Hub that dies takes nobody's work along.
+# Front and gate are processes of their own and servers are containers: a Hub that dies takes nobody's work
+# along. Its routes lie in our store, where the gate reads them.
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
-c.ConfigurableHTTPProxy.should_start = False
-c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_api_port}"
-c.ConfigurableHTTPProxy.auth_token = settings.proxy_token_file.read_text(encoding="utf-8").strip()
+c.JupyterHub.proxy_class = "hub-ext-gate"
 
 # --- servers ---------------------------------------------------------------------------------------
 
@@ -58,7 +57,9 @@ c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 4
 # Where more time is asked for.
-c.JupyterHub.extra_handlers = [*more_time.HANDLERS]
+c.JupyterHub.extra_handlers = more_time.HANDLERS
+# A server's own token is the secret of its OAuth client, which the gate has; no more is done with it.
+c.Spawner.server_token_scopes = ["users:activity!user"]
 
 # --- who comes in ----------------------------------------------------------------------------------
 

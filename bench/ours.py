@@ -100,8 +100,11 @@ def _container(site: Site, user: str) -> str:
 
 def _processes(serving: Serving) -> dict[str, int]:
     assert serving.hub is not None
-    assert serving.proxy is not None
-    found = {"hub": serving.hub.process.pid, "proxy": serving.proxy.process.pid}
+    assert serving.gate is not None
+    assert serving.front is not None
+    front = serving.front.process.pid
+    found = {"hub": serving.hub.process.pid, "gate": serving.gate.process.pid, "front": front}
+    found |= {f"front-{number}": pid for number, (pid, _) in enumerate(children_of(front))}
     for pid, words in children_of(found["hub"]):
         for word in words:
             if word.startswith("hub_ext.services."):

@@ -59,7 +59,7 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
         servers.on_closed += [relays.close_launches, rights.forget]
         sign_in = SignInFlow(settings, hub, seal)
         application = answers.application(AnswerParts(judge, sign_in, hub_url(settings)))
-        parts = Parts(judge, uses, relays, application, set())
+        parts = Parts(servers, judge, uses, relays, application, set())
         server = HTTPServer(
             Door(parts), max_header_size=MOST_HEADER_BYTES, max_body_size=MOST_BODY_BYTES, no_keep_alive=False
         )

@@ -1,4 +1,4 @@
-"""Where the front's requests arrive: `/check`, `/answer`, and WebSockets for the relay.
+"""Where the front's requests arrive: `/check`, `/answer`, WebSockets for the relay. And the Hub's `/routes`.
 
 `/check` is asked before every request to a server. Its usual way is kept short: nothing is awaited, rendered
 or handed to another thread where the answers are at hand.
@@ -17,9 +17,11 @@ from tornado import httputil, web
 from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, RequestStartLine, ResponseStartLine
 
+from hub_ext.adapters.gate import ROUTES_PATH
 from hub_ext.gate.judge import HubSilent, Judge, NotRunning, Pass, Verdict
 from hub_ext.gate.original import parse
 from hub_ext.gate.relay import Relays
+from hub_ext.gate.routes import OpenServers
 from hub_ext.gate.uses import Uses
 
 _NO_CONTENT = ResponseStartLine("HTTP/1.1", 204, "No Content")
@@ -31,6 +33,7 @@ log = logging.getLogger("hub_ext.gate")
 class Parts:
     """What the door needs of the gate."""
 
+    servers: OpenServers
     judge: Judge
     uses: Uses
     relays: Relays
@@ -57,6 +60,7 @@ class _Request(httputil.HTTPMessageDelegate):
         self._server_conn = server_conn
         self._connection = connection
         self._answer: httputil.HTTPMessageDelegate | None = None
+        self._method = ""
         self._path = ""
         self._headers = HTTPHeaders()
         self._task: asyncio.Task[None] | None = None
@@ -65,7 +69,8 @@ class _Request(httputil.HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)
-        self._path, self._headers = start_line.path.partition("?")[0], headers
+        self._method, self._path = start_line.method, start_line.path.partition("?")[0]
+        self._headers = headers
         if self._path != "/answer":
             return None
         self._answer = self._parts.answers.start_request(self._server_conn, self._connection)
@@ -80,6 +85,8 @@ class _Request(httputil.HTTPMessageDelegate):
             self._answer.finish()
         elif self._path == "/check":
             self._check()
+        elif self._path == ROUTES_PATH and self._method == "POST":
+            self._begin(self._read_routes())
         elif self._headers.get("Upgrade", "").lower() == "websocket":
             self._begin(self._relay())
         else:
@@ -123,6 +130,12 @@ class _Request(httputil.HTTPMessageDelegate):
                 self._parts.uses.mark_request(verdict.server, request)
 
         self._begin(judged())
+
+    async def _read_routes(self) -> None:
+        """For the Hub: the front passes no such path."""
+        await self._parts.servers.read_anew()
+        self._connection.write_headers(_NO_CONTENT, HTTPHeaders())
+        self._connection.finish()
 
     def _say(self, verdict: Verdict) -> None:
         if type(verdict) is not Pass:

@@ -97,7 +97,6 @@ class OpenServers:
             return found
         if self._reading is not None or self._clock() - self._started_at >= MISS_SECONDS:
             await self.read()
-            # A reading that was under way may be from before the server opened.
             found = self.find(host, path)
         return found
 
@@ -117,6 +116,12 @@ class OpenServers:
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(lambda _: setattr(self, "_reading", None))
         await asyncio.shield(self._reading)
+
+    async def read_anew(self) -> None:
+        """Read what the store holds from now on: a reading that is under way may be from before."""
+        if self._reading is not None:
+            await self.read()
+        await self.read()
 
     def close(self) -> None:
         """Give the thread back. Nothing is read afterwards."""

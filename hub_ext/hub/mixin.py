@@ -17,7 +17,7 @@ from traitlets import HasTraits, Unicode, default
 
 from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.errors import HubExtError
-from hub_ext.expression.jupyter import jupyter_command
+from hub_ext.expression.jupyter import jupyter_arguments, start_command
 from hub_ext.flows import launch as flow
 from hub_ext.flows.site import Site, new_id
 from hub_ext.hub import form, home, options, pages, requester
@@ -65,6 +65,7 @@ class CuratedMixin(HasTraits):
     # The Hub's, of which there are no types.
     authenticator: Any
     handler: Any
+    hub: Any
     log: Any
     name: str
     server: Any
@@ -150,7 +151,7 @@ class CuratedMixin(HasTraits):
             started = await flow.start(
                 self.site,
                 plan,
-                command=jupyter_command(self.server.base_url, plan.start_url),
+                command=self._command(plan),
                 env={**self.get_env(), TOKEN_VARIABLE: launch_secrets.token},
                 secrets=launch_secrets,
                 probe_path=f"{self.server.base_url}api",
@@ -224,6 +225,16 @@ class CuratedMixin(HasTraits):
         env["MEM_LIMIT"] = str(self.plan.mem_bytes)
         env["CPU_LIMIT"] = str(self.plan.cpus)
         return {name: str(value) for name, value in env.items() if value is not None}
+
+    def _command(self, plan: LaunchPlan) -> tuple[str, ...]:
+        arguments = jupyter_arguments(
+            self.server.base_url,
+            plan.start_url,
+            user=self.user.name,
+            hub_host=self.hub.public_host,
+            hub_prefix=self.hub.base_url,
+        )
+        return start_command(arguments)
 
     def _launch_secrets(self) -> LaunchSecrets:
         """A new secret for the server, and the OAuth client that the Hub made for it."""

@@ -1,7 +1,7 @@
 """The Hub's proxy class: it keeps the table of routes in our store, where the gate reads it.
 
-Nothing is started or told: the front's configuration is static, and the gate names the upstream of each
-request. A Hub, a gate or a front that starts again finds the table as it was.
+The front's configuration is static, and the gate names the upstream of each request. A Hub, a gate or a front
+that starts again finds the table as it was.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from jupyterhub.proxy import Proxy
 from traitlets import default
 
+from hub_ext.adapters import gate
 from hub_ext.adapters.store import launches, routes, server_uses
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
@@ -37,14 +38,21 @@ class StoredRoutes(Proxy):
         """Add the route, or replace the one of the same specification."""
         route = Route(self.validate_routespec(routespec), target, dict(data), self.site.now())
         await in_store(lambda: self._put(route))
+        await self._tell_gate(route.routespec)
 
     async def delete_route(self, routespec: str) -> None:
         """Remove the route; nothing where there is none."""
         await in_store(lambda: self._remove(self.validate_routespec(routespec)))
+        await self._tell_gate(routespec)
 
     async def get_all_routes(self) -> dict[str, dict[str, Any]]:
         """All routes by their specification; those of servers with "last_activity", the last use of each."""
         return await in_store(self._all)
+
+    async def _tell_gate(self, routespec: str) -> None:
+        """Whoever is sent to a server that is ready finds it, and a server that is to end is closed first."""
+        if routespec != "/" and not await gate.routes_changed(self.site.settings):
+            self.log.warning("The gate does not answer; it will read the route %s by itself.", routespec)
 
     def _put(self, route: Route) -> None:
         with self.site.store.transaction() as tx:

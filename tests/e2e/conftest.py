@@ -16,7 +16,7 @@ from hub_ext.cli.setup import settings_file
 from hub_ext.cli.setup.choices import Choices
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.instance import Prepared
-from hub_ext.cli.setup.layout import Layout, kept_secret
+from hub_ext.cli.setup.layout import Layout
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
@@ -59,8 +59,9 @@ def hub(
     In one run with tests/flows its reconciler would take their containers, which its store does not know, for
     strays: these tests have a run of their own, as deploy/check has it.
     """
-    if not layout.node.exists():
-        layout.node.symlink_to(kept_state / "node")
+    for name in ("node", "htmx"):
+        if not (layout.state / name).exists():
+            (layout.state / name).symlink_to(kept_state / name)
     wire = Wire(layout.state / "engine.sock", Path(docker.url.removeprefix("unix://")))
     seed = f"{registry.address}/stub/answer@{stubs['answer']}"
     traits = settings_file.values(
@@ -88,7 +89,6 @@ def hub(
     # Servers tell the Hub every second what they do; the culler's tests do not wait for a minute.
     layout.local_settings_file.write_text('c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}\n')
     settings = load_settings(str(settings_file.write(layout, traits)))
-    kept_secret(layout.proxy_token)
     demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
 
     direct = replace(settings, engine_url=docker.url)
@@ -140,12 +140,12 @@ async def _prepare(site: Site, seed: str, data: Path, stubs: dict[str, str]) -> 
 
 
 def _keep(layout: Layout, kept_state: Path) -> None:
-    """The Hub's log outlives the run, for whoever looks for what went wrong."""
+    """The logs outlive the run, for whoever looks for what went wrong."""
     artefacts = kept_state / "artefacts"
     artefacts.mkdir(exist_ok=True)
-    log = layout.logs / "hub.log"
-    if log.exists():
-        (artefacts / "e2e-hub.log").write_bytes(log.read_bytes())
+    for log in ("hub.log", "gate.log", "front.log", "front/access.log"):
+        if (layout.logs / log).exists():
+            (artefacts / f"e2e-{log.replace('/', '-')}").write_bytes((layout.logs / log).read_bytes())
 
 
 def _free_port() -> int:

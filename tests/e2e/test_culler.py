@@ -1,23 +1,20 @@
-"""The culler that the Hub runs, and what servers tell it, over the Hub's own HTTP."""
+"""The culler that the Hub runs, and what it sees of servers from outside."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from hub_ext.adapters.engine import Engine, gateway
+from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.store import audit, images, launches, revisions
 from hub_ext.flows.cull import CULLER
-from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Ceilings, LaunchState, Verb
 from tests.support.hub import RunningHub, Visitor, wait_for
 
@@ -48,8 +45,8 @@ def ada(hub: RunningHub) -> Iterator[Visitor]:
 
 
 def api(hub: RunningHub) -> str:
-    """The Hub's API as notebooks reach it."""
-    return f"http://{gateway(hub.site.settings)}:{hub.site.settings.hub_port}/hub/api"
+    """The Hub's API as its services reach it."""
+    return f"http://127.0.0.1:{hub.site.settings.hub_port}/hub/api"
 
 
 def call(method: str, url: str, token: str, body: Any = None) -> requests.Response:
@@ -78,33 +75,10 @@ def start(hub: RunningHub, visitor: Visitor, options: dict[str, Any], name: str 
 
 
 def own_token(hub: RunningHub, launch_id: str) -> str:
-    """The token that the Hub gave to that server."""
-
-    async def ask() -> Any:
-        engine = Engine(hub.site.settings)
-        try:
-            return await engine.inspect(container_name(hub.site, launch_id))
-        finally:
-            engine.close()
-
-    inspected = asyncio.run(ask())
-    return next(
-        entry.partition("=")[2]
-        for entry in inspected["Config"]["Env"]
-        if entry.startswith("JUPYTERHUB_API_TOKEN=")
-    )
-
-
-def report(name: str = "", state: str = "idle", **other: Any) -> dict[str, Any]:
-    """What a server with one kernel says."""
-    now = datetime.now(UTC).isoformat()
-    kernel = {
-        "id": "k",
-        "state": state,
-        "busy_since": now if state == "busy" else None,
-        "last_activity": now,
-    }
-    return {"server": name, "kernels": [kernel | other], "terminals": 0}
+    """The token that the Hub made for that server."""
+    kept = launch_secrets.read(hub.site.settings, launch_id)
+    assert kept is not None
+    return kept.oauth_client_secret
 
 
 def service_token(hub: RunningHub, name: str) -> str:
@@ -121,22 +95,32 @@ def service_token(hub: RunningHub, name: str) -> str:
 def test_an_idle_server_is_stopped_and_a_busy_or_silent_one_is_not(
     hub: RunningHub, ada: Visitor, brief: dict[str, Any]
 ) -> None:
+    """What each says of its kernel goes by its name."""
     ids = {name: start(hub, ada, brief, name) for name in ("idle", "busy", "silent")}
-    for name in ("idle", "busy"):
-        url = f"{api(hub)}/hub-ext/kernels/ada"
-        answer = call("POST", url, own_token(hub, ids[name]), report(name, name, busy_since=None))
-        assert answer.status_code == 204, answer.text
     ada.wait_stopped("idle", seconds=30)
     with hub.site.store.reading() as tx:
-        known = {name: launches.get(tx, launch_id) for name, launch_id in ids.items()}
+        ended = {name: launches.get(tx, launch_id) for name, launch_id in ids.items()}
         (announced,) = audit.listing(tx, subject=ids["idle"], verb=Verb.LAUNCH_STOPPING)
-    assert (known["idle"].stop_reason, announced.facts["reason"]) == ("idle", "idle")
+    assert (ended["idle"].stop_reason, announced.facts["reason"]) == ("idle", "idle")
     assert announced.actor == CULLER
     wait_for(lambda: _state(hub, ids["idle"]) is LaunchState.ENDED, 10)
     # As long again, and some sweeps more: the others are not next.
     time.sleep(IDLE_SECONDS)
     assert {name for name, server in ada.servers().items() if server["ready"]} == {"busy", "silent"}
-    assert {known["busy"].state, known["silent"].state} == {LaunchState.RUNNING}
+    assert {ended["busy"].state, ended["silent"].state} == {LaunchState.RUNNING}
+
+
+def test_a_request_through_the_gate_is_use(hub: RunningHub, ada: Visitor, brief: dict[str, Any]) -> None:
+    """One server is used and one is not; an open page's own question for its kernels is no use."""
+    for name in ("used", "polled"):
+        start(hub, ada, brief, name)
+    ended = time.monotonic() + 3 * IDLE_SECONDS
+    while time.monotonic() < ended:
+        ada.session.get(f"{hub.url}/user/ada/used/proxy/7860/", timeout=30)
+        ada.session.get(f"{hub.url}/user/ada/polled/api/kernels", timeout=30)
+        time.sleep(1)
+    ada.wait_stopped("polled", seconds=30)
+    assert ada.servers()["used"]["ready"]
 
 
 def _state(hub: RunningHub, launch_id: str) -> LaunchState:
@@ -144,64 +128,10 @@ def _state(hub: RunningHub, launch_id: str) -> LaunchState:
         return launches.get(tx, launch_id).state
 
 
-def test_only_the_server_itself_reports_for_it(hub: RunningHub, ada: Visitor, brief: dict[str, Any]) -> None:
-    token = own_token(hub, start(hub, ada, brief))
-    other_server = own_token(hub, start(hub, ada, brief, "other"))
-    url = f"{api(hub)}/hub-ext/kernels/ada"
-    bob = hub.visitor("bob").api("POST", "tokens", {"note": "a test", "expires_in": 60}).json()["token"]
-    assert call("POST", url, bob, report()).status_code in (403, 404)
-    assert call("POST", url, "nonsense", report()).status_code == 403
-    assert call("POST", f"{api(hub)}/hub-ext/kernels/bob", token, report()).status_code in (403, 404)
-    assert call("POST", url, token, report("no-such-server")).status_code == 404
-    assert call("POST", url, token, report()).status_code == 204
-    # A server that is up to no good in one project ends nobody's work in another, and keeps nothing alive.
-    assert call("POST", url, other_server, report()).status_code == 404
-    assert call("POST", url, other_server, report("other")).status_code == 204
-    # And what servers say is for the culler alone.
-    for other in (bob, token):
-        assert call("GET", f"{api(hub)}/hub-ext/kernels", other).status_code == 403
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        b"",
-        b"no JSON",
-        b"\x00\xff",
-        [1],
-        {},
-        report() | {"more": 1},
-        report() | {"terminals": -1},
-        report() | {"kernels": [{"id": "k"}]},
-        report() | {"kernels": "k"},
-        report(busy_since="yesterday"),
-        report(last_activity="2026-05-04T08:00:00"),
-        report(id="k" * 65),
-        report() | {"kernels": report()["kernels"] * 257},
-    ],
-    ids=range(13),
-)
-def test_what_is_no_report_is_refused(hub: RunningHub, running: str, said: Any) -> None:
-    answer = call("POST", f"{api(hub)}/hub-ext/kernels/ada", running, said)
-    assert answer.status_code == 400, answer.text
-
-
-def test_a_report_beyond_all_bounds_is_refused(hub: RunningHub, running: str) -> None:
-    answer = call("POST", f"{api(hub)}/hub-ext/kernels/ada", running, b" " * 70_000)
-    assert answer.status_code == 413
-
-
-@pytest.fixture
-def running(hub: RunningHub) -> str:
-    """A token of Ada's that may report; no server needs to run for a refusal."""
-    return str(hub.visitor("ada").api("POST", "tokens", {"note": "a test", "expires_in": 60}).json()["token"])
-
-
 def test_the_culler_cannot_open_servers(hub: RunningHub) -> None:
     told = call("GET", f"{api(hub)}/user", service_token(hub, "culler")).json()
     assert "delete:servers" in told["scopes"]
     assert not [scope for scope in told["scopes"] if scope.startswith("access:")]
-    assert call("GET", f"{api(hub)}/hub-ext/kernels", service_token(hub, "culler")).status_code == 200
 
 
 WARNED_SECONDS = 15
@@ -214,13 +144,12 @@ def test_who_is_warned_reads_it_and_asks_for_more_time(
     with hub.site.store.transaction() as tx:
         entry = replace(images.get(tx, "brief"), ceilings=Ceilings(idle_seconds=WARNED_SECONDS))
         images.replace(tx, entry, expected_version=entry.version)
+    own = ada.api("POST", "tokens", {"note": "a test", "expires_in": 60}).json()["token"]
+    begun = time.monotonic()
     launch_id = start(hub, ada, brief)
-    own = own_token(hub, launch_id)
     path = f"{api(hub)}/hub-ext/sessions/ada/"
     assert call("GET", path, own).json()["at"] is None
     assert call("POST", path, own).status_code == 409
-    begun = time.monotonic()
-    assert call("POST", f"{api(hub)}/hub-ext/kernels/ada", own, report()).status_code == 204
     wait_for(lambda: call("GET", path, own).json()["reason"] == "idle", WARNED_SECONDS)
     shown = ada.page("home").text
     assert "nothing has run in it for a while" in shown
@@ -249,7 +178,7 @@ def test_the_reconciler_reads_what_servers_there_are_and_no_more(hub: RunningHub
     assert not [
         one for one in scopes if one.split(":")[0] in ("access", "delete", "start", "tokens", "custom")
     ]
-    for path in ("hub-ext/kernels", "users/ada/tokens", "proxy"):
+    for path in ("users/ada/tokens", "proxy"):
         assert call("GET", f"{api(hub)}/{path}", token).status_code in (403, 404)
     assert call("DELETE", f"{api(hub)}/users/ada/server", token).status_code in (403, 404)
 
@@ -263,7 +192,7 @@ def test_the_service_of_the_line_starts_servers_and_no_more(hub: RunningHub) -> 
         for one in scopes
         if one.split(":")[0] in ("access", "delete", "list", "tokens", "custom", "admin")
     ]
-    for path in ("hub-ext/kernels", "users/ada/tokens", "proxy", "users"):
+    for path in ("users/ada/tokens", "proxy", "users"):
         assert call("GET", f"{api(hub)}/{path}", token).status_code in (403, 404)
     assert call("DELETE", f"{api(hub)}/users/ada/server", token).status_code in (403, 404)
     # Nobody is called: what it asks for is not started, whatever is free.

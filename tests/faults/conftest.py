@@ -27,7 +27,7 @@ from hub_ext.settings import RegistrySettings, Settings
 from tests.faults.house import PASSWORD, House, username
 from tests.faults.kill_points import Step
 from tests.support import scenario as scenarios
-from tests.support.gate import Gate
+from tests.support.engine_gate import EngineGate
 from tests.support.hub import RunningHub
 from tests.support.own_engine import OwnEngine
 from tests.support.scenario import STEWARD, Scenario
@@ -58,21 +58,22 @@ def house(
     """The Hub and everybody, signed in; all of it stopped and removed at the end."""
     layout = Layout(tmp_path_factory.mktemp("killed"))
     layout.make()
-    layout.node.symlink_to(kept_state / "node")
-    gate = Gate(own_engine.folder / "gate.sock", own_engine.socket)
-    settings = _settings(layout, gate, own_engine, docker, registry, stubs["answer"])
+    engine_gate = EngineGate(own_engine.folder / "gate.sock", own_engine.socket)
+    settings = _settings(layout, engine_gate, own_engine, docker, registry, stubs["answer"])
     demo_accounts.write(settings.demo_accounts_file, {username(step): PASSWORD for step in Step})
     site = open_site(replace(settings, engine_url=own_engine.url))
-    serving = Serving(Prepared(layout, settings, EngineFacts(gate.near, "26", False, True, False)), silent)
+    serving = Serving(
+        Prepared(layout, settings, EngineFacts(engine_gate.near, "26", False, True, False)), silent
+    )
     try:
         made = asyncio.run(_scenario(site, layout.data, stubs))
         serving.start()
-        # No wire: the gate is in its place.
+        # No wire: the engine gate is in its place.
         hub = RunningHub(serving, Wire.__new__(Wire), made)
         visitors = {step: hub.visitor(username(step), password=PASSWORD) for step in Step}
-        yield House(hub, gate, own_engine, visitors, stubs["stubborn"])
+        yield House(hub, engine_gate, own_engine, visitors, stubs["stubborn"])
     finally:
-        gate.close()
+        engine_gate.close()
         serving.stop()
         log = layout.logs / "hub.log"
         if log.exists():
@@ -84,7 +85,7 @@ def house(
 
 def _settings(
     layout: Layout,
-    gate: Gate,
+    engine_gate: EngineGate,
     engine: OwnEngine,
     docker: EngineFacts,
     registry: RegistrySettings,
@@ -98,7 +99,7 @@ def _settings(
     traits = settings_file.values(
         layout,
         chosen,
-        engine_url=f"unix://{gate.near}",
+        engine_url=f"unix://{engine_gate.near}",
         registries=[registry],
         bind_url=f"http://127.0.0.1:{_free_port()}",
         seed_image=f"{registry.address}/stub/answer@{digest}",

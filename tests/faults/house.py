@@ -1,4 +1,4 @@
-"""A Hub on an engine of its own, with a gate between them, and one person for each step of the table."""
+"""A Hub on an engine of its own, an engine gate between them, and one person for each step of the table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hub_ext.flows.reconcile import launch_of
 from hub_ext.flows.site import Site
 from hub_ext.model import Launch, LaunchState, Verb, VolumeKind
 from tests.faults.kill_points import ALIVE, HELD, Step, Victim
-from tests.support.gate import Call, Gate, Hold
+from tests.support.engine_gate import Call, EngineGate, Hold
 from tests.support.hub import RunningHub, Visitor, wait_for
 from tests.support.own_engine import OwnEngine
 
@@ -41,14 +41,14 @@ class House:
     """`digest` is of the image that only the launch at ADMITTED wants."""
 
     hub: RunningHub
-    gate: Gate
+    engine_gate: EngineGate
     engine: OwnEngine
     visitors: dict[Step, Visitor]
     digest: str
 
     @property
     def site(self) -> Site:
-        """The Hub's, with the engine behind the gate."""
+        """The Hub's, with the engine behind the engine gate."""
         return self.hub.site
 
     # --- what a call is about ------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class House:
             when = "before" if call.status is None else "after" if call.status else "during"
             return when == at.when and self.about(call) == (at.kind, username(step))
 
-        return self.gate.hold(matches)
+        return self.engine_gate.hold(matches)
 
     def _of_volume(self, name: str) -> str:
         with self.site.store.reading() as tx:
@@ -149,19 +149,23 @@ class House:
         if victim is Victim.CONTAINER:
             for step in ALIVE:
                 self._kill_container(step)
-            self.gate.let_go()
+            self.engine_gate.let_go()
         elif victim is Victim.HUB:
             self.hub.kill()
-            self.gate.let_go(passes=False)
+            self.engine_gate.let_go(passes=False)
             self.hub.start_again()
         elif victim is Victim.RECONCILER:
             mend = self._begin_a_mend()
             os.kill(self.reconciler(), signal.SIGKILL)
             mend.let_go(passes=False)
-            self.gate.let_go()
+            self.engine_gate.let_go()
+        elif victim in (Victim.GATE, Victim.FRONT):
+            self.hub.kill_process(victim.value)
+            self.engine_gate.let_go()
+            self.hub.start_process(victim.value)
         else:
             self.engine.kill()
-            self.gate.let_go()
+            self.engine_gate.let_go()
             self.engine.start()
 
     def _kill_container(self, step: Step) -> None:
@@ -180,7 +184,7 @@ class House:
             "Labels": {LABEL_INSTANCE: self.site.settings.instance, LABEL_LAUNCH: STRAY},
             "HostConfig": {"NetworkMode": "none"},
         }
-        hold = self.gate.hold(lambda call: call.method == "DELETE" and call.status is None)
+        hold = self.engine_gate.hold(lambda call: call.method == "DELETE" and call.status is None)
         self._ask(lambda engine: engine.create(name, body))
         self._ask(lambda engine: engine.start(name))
         self._ask(lambda engine: engine.kill(name))

@@ -1,6 +1,6 @@
 """Where in a launch and in a stop each process is killed: one table, and how its steps are recognised.
 
-Every step is one person's launch, held where the table says by a gate before the engine, so that one kill
+Every step is one person's launch, held where the table says by an engine gate, so that one kill
 meets all the steps at once.
 """
 
@@ -17,6 +17,8 @@ class Victim(StrEnum):
     HUB = "hub"
     RECONCILER = "reconciler"
     ENGINE = "engine"
+    GATE = "gate"  # who authorises requests to servers
+    FRONT = "front"
 
 
 class Step(StrEnum):

@@ -35,7 +35,9 @@ class Site:
     hub: Upstream
     console: Upstream
 
-    def ask(self, target: str, headers: Headers | None = None, *, method: str = "GET", body: bytes = b"") -> Answer:
+    def ask(
+        self, target: str, headers: Headers | None = None, *, method: str = "GET", body: bytes = b""
+    ) -> Answer:
         """The front's answer."""
         return ask(self.port, target, headers, method=method, body=body)
 

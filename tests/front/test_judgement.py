@@ -113,7 +113,9 @@ def test_no_spelling_reaches_another_server_than_the_one_judged(site: Site, spel
     try:
         site.ask(spelling.replace("PORT", str(site.port)))
         assert site.bob.requests == []
-        judged = [request.value("x-original-uri") for request in site.gate.requests if request.target == "/check"]
+        judged = [
+            request.value("x-original-uri") for request in site.gate.requests if request.target == "/check"
+        ]
         for request in site.alice.requests:
             assert request.target in judged
             assert request.target.startswith("/user/alice")
@@ -145,7 +147,9 @@ def test_a_request_that_names_two_hosts_is_refused(site: Site, target: str, host
         assert ask(site.port, "/user/alice/", host=same).status == 200
 
 
-@pytest.mark.parametrize("target", ["/check", "/answer", "/.hub-ext/check", "/.hub-ext/websocket", "/.hub-ext/pages/"])
+@pytest.mark.parametrize(
+    "target", ["/check", "/answer", "/.hub-ext/check", "/.hub-ext/websocket", "/.hub-ext/pages/"]
+)
 def test_the_gate_s_own_addresses_are_not_reachable(site: Site, target: str) -> None:
     answer = site.ask(target)
     assert site.gate.requests == []
@@ -155,8 +159,13 @@ def test_the_gate_s_own_addresses_are_not_reachable(site: Site, target: str) -> 
 
 def test_the_gate_answers_what_it_does_not_let_in(site: Site) -> None:
     site.gate.answer_status = "302 Found"
-    site.gate.answer_headers = [("Location", "/hub/api/oauth2/authorize?x=y"), ("Set-Cookie", "hub-ext-door=1; Path=/")]
-    answer = site.ask("/user/carol/lab?next=1", method="POST", body=b"a=b", headers=[("X-Original-URI", "/user/alice/")])
+    site.gate.answer_headers = [
+        ("Location", "/hub/api/oauth2/authorize?x=y"),
+        ("Set-Cookie", "hub-ext-door=1; Path=/"),
+    ]
+    answer = site.ask(
+        "/user/carol/lab?next=1", method="POST", body=b"a=b", headers=[("X-Original-URI", "/user/alice/")]
+    )
     assert answer.status == 302
     assert answer.value("location") == "/hub/api/oauth2/authorize?x=y"
     assert answer.value("set-cookie") == "hub-ext-door=1; Path=/"
@@ -200,7 +209,9 @@ def test_without_a_gate_nothing_opens(site: Site) -> None:
     assert site.ask("/user/alice/").status == 200
 
 
-@pytest.mark.parametrize(("target", "upstream"), [("/hub/home", "hub"), ("/", "hub"), ("/services/console/x", "console")])
+@pytest.mark.parametrize(
+    ("target", "upstream"), [("/hub/home", "hub"), ("/", "hub"), ("/services/console/x", "console")]
+)
 def test_the_hub_and_the_console_are_reached_without_the_gate(site: Site, target: str, upstream: str) -> None:
     sent = [("Authorization", "token mine"), ("Cookie", "jupyterhub-session-id=x")]
     assert site.ask(f"{target}?a=%2F", sent).status == 200
@@ -240,9 +251,12 @@ def test_a_websocket_goes_to_the_gate(site: Site) -> None:
 
 
 def test_a_websocket_that_the_gate_does_not_let_in(site: Site) -> None:
-    answer = ask_raw(site.port, _handshake(site.port, "/user/carol/api/kernels/1/channels").replace(
-        b"Connection: Upgrade", b"Connection: Upgrade, close"
-    ))
+    answer = ask_raw(
+        site.port,
+        _handshake(site.port, "/user/carol/api/kernels/1/channels").replace(
+            b"Connection: Upgrade", b"Connection: Upgrade, close"
+        ),
+    )
     assert answer.startswith(b"HTTP/1.1 403 ")
     assert [request.target for request in site.gate.requests] == ["/check", "/answer"]
 
@@ -263,7 +277,12 @@ def _handshake(port: int, target: str) -> bytes:
     lines = [
         f"GET {target} HTTP/1.1",
         f"Host: 127.0.0.1:{port}",
-        *("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"),
+        *(
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+        ),
         *("Sec-WebSocket-Protocol: v1.kernel.websocket.jupyter.org", "Authorization: token mine"),
         "X-Gate-Upstream: 127.0.0.1:1",
     ]

@@ -90,7 +90,11 @@ class Handler(socketserver.StreamRequestHandler):
                 chunk = self.rfile.read(min(rest, 1024**2))
                 if not chunk:
                     raise ValueError("the body was cut")
-                first, length, rest = first + chunk[: 1024 - len(first)], length + len(chunk), rest - len(chunk)
+                first, length, rest = (
+                    first + chunk[: 1024 - len(first)],
+                    length + len(chunk),
+                    rest - len(chunk),
+                )
         return first, length
 
     def _sizes(self, headers: dict[str, str]) -> Iterator[int]:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 
+from hub_ext.adapters import gate
 from hub_ext.adapters.engine import Engine
 from hub_ext.adapters.store import images, revisions
 from hub_ext.cli.setup.images import BuiltImage
@@ -146,6 +147,7 @@ class RunningHub:
         answer = session.post(
             f"{self.url}/hub/login",
             data={"username": name, "password": password or PASSWORDS[name], "_xsrf": token[1]},
+            headers={"Accept": "text/html"},  # the Hub leads on to a server that runs
             timeout=patient(30),
         )
         assert answer.status_code == 200, answer.text
@@ -184,6 +186,18 @@ class RunningHub:
         self.serving.restart_hub()
         assert self.serving.hub is not None
         self.serving.hub.wait_ready(self.serving.answers, self.serving.ready_seconds)
+
+    def kill_process(self, name: str) -> None:
+        """kill -9 of the gate or the front."""
+        child = self.serving.gate if name == "gate" else self.serving.front
+        assert child is not None
+        child.process.kill()
+        child.process.wait()
+
+    def start_process(self, name: str) -> None:
+        """The gate or the front, after a kill."""
+        (self.serving.restart_gate if name == "gate" else self.serving.restart_front)()
+        wait_for(lambda: self.serving.answers() and asyncio.run(gate.routes_changed(self.site.settings)), 30)
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Names of containers with these labels, whatever their state."""

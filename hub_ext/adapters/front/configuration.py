@@ -56,7 +56,9 @@ def configuration(settings: FrontSettings) -> str:
     values = asdict(settings)
     for name, value in (*values.items(), *(values["tls"] or {}).items()):
         if isinstance(value, str | Path) and not _WORD.fullmatch(str(value)):
-            raise SettingsError("The front cannot be configured: {name} is {value!r}.", name=name, value=str(value))
+            raise SettingsError(
+                "The front cannot be configured: {name} is {value!r}.", name=name, value=str(value)
+            )
     environment = Environment(  # noqa: S701 - no HTML, and every value is a plain word
         loader=FileSystemLoader(_FOLDER),
         undefined=StrictUndefined,

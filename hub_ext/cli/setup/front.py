@@ -199,9 +199,7 @@ def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
     if not address or not port.isascii() or not port.isdigit():
-        raise SettingsError(
-            f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT."
-        )
+        raise SettingsError(f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT.")
     conf = _SEEN / "conf"
     return FrontSettings(
         address=address,

@@ -1,4 +1,4 @@
-"""The proxy and the Hub of a prepared instance: started, watched, and stopped in order."""
+"""The gate, the front and the Hub of a prepared instance: started, watched, and stopped in order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub_ext.adapters.engine import gateway
 from hub_ext.cli.setup.children import Child, start
+from hub_ext.cli.setup.front import Front
 from hub_ext.cli.setup.instance import Prepared
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import CONFIG_VARIABLE
-from hub_ext.errors import SettingsError
 
 _READY_SECONDS = 60
 _WATCH_SECONDS = 0.5
@@ -27,24 +27,34 @@ _MOST_RESTARTS, _WITHIN_SECONDS = 3, 60
 _HUB_STOP_SECONDS = 60
 
 
+@dataclass(slots=True)
 class Serving:
-    """The proxy and the Hub of one instance. Starting them again is safe: servers outlive both.
+    """The processes of one instance. Starting any of them again is safe: servers outlive them all.
 
     `ready_seconds` is how long the Hub may take until it answers.
     """
 
-    def __init__(self, ready: Prepared, say: Say, *, ready_seconds: float = _READY_SECONDS) -> None:
-        self.ready = ready
-        self.say = say
-        self.ready_seconds = ready_seconds
-        self.url = ready.settings.public_url or ready.settings.bind_url
-        self.proxy: Child | None = None
-        self.hub: Child | None = None
+    ready: Prepared
+    say: Say
+    ready_seconds: float = _READY_SECONDS
+    gate: Child | None = field(default=None, init=False)
+    front: Child | None = field(default=None, init=False)
+    hub: Child | None = field(default=None, init=False)
+    _front: Front = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._front = Front(self.ready.settings, self.ready.layout)
+
+    @property
+    def url(self) -> str:
+        """Where browsers connect."""
+        return self.ready.settings.public_url or self.ready.settings.bind_url
 
     def start(self) -> None:
         """Returns once the URL answers with the Hub's own page. Raises ChildFailed."""
-        self.say("Starting the proxy and the Hub")
-        self.proxy = self._start_proxy()
+        self.say("Starting the gate, the front and the Hub")
+        self.restart_gate()
+        self.restart_front()
         self.hub = self._start_hub()
         self.hub.wait_ready(self.answers, self.ready_seconds)
 
@@ -53,6 +63,7 @@ class Serving:
         starts: deque[float] = deque(maxlen=_MOST_RESTARTS)
         while True:
             time.sleep(_WATCH_SECONDS)
+            self._front.rotate()
             for child, again in self._ended():
                 failure = child.failed(f"{child.name} ended by itself")
                 if len(starts) == _MOST_RESTARTS and time.monotonic() - starts[0] < _WITHIN_SECONDS:
@@ -62,27 +73,40 @@ class Serving:
                 again()
 
     def stop(self) -> None:
-        """Stop the Hub, which stops the notebook servers, then the proxy. Data stays."""
+        """Stop the Hub, which stops the notebook servers, then the front and the gate. Data stays."""
         if self.hub is not None:
             self.hub.stop(_HUB_STOP_SECONDS)
-        if self.proxy is not None:
-            self.proxy.stop()
+        for child in (self.front, self.gate):
+            if child is not None:
+                child.stop()
 
-    def restart_proxy(self) -> None:
-        """A new proxy; the Hub gives it the routes again."""
-        self.proxy = self._start_proxy()
+    def restart_gate(self) -> None:
+        """A gate, in place of one that ended. It finds the routes and the secrets of running servers."""
+        layout = self.ready.layout
+        self.gate = start(
+            "The gate",
+            [sys.executable, "-m", "hub_ext.gate"],
+            layout.logs / "gate.log",
+            environment={**os.environ, CONFIG_VARIABLE: str(layout.settings_file)},
+        )
+
+    def restart_front(self) -> None:
+        """A front, in place of one that ended."""
+        if self.front is not None:
+            self.front.stop(0)  # workers that are still there hold its port
+        self.front = self._front.start()
 
     def restart_hub(self) -> None:
-        """A new Hub in place of one that ended."""
+        """A Hub, in place of one that ended."""
         assert self.hub is not None
         self.hub.stop(0)  # services of its that are still there hold its ports
         self.hub = self._start_hub()
 
     def answers(self) -> bool:
-        """Whether the Hub answers through the proxy. Raises ChildFailed where the proxy is gone."""
-        assert self.proxy is not None
-        if not self.proxy.running:
-            raise self.proxy.failed("The proxy ended")
+        """Whether the Hub answers through the front. Raises ChildFailed where gate or front are gone."""
+        for child, _ in self._ended():
+            if child is not self.hub:
+                raise child.failed(f"{child.name} ended")
         try:
             with _direct().open(f"{self.ready.settings.bind_url}/hub/api/", timeout=2) as answer:
                 return bool(answer.status == 200)
@@ -90,36 +114,12 @@ class Serving:
             return False
 
     def _ended(self) -> list[tuple[Child, Callable[[], None]]]:
-        ended: list[tuple[Child, Callable[[], None]]] = []
-        if self.proxy is not None and not self.proxy.running:
-            ended.append((self.proxy, self.restart_proxy))
-        if self.hub is not None and not self.hub.running:
-            ended.append((self.hub, self.restart_hub))
-        return ended
-
-    def _start_proxy(self) -> Child:
-        settings, layout = self.ready.settings, self.ready.layout
-        script = layout.node / "node_modules/configurable-http-proxy/bin/configurable-http-proxy"
-        if not script.exists():
-            raise SettingsError(
-                "The proxy is not installed.",
-                advice="`make run` installs it; or run deploy/bootstrap images.",
-            )
-        hub = f"http://{gateway(settings)}:{settings.hub_port}"
-        address, _, port = settings.bind_url.removeprefix("http://").rpartition(":")
-        command = [
-            *(str(layout.node / "node"), str(script)),
-            *("--ip", address, "--port", port.rstrip("/")),
-            *("--api-ip", "127.0.0.1", "--api-port", str(settings.proxy_api_port)),
-            *("--default-target", hub, "--error-target", f"{hub}/hub/error"),
+        children = [
+            (self.gate, self.restart_gate),
+            (self.front, self.restart_front),
+            (self.hub, self.restart_hub),
         ]
-        token = settings.proxy_token_file.read_text(encoding="utf-8").strip()
-        return start(
-            "The proxy",
-            command,
-            layout.logs / "proxy.log",
-            environment={"PATH": os.environ["PATH"], "CONFIGPROXY_AUTH_TOKEN": token},
-        )
+        return [(child, again) for child, again in children if child is not None and not child.running]
 
     def _start_hub(self) -> Child:
         layout = self.ready.layout
