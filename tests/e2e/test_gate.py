@@ -185,7 +185,7 @@ def test_a_hub_that_is_down_darkens_no_open_notebook(hub: RunningHub, ada: Visit
     try:
         time.sleep(6)  # a yes is kept for five seconds
         assert get(ada, "api/contents").status_code == 200
-        headers = {"Authorization": "token of somebody"}
+        headers = {"Authorization": "token nobodys"}
         assert get(nobody(hub), "api/contents", headers).status_code == 503
     finally:
         hub.start_again()

@@ -141,13 +141,14 @@ class RunningHub:
         session.trust_env = False
         session.hooks["response"].append(_utf8)
         session.headers["Accept-Language"] = language
-        page = session.get(f"{self.url}/hub/login", timeout=patient(30))
+        # Else the Hub leads on to a server that runs.
+        sign_in = f"{self.url}/hub/login?next=%2Fhub%2Fhome"
+        page = session.get(sign_in, timeout=patient(30))
         token = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
         assert token, page.text
         answer = session.post(
-            f"{self.url}/hub/login",
+            sign_in,
             data={"username": name, "password": password or PASSWORDS[name], "_xsrf": token[1]},
-            headers={"Accept": "text/html"},  # the Hub leads on to a server that runs
             timeout=patient(30),
         )
         assert answer.status_code == 200, answer.text
