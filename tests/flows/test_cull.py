@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.container_cpu import ContainerCpu
 from hub_ext.adapters.hub_api import HubServer
-from hub_ext.adapters.store import audit, images, launches
+from hub_ext.adapters.launch_secrets import LaunchSecrets
+from hub_ext.adapters.notebook_server import base_path
+from hub_ext.adapters.store import audit, busy_since, images, launches, server_uses
 from hub_ext.flows import cull, projects
 from hub_ext.flows.cull import Judged, announce_culls, judge
 from hub_ext.flows.site import Site
@@ -22,19 +25,29 @@ from hub_ext.policy.idle import Cull, Keep, Verdict, Warn
 from hub_ext.settings import Settings
 from tests.flows.conftest import Clock
 from tests.support import scenario as scenarios
+from tests.support.notebook_servers import (
+    NotebookServer,
+    NotebookServers,
+    kernel,
+    notebook_servers,
+    terminal,
+)
 from tests.support.scenario import STEWARD, Scenario
 
 LIMIT = 1800  # seconds, of the site
 
 
+SECRETS = LaunchSecrets("secret", "client", "s3cret", (), "")
+
+
 @dataclass
 class House:
-    """Running launches, what the Hub says of their servers, and what these report."""
+    """Running launches, what the Hub says of their servers, and these servers."""
 
     scenario: Scenario
     clock: Clock
+    notebooks: NotebookServers
     servers: dict[str, HubServer] = field(default_factory=dict)
-    reports: dict[str, Any] = field(default_factory=dict)
     watch: cull.CpuWatch = field(default_factory=lambda: cull.CpuWatch(ContainerCpu(Path("/none"))))
 
     @property
@@ -42,50 +55,49 @@ class House:
         return self.scenario.site
 
     async def running(self, **asked: Any) -> str:
-        """The id of a launch that runs, used and reported by its server just now."""
+        """The id of a launch that runs since now, with a server that has an idle kernel."""
         plan = await self.scenario.admitted(**{"server_name": f"s{len(self.servers)}"} | asked)
         with self.site.store.transaction() as tx:
             launch = replace(
-                launches.get(tx, plan.launch_id), state=LaunchState.RUNNING, started=self.clock()
+                launches.get(tx, plan.launch_id),
+                state=LaunchState.RUNNING,
+                started=self.clock(),
+                upstream=self.notebooks.upstream,
             )
             launches.replace(tx, launch)
-        self.servers[launch.id] = HubServer(True, None, self.clock(), launch.id)
-        self.report(launch.id)
+        launch_secrets.write(self.site.settings, launch.id, SECRETS)
+        self.servers[launch.id] = HubServer(True, None, launch.id)
+        self.notebooks.servers[base_path(launch.username, launch.server_name)] = NotebookServer(SECRETS.token)
+        self.says(launch.id, "idle")
         return launch.id
 
-    def report(self, launch_id: str, state: str = "idle", *, since: datetime | None = None) -> None:
-        """The server reports one kernel now; it was last active when the server was."""
-        activity = self.servers[launch_id].last_activity
-        assert activity is not None
-        self.reports[launch_id] = {
-            "reported": self.clock().isoformat(),
-            "kernels": [
-                {
-                    "id": "k",
-                    "state": state,
-                    "busy_since": since.isoformat() if since else None,
-                    "last_activity": activity.isoformat(),
-                }
-            ],
-            "terminals": 0,
-        }
+    def server(self, launch_id: str) -> NotebookServer:
+        launch = self.launch(launch_id)
+        return self.notebooks.servers[base_path(launch.username, launch.server_name)]
+
+    def says(self, launch_id: str, state: str, last_activity: datetime | None = None) -> None:
+        """From now on the server has one kernel in that state, last active now."""
+        self.server(launch_id).kernels = [kernel(state, last_activity or self.clock())]
+
+    def use(self, launch_id: str) -> None:
+        """A person uses the server through the gate."""
+        with self.site.store.transaction() as tx:
+            server_uses.put(tx, {launch_id: self.clock()})
 
     def pass_time(self, **by: float) -> None:
-        """Time in which nobody does anything and every server goes on reporting."""
+        """Time in which nobody does anything, and kernels stay as they are."""
         self.clock.forward(**by)
-        for launch_id in self.reports:
-            self.report(launch_id)
 
     async def judged(self) -> dict[str, Verdict]:
         """The verdicts by launch."""
-        return {known.launch.id: known.verdict for known in await self._judged()}
+        return {judged.launch.id: judged.verdict for judged in await self._judged()}
 
     async def sweep(self) -> frozenset[str]:
         """The launches that the sweep announces."""
         return await announce_culls(self.site, await self._judged())
 
     async def _judged(self) -> tuple[Judged, ...]:
-        return await judge(self.site, tuple(self.servers.values()), self.reports, self.watch)
+        return await judge(self.site, tuple(self.servers.values()), self.watch)
 
     def launch(self, launch_id: str) -> Launch:
         with self.site.store.reading() as tx:
@@ -108,7 +120,10 @@ async def house(site: Site, clock: Clock, roots: Path, settings: Settings) -> As
     )
     held = replace(site, settings=own)
     try:
-        yield House(await scenarios.build(held, roots, {"answer": "sha256:" + "a" * 64}), clock)
+        async with notebook_servers() as notebooks:
+            yield House(
+                await scenarios.build(held, roots, {"answer": "sha256:" + "a" * 64}), clock, notebooks
+            )
     finally:
         held.engine.close()
 
@@ -160,68 +175,152 @@ async def test_the_reason_stands_before_the_stop(house: House) -> None:
 async def test_one_that_ended_meanwhile_is_not_announced(house: House) -> None:
     launch = await house.running()
     house.pass_time(seconds=LIMIT)
-    judged = await judge(house.site, tuple(house.servers.values()), house.reports, house.watch)
+    judged = await judge(house.site, tuple(house.servers.values()), house.watch)
     with house.site.store.transaction() as tx:
         launches.replace(tx, replace(launches.get(tx, launch), state=LaunchState.ENDED))
     assert await announce_culls(house.site, judged) == frozenset()
     assert house.record(Verb.LAUNCH_STOPPING) == []
 
 
-async def test_a_busy_kernel_is_kept_until_the_ceiling(house: House) -> None:
+async def test_a_busy_kernel_is_kept_until_the_ceiling_after_the_first_round_that_found_it(
+    house: House,
+) -> None:
     launch = await house.running()
+    house.pass_time(minutes=10)
+    house.says(launch, "busy")
+    house.use(launch)
     since = house.clock()
+    assert await house.judged() == {launch: Keep()}
     for days in (1, 5.5):
         house.clock.forward(days=days)
-        house.report(launch, "busy", since=since)
+        house.says(launch, "busy")  # it prints
         assert await house.judged() in (
             {launch: Keep()},
             {launch: Warn(StopReason.BUSY_CEILING, since + timedelta(days=7))},
         )
         assert await house.sweep() == frozenset()
     house.clock.forward(days=0.5)
-    house.report(launch, "busy", since=since)
+    house.use(launch)  # which moves no ceiling
     assert await house.sweep() == {launch}
     assert house.launch(launch).stop_reason == "busy-ceiling"
 
 
-async def test_without_a_report_that_can_be_believed_nobody_is_idle(house: House) -> None:
+async def test_a_kernel_that_rested_between_two_rounds_begins_anew(house: House) -> None:
     launch = await house.running()
-    house.pass_time(seconds=2 * LIMIT)
-    good = house.reports[launch]
-    assert await house.judged() == {launch: Cull(StopReason.IDLE)}  # the control
-    for report in (
-        None,
-        good | {"reported": (house.clock() - timedelta(minutes=6)).isoformat()},
-        good | {"reported": house.clock().replace(tzinfo=None).isoformat()},
-        good | {"kernels": [good["kernels"][0] | {"last_activity": "2026-05-04T08:00:00"}]},
-        good | {"kernels": [good["kernels"][0] | {"busy_since": "yesterday"}]},
-        good | {"kernels": [{}]},
-        good | {"last_activity": "2026-05-04T08:00:00"},
-        good | {"last_activity": "long ago"},
-        {},
-    ):
-        house.reports = {launch: report} if report is not None else {}
-        assert await house.judged() == {launch: Keep()}, report
-        assert await house.sweep() == frozenset()
+    for state, days in (("busy", 6), ("idle", 0.01), ("busy", 6)):
+        house.says(launch, state)
+        house.use(launch)
+        assert await house.judged() == {launch: Keep()}
+        house.clock.forward(days=days)
+    house.use(launch)
+    verdict = (await house.judged())[launch]
+    assert verdict == Warn(StopReason.BUSY_CEILING, house.clock() + timedelta(days=1))
 
 
-async def test_a_server_whose_activity_the_hub_does_not_know_is_kept(house: House) -> None:
+async def test_a_culler_that_starts_again_and_one_round_without_an_answer_begin_nothing_anew(
+    house: House,
+) -> None:
     launch = await house.running()
-    house.pass_time(seconds=2 * LIMIT)
-    house.servers[launch] = replace(house.servers[launch], last_activity=None)
+    house.says(launch, "busy")
+    await house.judged()
+    since = house.clock()
+    with house.site.store.reading() as tx:
+        assert busy_since.starts(tx) == {launch: since}
+    house.clock.forward(days=4)
+    house.use(launch)
+    house.server(launch).status = 500
     assert await house.judged() == {launch: Keep()}
+    house.clock.forward(days=3)
+    house.server(launch).status = 200
+    house.watch = cull.CpuWatch(ContainerCpu(Path("/none")))
+    assert await house.sweep() == {launch}
+    with house.site.store.transaction() as tx:
+        launches.replace(tx, replace(launches.get(tx, launch), state=LaunchState.ENDED))
+    await house.judged()
+    with house.site.store.reading() as tx:
+        assert busy_since.starts(tx) == {}
 
 
-async def test_requests_that_pass_the_proxy_are_no_use_of_the_server(house: House) -> None:
-    """What the server says of itself counts: the Hub's own time moves with every tab that is open."""
+async def test_a_kernel_that_fell_silent_before_the_first_round_is_busy_since_then(house: House) -> None:
     launch = await house.running()
-    used = house.clock()
-    for seconds, verdict in ((LIMIT - 1, Warn), (1, Cull)):
-        house.pass_time(seconds=seconds)
-        house.servers[launch] = replace(house.servers[launch], last_activity=house.clock())
-        house.reports[launch] |= {"last_activity": used.isoformat(), "kernels": []}
-        assert isinstance((await house.judged())[launch], verdict)
-    house.reports[launch] |= {"last_activity": house.clock().isoformat()}
+    silent = house.clock()
+    house.pass_time(days=1)
+    house.use(launch)
+    house.says(launch, "busy", silent)
+    await house.judged()
+    with house.site.store.reading() as tx:
+        assert busy_since.starts(tx) == {launch: silent}
+
+
+async def test_whoever_does_not_answer_is_not_idle_and_ends_at_the_ceiling(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=2 * LIMIT)
+    server = house.server(launch)
+    good = list(server.kernels)
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}  # the control
+    for change in (
+        {"status": 503},
+        {"token": "another"},
+        {"kernels": [good[0] | {"last_activity": "2026-05-04T08:00:00"}]},
+        {"kernels": [{}]},
+        {"terminals": [{}]},
+    ):
+        before = {name: getattr(server, name) for name in change}
+        for name, value in change.items():
+            setattr(server, name, value)
+        assert await house.judged() == {launch: Keep()}, change
+        assert await house.sweep() == frozenset()
+        for name, value in before.items():
+            setattr(server, name, value)
+    server.status = 503
+    house.pass_time(seconds=house.site.settings.busy_ceiling_seconds - 2 * LIMIT - 1)
+    assert await house.judged() == {launch: Warn(StopReason.NO_ANSWER, house.clock() + timedelta(seconds=1))}
+    house.pass_time(seconds=1)
+    assert await house.sweep() == {launch}
+    assert house.launch(launch).stop_reason == "no-answer"
+
+
+@pytest.mark.parametrize("change", ["no secret", "a secret that cannot be read", "no address"])
+async def test_one_that_cannot_be_asked_is_unknown_and_holds_up_no_other(house: House, change: str) -> None:
+    launch, other = await house.running(), await house.running()
+    house.pass_time(seconds=2 * LIMIT)
+    if change == "no address":
+        with house.site.store.transaction() as tx:
+            launches.replace(tx, replace(launches.get(tx, launch), upstream=""))
+    else:
+        launch_secrets.remove(house.site.settings, launch)
+    if change == "a secret that cannot be read":
+        (house.site.settings.secrets_dir / "launches" / f"{launch}.json").write_text("{")
+    assert await house.judged() == {launch: Keep(), other: Cull(StopReason.IDLE)}
+
+
+async def test_what_people_do_through_the_gate_keeps_a_server(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=LIMIT - 1)
+    house.use(launch)
+    house.pass_time(seconds=1)
+    assert await house.judged() == {launch: Keep()}
+    house.pass_time(seconds=LIMIT)
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}
+
+
+async def test_a_terminal_in_which_something_happens_keeps_a_server(house: House) -> None:
+    launch = await house.running()
+    house.pass_time(seconds=LIMIT)
+    house.server(launch).terminals = [terminal(house.clock() - timedelta(seconds=60))]
+    assert await house.judged() == {launch: Keep()}
+    house.pass_time(seconds=LIMIT)
+    assert await house.judged() == {launch: Cull(StopReason.IDLE)}
+
+
+async def test_who_claims_to_be_active_for_ever_ends_at_the_ceiling(house: House) -> None:
+    launch = await house.running()
+    house.says(launch, "idle", house.clock() + timedelta(days=9000))
+    house.pass_time(days=5)
+    assert await house.judged() == {launch: Keep()}
+    house.pass_time(days=2)
+    assert await house.judged() == {launch: Cull(StopReason.BUSY_CEILING)}
+    house.use(launch)
     assert await house.judged() == {launch: Keep()}
 
 
@@ -313,7 +412,7 @@ async def test_a_sweep_that_would_stop_too_many_stops_none_of_them(house: House)
     idle = [await house.running(datasets=()) for _ in range(4)]
     busy = await house.running()
     house.pass_time(seconds=LIMIT)
-    house.report(busy, "busy", since=house.clock())
+    house.says(busy, "busy")
     assert await house.sweep() == frozenset()
     (event,) = house.record(Verb.CULL_BRAKED)
     assert (event.actor, event.subject) == (cull.CULLER, "local")
@@ -322,13 +421,13 @@ async def test_a_sweep_that_would_stop_too_many_stops_none_of_them(house: House)
 
     # The same a minute later is no news.
     house.pass_time(minutes=1)
-    house.report(busy, "busy", since=house.clock())
+    house.says(busy, "busy")
     assert await house.sweep() == frozenset()
     assert len(house.record(Verb.CULL_BRAKED)) == 1
 
     # Who is still away after an hour is away.
     house.pass_time(minutes=60)
-    house.report(busy, "busy", since=house.clock())
+    house.says(busy, "busy")
     assert await house.sweep() == {*idle}
     assert {house.launch(launch).stop_reason for launch in idle} == {"idle"}
 
@@ -338,7 +437,7 @@ async def test_a_brake_of_long_ago_lets_nothing_through_today(house: House) -> N
     house.pass_time(seconds=LIMIT)
     assert await house.sweep() == frozenset()
     for launch_id in idle:
-        house.servers[launch_id] = replace(house.servers[launch_id], last_activity=house.clock())
+        house.use(launch_id)
     house.pass_time(hours=3)
     assert await house.sweep() == frozenset()
     assert len(house.record(Verb.CULL_BRAKED)) == 2
@@ -350,6 +449,6 @@ async def test_few_or_a_small_share_are_not_braked(house: House, idle: int, busy
     kept = [await house.running(datasets=()) for _ in range(busy)]
     house.pass_time(seconds=LIMIT)
     for launch_id in kept:
-        house.report(launch_id, "busy", since=house.clock())
+        house.says(launch_id, "busy")
     assert await house.sweep() == doomed
     assert house.record(Verb.CULL_BRAKED) == []

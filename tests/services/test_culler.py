@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub_ext.adapters.hub_api import HubApi, HubApiError
+from hub_ext.adapters.hub_api import HubApi
 from hub_ext.flows import cull
 from hub_ext.flows.site import Site
 from hub_ext.services import culler as service
@@ -50,28 +50,6 @@ async def test_a_dead_hub_does_not_end_the_rounds(
     await rounds(culler._run(), enough)
 
 
-async def test_reports_that_cannot_be_had_hold_up_no_end_of_a_right(
-    culler: CuratedIdleCuller, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judged: list[Any] = []
-
-    async def servers(self: HubApi) -> tuple[Any, ...]:
-        return ("a server",)
-
-    async def kernels(self: HubApi) -> Any:
-        raise HubApiError("The Hub answered 500 to a question of ours.")
-
-    async def judge(site: Site, servers: Any, reports: Any, cpus: Any) -> tuple[Any, ...]:
-        judged.append((servers, reports))
-        return ()
-
-    monkeypatch.setattr(HubApi, "servers", servers)
-    monkeypatch.setattr(HubApi, "kernels", kernels)
-    monkeypatch.setattr(cull, "judge", judge)
-    await culler.sweep(site)
-    assert judged == [(("a server",), {})]
-
-
 async def test_only_what_was_announced_is_stopped_and_at_once(
     culler: CuratedIdleCuller, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,7 +65,6 @@ async def test_only_what_was_announced_is_stopped_and_at_once(
         ordered.append(order)
 
     monkeypatch.setattr(HubApi, "servers", nothing)
-    monkeypatch.setattr(HubApi, "kernels", nothing)
     monkeypatch.setattr(cull, "judge", nothing)
     monkeypatch.setattr(cull, "announce_culls", doomed)
     monkeypatch.setattr(service, "cull_idle", cull_idle)
