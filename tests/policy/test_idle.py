@@ -290,6 +290,7 @@ def test_a_kernel_is_busy_since_the_first_round_that_says_so_at_every_round():
     started, busy = ago(10 * HOUR), says(kernel("busy", 0))
     assert busy_start(busy, None, started, NOW) == NOW
     assert busy_start(busy, ago(HOUR), started, NOW) == ago(HOUR)
+    assert busy_start(says(kernel("busy", 11)), ago(-HOUR), started, NOW) == NOW  # the clock was set back
     assert busy_start(says(kernel("idle")), ago(HOUR), started, NOW) is None
     assert busy_start(says(), ago(HOUR), started, NOW) is None
     for nothing in NoActivity:
