@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.adapters.front import configuration
+from hub_ext.adapters.front import nginx_conf
 from hub_ext.cli.setup import front as front_setup
 from hub_ext.cli.setup.front import Front, TlsSource
 from hub_ext.cli.setup.layout import Layout
@@ -85,14 +85,15 @@ def running(state: Path, *, weaken: Weaken | None = None, tls: TlsSource | None 
     front = Front(settings, layout, tls=tls)
     with pytest.MonkeyPatch.context() as patch:
         if weaken is not None:
-            patch.setattr(front_setup, "configuration", lambda values: weaken(configuration(values)))
-        child = front.start()
+            patch.setattr(front_setup, "nginx_conf", lambda values: weaken(nginx_conf(values)))
+        front.start()
     site = Site(front, layout, settings, port, gate, alice, bob, hub, console)
     try:
         yield site
     finally:
-        child.stop()
         gate.close()
+        front.stop()
+        assert not settings.run_dir.exists()
         for upstream in site.upstreams():
             upstream.close()
         shutil.rmtree(state, ignore_errors=True)

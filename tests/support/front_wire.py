@@ -1,4 +1,4 @@
-"""Around a real front: a gate on its socket, upstreams on ports of their own, and a client that sends any bytes."""
+"""Around a real front: a gate on its socket, upstreams on ports, and a client that sends any bytes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SECRET = "token 5ecre7-of-the-launch"
 Headers = list[tuple[str, str]]
@@ -63,6 +64,7 @@ class Handler(socketserver.StreamRequestHandler):
     server: _Threads
 
     def handle(self) -> None:
+        self.server.connections.append(self.request)
         with contextlib.suppress(OSError, ValueError):
             while self._one():
                 pass
@@ -118,8 +120,21 @@ class Handler(socketserver.StreamRequestHandler):
 class _Threads(socketserver.ThreadingMixIn):
     daemon_threads = True
     request_queue_size = 256
-    requests: list[Request]
     answer: Callable[[Request, Handler], bool]
+
+    def __init__(self, address: Any) -> None:
+        super().__init__(address, Handler)  # type: ignore[call-arg]
+        self.requests: list[Request] = []
+        self.connections: list[socket.socket] = []
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """As the end of its process does, with every connection."""
+        self.shutdown()  # type: ignore[attr-defined]
+        self.server_close()
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _TcpServer(_Threads, socketserver.TCPServer):
@@ -134,12 +149,10 @@ class Upstream:
     """An upstream that answers with `raw` where it is set, else with `status`, `headers` and `body`."""
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0) -> None:
-        self._server = _TcpServer((address, port), Handler)
-        self._server.requests = []
+        self._server = _TcpServer((address, port))
         self._server.answer = self._answer
         self.address = f"{address}:{self._server.server_address[1]}"
         self.reset()
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def reset(self) -> None:
         """As it was at first."""
@@ -163,13 +176,12 @@ class Upstream:
 
     def close(self) -> None:
         """Nothing listens there any more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
 
 
 @dataclass
 class Gate:
-    """A gate on a Unix socket. `upstreams` are those of the prefixes that it lets in; everything else is a 401."""
+    """A gate on a Unix socket. `upstreams` are those of the prefixes that it lets in; all else is a 401."""
 
     path: Path
     upstreams: dict[str, str]
@@ -185,16 +197,13 @@ class Gate:
     def open(self) -> None:
         """Listen."""
         self.path.unlink(missing_ok=True)
-        self._server = _UnixServer(str(self.path), Handler)
-        self._server.requests = []
+        self._server = _UnixServer(str(self.path))
         self._server.answer = self._answer
         self.path.chmod(0o666)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         """Nothing listens there any more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.close()
         self.path.unlink(missing_ok=True)
 
     @property

@@ -1,4 +1,4 @@
-"""nginx.conf as a pure function of the front's settings. The text stands in nginx.conf.j2 beside this file."""
+"""nginx.conf as a pure function of the front's settings. Its text is nginx.conf.j2 beside this file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FrontSettings:
     tls: TlsFiles | None = None
 
 
-def configuration(settings: FrontSettings) -> str:
+def nginx_conf(settings: FrontSettings) -> str:
     """The text of nginx.conf. Raises SettingsError for a value that is no plain word."""
     values = asdict(settings)
     for name, value in (*values.items(), *(values["tls"] or {}).items()):
@@ -69,6 +69,6 @@ def configuration(settings: FrontSettings) -> str:
     return environment.get_template("nginx.conf.j2").render(values)
 
 
-def headers() -> str:
+def headers_js() -> str:
     """The text of headers.js: which headers of a container's answers pass."""
     return (_FOLDER / HEADERS_FILE).read_text(encoding="utf-8")

@@ -126,8 +126,9 @@ function cookie(line, prefix) {
         return '';
     }
     const kept = [`${name}=${value}`, `Path=${below ? path : prefix}`];
-    if (COOKIE_VALUE.test(attributes['expires'] || '\n')) {
-        kept.push(`Expires=${attributes['expires']}`);
+    const expires = attributes['expires'] || '';
+    if (expires != '' && COOKIE_VALUE.test(expires)) {
+        kept.push(`Expires=${expires}`);
     }
     if (/^-?\d+$/.test(attributes['max-age'] || '')) {
         kept.push(`Max-Age=${attributes['max-age']}`);

@@ -12,10 +12,14 @@ _PAGE = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title_en} · {title_fr}</title>
 <style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem; color: #1f2328; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 15vh auto; padding: 0 1rem;
+  color: #1f2328; }}
 h1 {{ font-size: 1.4rem; margin: 2rem 0 .25rem; }}
 p {{ margin: .25rem 0; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #1a1c1f; color: #e6e6e6; }} a {{ color: #8ab4f8; }} }}
+@media (prefers-color-scheme: dark) {{
+  body {{ background: #1a1c1f; color: #e6e6e6; }}
+  a {{ color: #8ab4f8; }}
+}}
 </style>
 </head>
 <body>
@@ -34,7 +38,7 @@ p {{ margin: .25rem 0; }}
 """
 
 
-def pages() -> dict[str, str]:
+def page_files() -> dict[str, str]:
     """The HTML of each page by the name of its file."""
     return {
         "restarting.html": _page(

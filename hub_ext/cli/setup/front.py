@@ -1,11 +1,12 @@
 """The front: nginx on the address of the instance, as a user of its own who sees nothing of the state.
 
-The state may lie where that user cannot go, under /root for instance. A mount namespace of nginx's own shows it what
-it needs below /run, in the place of the host's: programs, configuration, log, and the folder of the gate's socket.
+The state may lie where that user cannot go, under /root for instance. A mount namespace of nginx's own shows
+it what it needs below /run, in the place of the host's: programs, configuration, log, and the gate's socket.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, configuration, headers, pages
+from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, headers_js, nginx_conf, page_files
 from hub_ext.cli.setup.children import Child, ChildFailed, start
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
@@ -30,8 +31,8 @@ _MOST_OPEN_FILES = 32768
 
 # What nginx sees, in its own namespace.
 _SEEN = Path("/run")
-# Arguments: the folder of the gate's socket, the programs, the configuration, the logs, the scratch folder, an empty
-# folder, then a command. There is no mount table to be kept (-n). The host's unmounts reach the namespace (slave), and nothing of it reaches the host.
+# Arguments: the folders that it sees as gate, programs, conf, logs and scratch, an empty folder, a command.
+# No mount table is kept (-n). The host's unmounts reach the namespace, and nothing of it reaches the host.
 _ENTER = """\
 set -eu
 root=$6
@@ -58,16 +59,18 @@ class TlsSource:
 
 
 class Front:
-    """nginx of one instance. `start` may be called again after it has ended."""
+    """nginx of one instance. `start` may be called again after it has ended; `child` is what it started."""
 
     def __init__(self, settings: Settings, layout: Layout, *, tls: TlsSource | None = None) -> None:
         self._settings = settings
         self._layout = layout
         self._tls = tls
-        self._child: Child | None = None
+        self.child: Child | None = None
 
     def start(self) -> Child:
         """Returns once it listens. Raises ChildFailed, and SettingsError for an address that is none."""
+        if self.child is not None:
+            self.child.stop(0)  # workers outlive a master that was killed, and keep its port
         values = front_settings(self._settings, tls=self._tls is not None)
         self._prepare(values)
         self._check(values)
@@ -80,8 +83,15 @@ class Front:
         except BaseException:
             child.stop()
             raise
-        self._child = child
+        self.child = child
         return child
+
+    def stop(self) -> None:
+        """End it. The run folder goes with it, unless somebody else has a socket there."""
+        if self.child is not None:
+            self.child.stop()
+        with contextlib.suppress(OSError):
+            self._settings.run_dir.rmdir()
 
     def rotate(self) -> bool:
         """Begin a new access log where the present one has grown; whether it had.
@@ -89,7 +99,7 @@ class Front:
         Cheap enough to be called twice a second.
         """
         log = self._access_log
-        if self._child is None or not self._child.running or log.stat().st_size <= _LOG_MAX_BYTES:
+        if self.child is None or not self.child.running or log.stat().st_size <= _LOG_MAX_BYTES:
             return False
         for number in range(_LOGS_KEPT - 1, 0, -1):
             older = log.with_name(f"{log.name}.{number}")
@@ -97,7 +107,7 @@ class Front:
                 older.replace(log.with_name(f"{log.name}.{number + 1}"))
         log.replace(log.with_name(f"{log.name}.1"))
         self._make_access_log()
-        self._child.process.send_signal(signal.SIGUSR1)
+        self.child.process.send_signal(signal.SIGUSR1)
         return True
 
     @property
@@ -116,8 +126,7 @@ class Front:
         uid, conf = self._settings.front_uid, self._folder("conf")
         self._layout.front.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._access_log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for name in ("conf", "scratch"):
-            shutil.rmtree(self._folder(name), ignore_errors=True)
+        shutil.rmtree(self._folder("scratch"), ignore_errors=True)
         for folder in (self._folder("root"), conf, conf / "pages", self._folder("scratch")):
             folder.mkdir(mode=0o755, exist_ok=True)
             folder.chmod(0o755)
@@ -127,9 +136,9 @@ class Front:
         # Who may enter this folder's parent may hold its locks for ever: nobody but root.
         self._settings.run_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._settings.run_dir.mkdir(mode=0o755, exist_ok=True)
-        write_file(conf / "nginx.conf", configuration(values))
-        write_file(conf / HEADERS_FILE, headers())
-        for name, page in pages().items():
+        write_file(conf / "nginx.conf", nginx_conf(values))
+        write_file(conf / HEADERS_FILE, headers_js())
+        for name, page in page_files().items():
             write_file(conf / "pages" / name, page)
         if self._tls is not None:
             write_file(conf / "certificate.pem", self._tls.certificate.read_text(encoding="ascii"))
@@ -165,7 +174,7 @@ class Front:
             raise ChildFailed(f"nginx cannot be started:\n{said}", advice=f"The whole log is {self._log}.")
 
     def _words(self, values: FrontSettings) -> list[str]:
-        """The words that run nginx: namespace, then user, then the signal of our end, which a new user clears."""
+        """Words that run nginx: namespace, user, then the signal of our end, which a new user clears."""
         uid, capability = str(self._settings.front_uid), "-all"
         if values.port < 1024:
             capability = "-all,+net_bind_service"

@@ -1,0 +1,239 @@
+"""Large uploads pass, half-sent requests harm nobody, and what has died is said to have died within 5 s."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from hub_ext.adapters.front import close_connections
+from hub_ext.settings import MIB
+from tests.front.conftest import UPLOAD_MAX_BYTES, Site
+from tests.support.front_wire import Handler, Request, ask_raw
+
+Make = Callable[..., AbstractContextManager[Site]]
+DEAD_SECONDS = 5
+HALF_SENT = 1500
+
+
+def upload(site: Site, target: str, length: int) -> bytes:
+    """What comes back for a body of so many bytes, which is sent as long as the front takes it."""
+    head = f"PUT {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), 60) as connection:
+        connection.sendall(head.encode())
+        chunk = bytes(MIB)
+        with contextlib.suppress(OSError):
+            for start in range(0, length, MIB):
+                connection.sendall(chunk[: length - start])
+        received = b""
+        with contextlib.suppress(OSError):
+            while part := connection.recv(65536):
+                received += part
+        return received
+
+
+def test_a_large_upload_passes(site: Site) -> None:
+    assert upload(site, "/user/alice/api/contents/a", 200 * MIB).startswith(b"HTTP/1.1 200 ")
+    assert site.alice.requests[0].body_bytes == 200 * MIB
+    assert list((site.layout.front / "scratch").rglob("0*")) == []  # nothing of it is kept on the way
+
+
+def test_an_upload_in_chunks_passes(site: Site) -> None:
+    body = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+    head = b"PUT /user/alice/a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert ask_raw(site.port, head + body).startswith(b"HTTP/1.1 200 ")
+    assert site.alice.requests[0].body == b"hello world"
+
+
+@pytest.mark.parametrize(
+    ("target", "bound"),
+    [
+        ("/user/alice/api/contents/a", UPLOAD_MAX_BYTES),
+        ("/hub/api/users", 2 * MIB),
+        ("/hub/static/a", 2 * MIB),
+        ("/services/console/import", 16 * MIB),
+    ],
+)
+def test_over_the_bound_is_said(site: Site, target: str, bound: int) -> None:
+    if bound < 100 * MIB:
+        assert upload(site, target, bound).startswith(b"HTTP/1.1 200 ")
+        site.reset()
+    answer = upload(site, target, bound + 1)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"Trop volumineux" in answer
+    assert not any(upstream.requests for upstream in site.upstreams())
+
+
+def test_half_sent_requests_harm_nobody(site: Site) -> None:
+    beginnings = (
+        b"GET /user/alice/",
+        b"GET /hub/home HTTP/1.1\r\nHost: a\r\nX-Slow",
+        b"PUT /user/alice/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf",
+        b"POST /hub/login HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf",
+    )
+    with contextlib.ExitStack() as opened:
+        for number in range(HALF_SENT):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", site.port), 10))
+            # Of the requests that have a server, some: its threads are the test's.
+            connection.sendall(beginnings[number % 4 if number < 200 else number % 2])
+        times = []
+        for target in ("/user/bob/", "/hub/home") * 10:
+            began = time.monotonic()
+            assert site.ask(target).status == 200
+            times.append(time.monotonic() - began)
+        assert max(times) < 1, times
+        # They end by themselves.
+        connection.settimeout(20)
+        began = time.monotonic()
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        assert time.monotonic() - began < 15
+
+
+def test_events_pass_at_their_time(site: Site) -> None:
+    def events(request: Request, handler: Handler) -> bool:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        time.sleep(3)
+        handler.wfile.write(b"data: 2\n\n")
+        return False
+
+    site.alice.handle = site.hub.handle = events
+    for target in (
+        "/user/alice/events",
+        "/hub/api/users/alice/servers//progress",
+        "/hub/api/users/a/server/progress",
+    ):
+        with socket.create_connection(("127.0.0.1", site.port), 10) as connection:
+            request = (
+                f"GET {target} HTTP/1.1\r\nHost: a\r\nAccept-Encoding: br, gzip\r\nConnection: close\r\n\r\n"
+            )
+            connection.sendall(request.encode())
+            began = time.monotonic()
+            received = b""
+            while b"data: 1" not in received:
+                received += connection.recv(65536)
+            assert time.monotonic() - began < 1.5, target
+
+
+def test_connections_to_the_hub_are_kept(site: Site) -> None:
+    peers = []
+
+    def note(request: Request, handler: Handler) -> bool:
+        peers.append(handler.client_address)
+        return handler.send("200 OK", [])
+
+    site.hub.handle = site.alice.handle = note
+    for _ in range(4):
+        site.ask("/hub/home")
+    assert len(set(peers)) <= 2  # one of each worker
+    peers.clear()
+    for _ in range(4):
+        site.ask("/user/alice/")
+    assert len(set(peers)) == 4
+    assert {request.value("connection") for request in site.alice.requests} == {"close"}
+
+
+def test_nothing_listens_there(site: Site) -> None:
+    site.gate.upstreams["/user/alice/"] = "127.0.0.1:1"
+    try:
+        _assert_dead(site)
+    finally:
+        site.gate.upstreams["/user/alice/"] = site.alice.address
+
+
+def test_a_server_that_is_killed_ends_its_requests(site: Site) -> None:
+    """The kernel closes what a killed process had open."""
+    script = (
+        "import socket\nserver = socket.create_server(('127.0.0.1', 0))\n"
+        "print(server.getsockname()[1], flush=True)\nconnection, _ = server.accept()\n"
+        "print(connection.recv(9), flush=True)\nwhile True: connection.recv(9)\n"
+    )
+    process = subprocess.Popen(["python3", "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    site.gate.upstreams["/user/alice/"] = f"127.0.0.1:{process.stdout.readline().strip()}"
+    try:
+        with socket.create_connection(("127.0.0.1", site.port), 10) as connection:
+            connection.sendall(b"GET /user/alice/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            process.stdout.readline()
+            process.kill()
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        site.gate.upstreams["/user/alice/"] = site.alice.address
+
+
+@pytest.fixture
+def far_address(site: Site) -> Iterator[tuple[str, str]]:
+    """A network namespace with an address that alice's server has; its name and the address."""
+    name = f"hxfront{os.getpid() % 100000}"
+    near, address = "198.19.255.1", "198.19.255.2"
+    commands = (
+        ["ip", "netns", "add", name],
+        ["ip", "link", "add", f"{name}a"[:15], "type", "veth", "peer", "name", "far0", "netns", name],
+        ["ip", "address", "add", f"{near}/30", "dev", f"{name}a"[:15]],
+        ["ip", "link", "set", f"{name}a"[:15], "up"],
+        ["ip", "-n", name, "address", "add", f"{address}/30", "dev", "far0"],
+        ["ip", "-n", name, "link", "set", "far0", "up"],
+    )
+    try:
+        for command in commands:
+            subprocess.run(command, check=True)
+        site.gate.upstreams["/user/alice/"] = f"{address}:8888"
+        yield name, address
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=False)
+        subprocess.run(["ip", "link", "del", f"{name}a"[:15]], check=False, stderr=subprocess.DEVNULL)
+        site.gate.upstreams["/user/alice/"] = site.alice.address
+
+
+_SERVER = (
+    "import socket\nserver = socket.create_server(('0.0.0.0', 8888))\nprint(flush=True)\n"
+    "while True:\n"
+    "    connection, _ = server.accept()\n"
+    "    request = connection.recv(9999)\n"
+    "    if b'/slow' in request: print(flush=True); kept = connection; continue\n"
+    "    connection.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nup'); connection.close()\n"
+)
+
+
+def test_a_vanished_address(site: Site, far_address: tuple[str, str]) -> None:
+    """The network of a container goes while its server lives: no packet comes back any more."""
+    name, address = far_address
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", name, "python3", "-c", _SERVER], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        process.stdout.readline()
+        assert site.ask("/user/alice/").body == b"up"  # the control
+        with socket.create_connection(("127.0.0.1", site.port), 20) as connection:
+            connection.sendall(b"GET /user/alice/slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            process.stdout.readline()
+            subprocess.run(["ip", "-n", name, "link", "set", "far0", "down"], check=True)
+            _assert_dead(site)
+            # The request that is there already: whoever takes the address away closes its connections.
+            close_connections(address)
+            began = time.monotonic()
+            assert connection.recv(65536).startswith(b"HTTP/1.1 503 ")
+            assert time.monotonic() - began < DEAD_SECONDS
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def _assert_dead(site: Site) -> None:
+    began = time.monotonic()
+    answer = site.ask("/user/alice/")
+    assert time.monotonic() - began < DEAD_SECONDS
+    assert answer.status == 503
+    assert "Ce serveur ne répond pas".encode() in answer.body
+    assert site.ask("/user/bob/").status == 200

@@ -1,0 +1,297 @@
+"""nginx as a process: whose it is, what it sees, what it writes, and how it begins and ends."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hub_ext.cli.setup import front as front_setup
+from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
+from hub_ext.cli.setup.children import Child, ChildFailed
+from hub_ext.cli.setup.front import Front, TlsSource, front_settings
+from hub_ext.cli.setup.layout import Layout
+from hub_ext.errors import SettingsError
+from hub_ext.settings import Settings
+from tests.front.conftest import Site
+from tests.support.patience import patient
+
+Make = Callable[..., AbstractContextManager[Site]]
+
+
+def child_of(site: Site) -> Child:
+    """Its master process."""
+    child = site.front.child
+    assert child is not None
+    return child
+
+
+def processes(site: Site) -> list[int]:
+    """Master and workers."""
+    pid = child_of(site).process.pid
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert workers
+    return [pid, *map(int, workers)]
+
+
+def test_it_is_nobody_and_may_nothing(site: Site) -> None:
+    uid = str(site.settings.front_uid)
+    for pid in processes(site):
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert status["Uid"].split() == status["Gid"].split() == [uid] * 4
+        assert status["Groups"].split() == []
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[name], 16) == 0, name
+        assert status["NoNewPrivs"].strip() == "1"
+        assert Path(f"/proc/{pid}/exe").readlink() == Path("/run/programs/usr/sbin/nginx")
+
+
+def test_it_serves_from_a_state_that_its_user_cannot_enter(site: Site) -> None:
+    assert site.layout.state.stat().st_mode & 0o777 == 0o700
+    assert site.layout.state.parent.parent.stat().st_mode & 0o777 == 0o700
+    uid = str(site.settings.front_uid)
+    look = [
+        "setpriv",
+        "--reuid",
+        uid,
+        "--regid",
+        uid,
+        "--clear-groups",
+        "ls",
+        str(site.layout.front / "conf"),
+    ]
+    assert subprocess.run(look, capture_output=True).returncode != 0
+    assert site.ask("/user/alice/").status == 200
+
+
+def test_it_sees_no_socket_of_the_host_s(site: Site) -> None:
+    run = Path(f"/proc/{child_of(site).process.pid}/root/run")
+    assert sorted(path.name for path in run.iterdir()) == ["conf", "gate", "logs", "programs", "scratch"]
+    uid = str(site.settings.front_uid)
+    enter = [
+        "nsenter",
+        "-t",
+        str(child_of(site).process.pid),
+        "-m",
+        "setpriv",
+        "--reuid",
+        uid,
+        "--regid",
+        uid,
+    ]
+    for name in ("conf", "logs", "programs", "gate", "."):
+        made = subprocess.run([*enter, "--clear-groups", "touch", f"/run/{name}/x"], capture_output=True)
+        assert made.returncode != 0, name
+    made = subprocess.run([*enter, "--clear-groups", "touch", "/run/scratch/x"], check=False)
+    assert made.returncode == 0  # the control
+
+
+def test_nothing_is_mounted_on_the_host(site: Site) -> None:
+    mounts = Path("/proc/self/mountinfo").read_text()
+    assert str(site.layout.front) not in mounts
+    assert "/run/programs" not in mounts
+    assert "/run/programs" in Path(f"/proc/{child_of(site).process.pid}/mountinfo").read_text()  # the control
+    assert list((site.layout.front / "root").iterdir()) == []
+
+
+SAID_IN_QUERIES = "t0ken-in-a-query"
+
+
+def test_no_log_has_a_query(site: Site) -> None:
+    requests = [
+        ("/user/alice/lab", []),
+        ("/user/carol/lab", []),
+        ("/hub/login", []),
+        ("/services/console/", []),
+        ("http://127.0.0.1/user/alice/lab", []),
+        ("/user/alice/channels", [("Upgrade", "x")]),
+    ]
+    for target, headers in requests:
+        query = f"?token={SAID_IN_QUERIES}"
+        sent = [*headers, ("Referer", f"http://127.0.0.1/{query}"), ("Cookie", f"a={SAID_IN_QUERIES}")]
+        site.ask(target + query, sent)
+    site.alice.raw = b"nonsense"
+    site.gate.upstreams["/user/bob/"] = "127.0.0.1:1"
+    for target in ("/user/alice/raw", "/user/bob/dead"):
+        with contextlib.suppress(http.client.HTTPException, OSError):
+            site.ask(f"{target}?token={SAID_IN_QUERIES}")
+    site.gate.upstreams["/user/bob/"] = site.bob.address
+    site.gate.close()
+    site.ask(f"/user/alice/gateless?token={SAID_IN_QUERIES}")
+    site.gate.open()
+    eventually(lambda: "gateless" in site.access_log.read_text())
+    lines = site.access_log.read_text()
+    assert " GET /user/alice/gateless 503 " in lines
+    assert " GET /user/bob/dead 503 " in lines
+    assert " 127.0.0.1:1 502 " in lines
+    for log in (site.access_log, site.log):
+        assert SAID_IN_QUERIES not in log.read_text()
+        assert log.stat().st_mode & 0o077 in (0, 0o040)
+
+
+def test_the_log_begins_anew_when_it_has_grown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not site.front.rotate()
+    monkeypatch.setattr(front_setup, "_LOG_MAX_BYTES", 10)
+    monkeypatch.setattr(front_setup, "_LOGS_KEPT", 2)
+    for number in range(4):
+        site.ask(f"/hub/turn{number}")
+        eventually(lambda: f"/hub/turn{number}" in site.access_log.read_text())  # noqa: B023
+        assert site.front.rotate()
+        eventually(lambda: _opened(site, site.access_log))
+    assert "/hub/turn3" in site.access_log.with_name("access.log.1").read_text()
+    assert "/hub/turn2" in site.access_log.with_name("access.log.2").read_text()
+    assert len(list(site.access_log.parent.iterdir())) == 3
+    site.ask("/hub/after")
+    eventually(lambda: "/hub/after" in site.access_log.read_text())
+
+
+def _opened(site: Site, log: Path) -> bool:
+    """Whether all processes write in that very file."""
+    inode = log.stat().st_ino
+    return all(
+        inode in {entry.stat().st_ino for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        for pid in processes(site)
+    )
+
+
+def test_it_starts_again_after_it_was_killed(another_site: Make) -> None:
+    with another_site() as site:
+        assert site.ask("/user/alice/").status == 200
+        _, *workers = processes(site)
+        child_of(site).process.kill()
+        child_of(site).process.wait()
+        assert all(_runs(pid) for pid in workers)
+        child = site.front.start()
+        assert not any(_runs(pid) for pid in workers)
+        try:
+            assert site.ask("/user/alice/").status == 200
+        finally:
+            child.stop()
+
+
+def test_stop_leaves_nothing(another_site: Make) -> None:
+    with another_site() as site:
+        children = processes(site)
+        child_of(site).stop()
+        assert not any(_runs(pid) for pid in children)
+
+
+def test_it_ends_when_we_are_killed(another_site: Make) -> None:
+    with another_site() as site:
+        child_of(site).stop()
+        script = (
+            "import sys, time\nfrom dataclasses import replace\nfrom pathlib import Path\n"
+            "from hub_ext.settings import Settings\nfrom hub_ext.cli.setup.layout import Layout\n"
+            "from hub_ext.cli.setup.front import Front\n"
+            "state, run, url = sys.argv[1:]\n"
+            "settings = Settings(state_dir=Path(state), run_root=Path(run), bind_url=url)\n"
+            "print(Front(settings, Layout(Path(state))).start().process.pid, flush=True)\ntime.sleep(60)\n"
+        )
+        values = [str(site.layout.state), str(site.settings.run_root), site.settings.bind_url]
+        parent = subprocess.Popen([sys.executable, "-c", script, *values], stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert _runs(pid)
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        eventually(lambda: not _runs(pid))
+
+
+def test_what_nginx_refuses_is_said(another_site: Make) -> None:
+    site = another_site(weaken=lambda text: text.replace("gzip on;", "gizp on;"))
+    with pytest.raises(ChildFailed, match="unknown directive") as failed, site:
+        pass
+    assert "front.log" in failed.value.advice
+
+
+def test_a_port_that_is_taken_is_said(site: Site, tmp_path: Path) -> None:
+    settings = replace(site.settings, state_dir=tmp_path, run_root=tmp_path / "run")
+    with pytest.raises(ChildFailed, match="Address already in use"):
+        Front(settings, Layout(tmp_path)).start()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "http://:8000", "8000", "http://127.0.0.1:x"])
+def test_an_address_without_a_port_is_refused(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="bind_url"):
+        front_settings(Settings(state_dir=tmp_path, bind_url=url))
+
+
+def test_a_low_port_needs_one_capability(tmp_path: Path) -> None:
+    """In a network namespace of its own, where nobody has port 80."""
+    script = (
+        "import sys, time, urllib.request\nfrom pathlib import Path\n"
+        "from hub_ext.settings import Settings\nfrom hub_ext.cli.setup.layout import Layout\n"
+        "from hub_ext.cli.setup.front import Front\n"
+        "state = Path(sys.argv[1])\nlayout = Layout(state)\nlayout.make()\n"
+        "settings = Settings(state_dir=state, run_root=state / 'run', bind_url='http://127.0.0.1:80')\n"
+        "child = Front(settings, layout).start()\n"
+        "print(Path(f'/proc/{child.process.pid}/status').read_text())\nchild.stop()\n"
+    )
+    enter = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
+    done = subprocess.run(
+        [*enter, sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert f"CapEff:\t{1 << 10:016x}" in done.stdout
+    assert f"CapBnd:\t{1 << 10:016x}" in done.stdout
+
+
+def test_http_2_with_tls(another_site: Make, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    ensure_authority(keys / "ca.crt", keys / "ca.key", "test")
+    ensure_server_certificate(
+        keys / "server.crt", keys / "server.key", keys / "ca.crt", keys / "ca.key", "127.0.0.1"
+    )
+    with another_site(tls=TlsSource(keys / "server.crt", keys / "server.key")) as site:
+        url = f"https://127.0.0.1:{site.port}/user/alice/lab"
+        for version, word in (("--http2", "2"), ("--http1.1", "1.1")):
+            done = subprocess.run(
+                ["curl", "-sS", version, "--cacert", str(keys / "ca.crt"), "-w", " %{http_version}", url],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert done.stdout == f"here {word}"
+        assert {request.value("x-forwarded-proto") for request in site.alice.requests} == {"https"}
+        assert {request.value("host") for request in site.alice.requests} == {f"127.0.0.1:{site.port}"}
+        site.alice.raw = b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: jupyterhub-x=1\r\n\r\n"
+        refused = subprocess.run(
+            ["curl", "-sSi", "--http2", "--cacert", str(keys / "ca.crt"), url], capture_output=True, text=True
+        )
+        assert "jupyterhub-x" not in refused.stdout
+        site.reset()
+        for oldest, accepted in (("1.1", False), ("1.2", True)):
+            assert _speaks(url, keys / "ca.crt", oldest) == accepted
+        assert (site.layout.front / "conf/key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def _speaks(url: str, authority: Path, version: str) -> bool:
+    """Whether it takes a client of that version of TLS."""
+    client = ["curl", "-sS", "--tlsv1.0", "--tls-max", version, "--ciphers", "DEFAULT@SECLEVEL=0"]
+    return subprocess.run([*client, "--cacert", str(authority), url], capture_output=True).returncode == 0
+
+
+def eventually(true: Callable[[], bool]) -> None:
+    """Returns once it is true. Raises AssertionError after 10 s of a usual machine."""
+    end = time.monotonic() + patient(10)
+    while not true():
+        assert time.monotonic() < end, "not within 10 s"
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
