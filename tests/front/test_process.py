@@ -156,11 +156,16 @@ def test_the_log_begins_anew_when_it_has_grown(site: Site, monkeypatch: pytest.M
 
 def _opened(site: Site, log: Path) -> bool:
     """Whether all processes write in that very file."""
-    inode = log.stat().st_ino
-    return all(
-        inode in {entry.stat().st_ino for entry in Path(f"/proc/{pid}/fd").iterdir()}
-        for pid in processes(site)
-    )
+    return all(log.stat().st_ino in _inodes(pid) for pid in processes(site))
+
+
+def _inodes(pid: int) -> set[int]:
+    """Of the files that a process has open."""
+    inodes = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            inodes.add(entry.stat().st_ino)
+    return inodes
 
 
 def test_it_starts_again_after_it_was_killed(another_site: Make) -> None:
