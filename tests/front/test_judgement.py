@@ -221,6 +221,13 @@ def test_the_hub_and_the_console_are_reached_without_the_gate(site: Site, target
     assert site.gate.requests == []
 
 
+def test_a_gate_that_ends_between_its_two_answers(site: Site) -> None:
+    site.gate.answer_status = ""
+    for length in (0, 100, 100_000):
+        answer = site.ask("/user/carol/", method="POST", body=b"x" * length)
+        assert (answer.status, "redémarre".encode() in answer.body) == (503, True)
+
+
 def test_without_a_hub_a_page_says_so(another_site: Make) -> None:
     with another_site() as site:
         site.hub.close()

@@ -160,6 +160,12 @@ class Upstream:
         self.headers: Headers = [("Content-Type", "text/plain")]
         self.handle: Callable[[Request, Handler], bool] | None = None
         self._server.requests.clear()
+        self._server.connections.clear()
+
+    @property
+    def connections(self) -> int:
+        """How many were made since the last reset."""
+        return len(self._server.connections)
 
     @property
     def requests(self) -> list[Request]:
@@ -181,7 +187,10 @@ class Upstream:
 
 @dataclass
 class Gate:
-    """A gate on a Unix socket. `upstreams` are those of the prefixes that it lets in; all else is a 401."""
+    """A gate on a Unix socket. `upstreams` are those of the prefixes that it lets in; all else is a 401.
+
+    An empty `answer_status` ends the connection instead of an answer.
+    """
 
     path: Path
     upstreams: dict[str, str]
@@ -222,6 +231,8 @@ class Gate:
             return self._relay(request, handler)
         if request.target == "/check":
             return self._check(request, handler)
+        if not self.answer_status:
+            return False
         return handler.send(self.answer_status, self.answer_headers, b"the gate: " + request.body)
 
     def _check(self, request: Request, handler: Handler) -> bool:
