@@ -216,7 +216,15 @@ _SERVER = (
 )
 
 
-def test_a_vanished_address(site: Site, far_address: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "vanish",
+    [
+        ["ip", "link", "set", "far0", "down"],  # nobody has the address any more
+        ["iptables", "-A", "INPUT", "-j", "DROP"],  # its host is there, and says nothing
+    ],
+    ids=["gone", "silent"],
+)
+def test_a_vanished_address(site: Site, far_address: tuple[str, str], vanish: list[str]) -> None:
     """The network of a container goes while its server lives: no packet comes back any more."""
     name, address = far_address
     process = subprocess.Popen(
@@ -229,7 +237,7 @@ def test_a_vanished_address(site: Site, far_address: tuple[str, str]) -> None:
         with socket.create_connection(("127.0.0.1", site.port), 20) as connection:
             connection.sendall(b"GET /user/alice/slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             process.stdout.readline()
-            subprocess.run(["ip", "-n", name, "link", "set", "far0", "down"], check=True)
+            subprocess.run(["ip", "netns", "exec", name, *vanish], check=True)
             _assert_dead(site)
             # The request that is there already: whoever takes the address away closes its connections.
             close_connections(address)
