@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from ipaddress import IPv4Address
 
 import pytest
 
@@ -186,7 +187,8 @@ def test_a_server_that_is_killed_ends_its_requests(site: Site) -> None:
 def far_address(site: Site) -> Iterator[tuple[str, str]]:
     """A network namespace with an address that alice's server has; its name and the address."""
     name = f"hxfront{os.getpid() % 100000}"
-    near, address = "198.19.255.1", "198.19.255.2"
+    net = IPv4Address("198.18.0.0") + os.getpid() % 32768 * 4  # of those for benchmarks
+    near, address = str(net + 1), str(net + 2)
     commands = (
         ["ip", "netns", "add", name],
         ["ip", "link", "add", f"{name}a"[:15], "type", "veth", "peer", "name", "far0", "netns", name],
