@@ -119,6 +119,7 @@ COOKIES = {
     "__secure-a=x; Secure": [],
     "=jupyterhub-session-id=x": [],
     "jupyterhub-session-id": [],
+    "nameless": [],
     "a\tb=x": [],
     "a b=x": [],
     "a=\xe9": [],
