@@ -131,16 +131,13 @@ class AnswerHandler(web.RequestHandler):
 
     def _go(self, request: OriginalRequest, redirect: Redirect) -> None:
         secure = self.parts.judge.scheme(request) == "https"
+        attributes: dict[str, Any] = {"httponly": True, "secure": secure, "samesite": "Lax"}
         for cookie in redirect.cookies:
-            attributes: dict[str, Any] = {} if cookie.max_age is None else {"max_age": cookie.max_age}
+            if not cookie.value:
+                self.clear_cookie(cookie.name, path=cookie.path, **attributes)
+                continue
             self.set_cookie(
-                cookie.name,
-                cookie.value,
-                path=cookie.path,
-                httponly=True,
-                secure=secure,
-                samesite="Lax",
-                **attributes,
+                cookie.name, cookie.value, path=cookie.path, max_age=cookie.max_age, **attributes
             )
         self.redirect(redirect.location)
 

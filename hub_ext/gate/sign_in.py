@@ -29,7 +29,10 @@ MOST_STATES = 5  # sign-ins of one browser at once, as of tabs that all open aga
 
 @dataclass(frozen=True, slots=True)
 class SetCookie:
-    """A cookie of the gate's, always HttpOnly and SameSite=Lax. `max_age` None: until the browser ends."""
+    """A cookie of the gate's, always HttpOnly and SameSite=Lax. Without a value it is removed.
+
+    `max_age` is in seconds; None: until the browser ends.
+    """
 
     name: str
     value: str
@@ -130,4 +133,4 @@ def _state_binding(server: OpenServer, state: str) -> str:
 
 
 def _gone(name: str, server: OpenServer) -> SetCookie:
-    return SetCookie(name, "", server.prefix, 0)
+    return SetCookie(name, "", server.prefix)

@@ -1,0 +1,106 @@
+"""The server behind the gate: it says what it was sent, echoes messages, and refuses where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tornado import web, websocket
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def call(self, work: Coroutine[Any, Any, Any], seconds: float = 20) -> Any:
+        """The result of that coroutine on the loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
+
+    def close(self) -> None:
+        """End the loop and the thread."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+
+class _Echo(websocket.WebSocketHandler):
+    def initialize(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+
+    def check_origin(self, origin: str) -> bool:
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return subprotocols[0] if subprotocols else None
+
+    def get_compression_options(self) -> dict[str, Any] | None:
+        return {} if self.get_argument("compressed", "") else None
+
+    async def get(self, *arguments: Any) -> None:
+        self.upstream.requests.append((self.request.uri or "", dict(self.request.headers.get_all())))
+        await super().get(*arguments)
+
+    def open(self, *arguments: str, **more: str) -> None:
+        self.upstream.open += 1
+
+    def on_message(self, message: str | bytes) -> None:
+        if message == "bye":
+            self.close(4000, "bye")
+            return
+        self.write_message(message, binary=isinstance(message, bytes))
+
+    def on_close(self) -> None:
+        self.upstream.open -= 1
+
+
+class _Tell(web.RequestHandler):
+    def initialize(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+
+    def get(self, *arguments: str) -> None:
+        self.upstream.requests.append((self.request.uri or "", dict(self.request.headers.get_all())))
+        if self.request.uri and "refuse" in self.request.uri:
+            raise web.HTTPError(int(self.get_argument("refuse")))
+        self.finish(json.dumps({"uri": self.request.uri}))
+
+
+class Upstream:
+    """Listens on loopback."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.open = 0
+        self._thread = LoopThread()
+        self.port: int = self._thread.call(self._listen())
+
+    async def _listen(self) -> int:
+        given = {"upstream": self}
+        application = web.Application(
+            [(r".*/(?:ws|channels)", _Echo, given), (r".*", _Tell, given)], log_function=_silent
+        )
+        sockets = bind_sockets(0, "127.0.0.1")
+        self._server = HTTPServer(application)
+        self._server.add_sockets(sockets)
+        return int(sockets[0].getsockname()[1])
+
+    def close(self) -> None:
+        """Nothing answers any more."""
+
+        async def stop() -> None:
+            self._server.stop()
+            await self._server.close_all_connections()
+
+        self._thread.call(stop())
+        self._thread.close()
+
+
+_silent: Callable[[web.RequestHandler], None] = lambda handler: None  # noqa: E731
