@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Coroutine
@@ -52,11 +53,13 @@ class _Echo(websocket.WebSocketHandler):
     def open(self, *arguments: str, **more: str) -> None:
         self.upstream.open += 1
 
-    def on_message(self, message: str | bytes) -> None:
+    async def on_message(self, message: str | bytes) -> None:  # type: ignore[override]
         if message == "bye":
             self.close(4000, "bye")
             return
-        self.write_message(message, binary=isinstance(message, bytes))
+        # A message is read once the one before is written: who does not read is not read from.
+        with contextlib.suppress(websocket.WebSocketClosedError):
+            await self.write_message(message, binary=isinstance(message, bytes))
 
     def on_close(self) -> None:
         self.upstream.open -= 1
