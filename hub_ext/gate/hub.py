@@ -54,11 +54,11 @@ class HubClient:
 
     async def owner_of(self, token: str) -> TokenOwner | None:
         """Whose token it is; None where the Hub knows none such. Raises HubSilentError."""
-        try:
-            headers = {"Authorization": f"token {token}"}
-            status, answer = await self._request("GET", "/user", headers=headers)
-        except ValueError:
-            return None  # letters that no header can carry
+        # Letters that no header can carry are no token, and must not look like a silence.
+        if not (token.isascii() and token.isprintable()):
+            return None
+        headers = {"Authorization": f"token {token}"}
+        status, answer = await self._request("GET", "/user", headers=headers)
         if status in _NO:
             return None
         if status != 200:
