@@ -13,6 +13,7 @@ from tornado import web
 from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
 from hub_ext.gate.judge import (
+    RESERVED,
     Forbidden,
     HubSilent,
     Judge,
@@ -25,10 +26,12 @@ from hub_ext.gate.judge import (
     SignIn,
     Verdict,
 )
-from hub_ext.gate.original import OriginalRequest, parse
+from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
 from hub_ext.gate.pages import Notice
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.sign_in import Redirect, SignInFlow
+
+SIGN_IN_AGAIN = f"{RESERVED}sign-in"
 
 log = logging.getLogger("hub_ext.gate")
 
@@ -88,7 +91,8 @@ class AnswerHandler(web.RequestHandler):
                 self._own(request, verdict)
             case SignIn(server):
                 if request.navigates:
-                    self._go(request, self.parts.sign_in.begin(request, server))
+                    back = uri_without_token(request.path, request.query)
+                    self._go(request, self.parts.sign_in.begin(request, server, back))
                 else:
                     self._notice(pages.NOT_SIGNED_IN, server)
             case OAuthReturn(server):
@@ -101,8 +105,12 @@ class AnswerHandler(web.RequestHandler):
                 self.redirect(server.prefix + (f"?{request.query}" if request.query else ""))
             case Forbidden(server, Refused.CROSS_SITE):
                 self._notice(pages.CROSS_SITE, server)
-            case Forbidden():
-                self._notice(pages.NO_RIGHT)
+            case Forbidden(server):
+                # The cookie may be that of whoever used this browser before.
+                if request.navigates and request.path == server.prefix + SIGN_IN_AGAIN:
+                    self._go(request, self.parts.sign_in.begin(request, server, server.prefix))
+                else:
+                    self._notice(pages.NO_RIGHT, server)
             case NotRunning():
                 self._notice(pages.NOT_RUNNING)
             case HubSilent():
@@ -136,9 +144,7 @@ class AnswerHandler(web.RequestHandler):
             if not cookie.value:
                 self.clear_cookie(cookie.name, path=cookie.path, **attributes)
                 continue
-            self.set_cookie(
-                cookie.name, cookie.value, path=cookie.path, max_age=cookie.max_age, **attributes
-            )
+            self.set_cookie(cookie.name, cookie.value, path=cookie.path, max_age=cookie.max_age, **attributes)
         self.redirect(redirect.location)
 
     def _notice(self, notice: Notice, server: OpenServer | None = None) -> None:
@@ -159,6 +165,8 @@ class AnswerHandler(web.RequestHandler):
 
     def _links(self, notice: Notice, server: OpenServer | None) -> tuple[tuple[str, str], ...]:
         home = ("My servers", f"{self.parts.hub}home")
+        if server is not None and notice is pages.NO_RIGHT:
+            return home, ("Sign in again", server.prefix + SIGN_IN_AGAIN)
         if server is not None:
             return ("Open the server", server.prefix), home
         if notice is pages.NOT_RUNNING and self.original and self.original.path.startswith("/user/"):

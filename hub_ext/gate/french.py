@@ -5,6 +5,7 @@ from __future__ import annotations
 FRENCH = {
     "My servers": "Mes serveurs",
     "Open the server": "Ouvrir le serveur",
+    "Sign in again": "Se reconnecter",
     "Start it again": "Le redémarrer",
     "You may not open this server": "Vous ne pouvez pas ouvrir ce serveur",
     "You are signed in, and this server is not yours and not shared with you.": (

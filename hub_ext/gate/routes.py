@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import urlsplit
 
+from jupyterhub.utils import url_escape_path
+
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import launches, routes
@@ -61,7 +63,8 @@ class OpenServers:
     def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
         self._clock = clock
-        self._by_spec: Mapping[str, OpenServer] = {}
+        # None: a server that is about to open or close. Its path must not fall to the server above it.
+        self._by_spec: Mapping[str, OpenServer | None] = {}
         self._launch_ids: frozenset[str] = frozenset()
         self._hosts = False
         self._read_at: float | None = None
@@ -85,17 +88,23 @@ class OpenServers:
         for _ in range(_MOST_SLASHES):
             end = path.find("/", end + 1)
             prefix = path[: end + 1] if end >= 0 else path + "/"
-            found = (self._hosts and by_spec.get(host + prefix)) or by_spec.get(prefix) or found
+            if prefix in by_spec:
+                found = by_spec[prefix]
+            if self._hosts and host + prefix in by_spec:
+                found = by_spec[host + prefix]
             if end < 0:
                 break
         return found or Absence.CLOSED
 
     async def find_or_read(self, host: str, path: str) -> OpenServer | Absence:
-        """The same, after another reading where none is found."""
+        """The same; where none is found, by a reading that began after this call."""
         found = self.find(host, path)
-        if isinstance(found, OpenServer):
-            return found
-        if self._reading is not None or self._clock() - self._started_at >= MISS_SECONDS:
+        asked_at = self._clock()
+        # The Hub opens a route and sends the browser there in the same moment: a reading that is under way
+        # may be from before.
+        while not isinstance(found, OpenServer) and self._started_at < asked_at:
+            if self._reading is None and (wait := self._started_at + MISS_SECONDS - self._clock()) > 0:
+                await asyncio.sleep(wait)
             await self.read()
             found = self.find(host, path)
         return found
@@ -113,6 +122,7 @@ class OpenServers:
     async def read(self) -> None:
         """Read the store once; callers at the same time share a reading. A failure is logged."""
         if self._reading is None:
+            self._started_at = self._clock()
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(lambda _: setattr(self, "_reading", None))
         await asyncio.shield(self._reading)
@@ -128,7 +138,7 @@ class OpenServers:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _read(self) -> None:
-        self._started_at = started_at = self._clock()
+        started_at = self._started_at
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._thread, self._listing)
         except Exception as error:
@@ -139,15 +149,16 @@ class OpenServers:
         if self._failing:
             log.info("The routes can be read again")
         self._failing = False
-        launch_ids = frozenset(server.launch_id for server in found.values())
+        servers = [server for server in found.values() if server is not None]
+        launch_ids = frozenset(server.launch_id for server in servers)
         closed = self._launch_ids - launch_ids
         self._by_spec, self._launch_ids, self._read_at = found, launch_ids, started_at
-        self._hosts = any(server.host for server in found.values())
+        self._hosts = any(server.host for server in servers)
         if closed:
             for tell in self.on_closed:
                 tell(closed)
 
-    def _listing(self) -> dict[str, OpenServer]:
+    def _listing(self) -> dict[str, OpenServer | None]:
         """What the store says, in the thread. Raises HubExtError."""
         with self._site.store.reading() as tx:
             listed = routes.listing(tx)
@@ -159,8 +170,12 @@ class OpenServers:
         ids = {launch.id for launch in running.values()}
         self._secrets = {key: value for key, value in self._secrets.items() if key in ids}
         self._unreadable &= ids
-        servers = (self._server(route, running) for route in listed)
-        return {server.host + server.prefix: server for server in servers if server is not None}
+        named = (launch for launch in active if launch.server_name)
+        by_spec: dict[str, OpenServer | None] = dict.fromkeys(map(_usual_prefix, named))
+        for route in listed:
+            if (server := self._server(route, running)) is not None:
+                by_spec[server.host + server.prefix] = server
+        return by_spec
 
     def _server(self, route: Route, running: Mapping[tuple[str, str], Launch]) -> OpenServer | None:
         launch = running.get((str(route.facts.get("user", "")), str(route.facts.get("server_name", ""))))
@@ -196,6 +211,11 @@ class OpenServers:
         if secrets is not None:
             self._secrets[launch_id] = secrets
         return secrets
+
+
+def _usual_prefix(launch: Launch) -> str:
+    """Where the Hub puts a named server."""
+    return f"/user/{url_escape_path(launch.username)}/{url_escape_path(launch.server_name)}/"
 
 
 def _text(error: Exception) -> str:

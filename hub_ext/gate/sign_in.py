@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlencode
 from hub_ext.gate import cookies
 from hub_ext.gate.hub import HubClient
 from hub_ext.gate.judge import session_binding
-from hub_ext.gate.original import OriginalRequest, uri_without_token
+from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.seal import Seal
 from hub_ext.settings import Settings
@@ -64,13 +64,13 @@ class SignInFlow:
         self._seal = seal
         self._clock = clock
 
-    def begin(self, request: OriginalRequest, server: OpenServer) -> Redirect:
-        """Out to the Hub. The browser comes back to the page that it asked."""
+    def begin(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
+        """Out to the Hub. The browser comes back to `back`, a raw address of this server."""
         state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         kept = {
             "verifier": verifier,
-            "next": uri_without_token(request.path, request.query),
+            "next": back,
             "until": self._clock() + STATE_SECONDS,
         }
         query = {

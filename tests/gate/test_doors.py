@@ -11,6 +11,9 @@ import pytest
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.store import launches
 from hub_ext.gate.cookies import SESSION
+from hub_ext.gate.judge import session_binding
+from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.seal import Seal, kept_key
 from hub_ext.model import Launch
 from tests.gate.browser import FETCH, NAVIGATION
 from tests.gate.conftest import House, RunningGate
@@ -90,6 +93,7 @@ def test_the_cookie_of_another_server_opens_nothing(house: House, gate: RunningG
     assert browser.open("/user/alice/lab").status == 204
     first = launch(house, "alice")
     second = launch(house, "alice", "second")
+    gate.thread.call(gate.gate.servers.read())
     value = browser.jar["/user/alice/", SESSION + first.id]
     # The browser itself sends it to the named server too, whose path lies below.
     assert browser.fetch("/user/alice/second/api").status == 403
@@ -367,6 +371,25 @@ def test_a_callback_needs_the_browser_that_began(house: House, gate: RunningGate
     assert mallory.get(back).status == 403, "a code and a state serve once"
     assert house.browser().get("/user/alice/oauth_callback").status == 403
     assert house.browser().get("/user/alice/oauth_callback?error=access_denied").status == 403
+
+
+def test_who_used_the_browser_before_shuts_nobody_out(house: House, gate: RunningGate) -> None:
+    house.start("alice")
+    browser = house.browser("alice")
+    browser.open("/user/alice/lab")
+    seal = Seal(kept_key(house.site.settings.secrets_dir / "gate-key"))
+    server = gate.gate.servers.find("", "/user/alice/lab")
+    assert isinstance(server, OpenServer)
+    # As it is when a share with bob has ended.
+    of_bob = seal.seal(house.new_token("bob", "inherit"), session_binding(server))
+    browser.jar["/user/alice/", SESSION + server.launch_id] = of_bob
+    page = browser.get("/user/alice/lab")
+    assert page.status == 403
+    assert "You may not open this server" in page.body
+    assert 'href="/user/alice/_hub-ext/sign-in"' in page.body
+    assert browser.fetch("/user/alice/_hub-ext/sign-in").status == 403
+    assert browser.open("/user/alice/_hub-ext/sign-in").status == 204
+    assert browser.get("/user/alice/lab").status == 204
 
 
 def test_many_tabs_sign_in_at_once(house: House, gate: RunningGate) -> None:

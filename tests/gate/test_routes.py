@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -83,6 +84,24 @@ async def test_the_longest_prefix_of_whole_segments(site: Site, table: OpenServe
         assert launch_at(table, path) is Absence.CLOSED
 
 
+async def test_a_named_server_that_opens_does_not_fall_to_the_one_above(
+    site: Site, table: OpenServers
+) -> None:
+    alice = opened(site, "/user/alice/", "alice").id
+    await table.read()
+    assert launch_at(table, "/user/alice/été/lab") == alice
+    named = launch_of("alice", "été", "")
+    with site.store.transaction() as tx:
+        launches.add(tx, replace(named, state=LaunchState.ADMITTED))
+    await table.read()
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") is Absence.CLOSED
+    assert launch_at(table, "/user/alice/lab") == alice
+    with site.store.transaction() as tx:
+        launches.replace(tx, replace(named, state=LaunchState.ENDED))
+    await table.read()
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") == alice
+
+
 async def test_routes_with_a_host(site: Site, table: OpenServers) -> None:
     alice = opened(site, "alice.hub.example/user/alice/", "alice").id
     everywhere = opened(site, "/user/bob/", "bob").id
@@ -133,11 +152,17 @@ async def test_a_miss_reads_at_once_but_not_without_end(site: Site, table: OpenS
     assert isinstance(found, OpenServer)
     assert found.launch_id == alice.id
     bob = opened(site, "/user/bob/", "bob")
-    assert await table.find_or_read("", "/user/bob/") is Absence.CLOSED
-    clock.ahead = 0.6
-    found = await table.find_or_read("", "/user/bob/")
+    begun = time.monotonic()
+    under_way = asyncio.create_task(table.read())
+    await asyncio.sleep(0)
+    found, *others = await asyncio.gather(
+        *(table.find_or_read("", f"/user/{name}/") for name in ("bob", "x", "y"))
+    )
     assert isinstance(found, OpenServer)
     assert found.launch_id == bob.id
+    assert others == [Absence.CLOSED] * 2
+    assert time.monotonic() - begun > 0.1
+    await under_way
 
 
 @contextmanager
