@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,15 @@ def test_the_plugin_that_leaves_the_page_of_an_ended_server_is_in_it(python_serv
     assert status == 200
     assert "X-Hub-Ext-Reload" in script
     assert "@jupyterlab/hub-extension:connectionlost" in config["disabledExtensions"]  # type: ignore[operator]
+
+
+def test_a_person_s_own_settings_shut_nobody_out(names: Mapping[str, str], tmp_path: Path) -> None:
+    own = {"IdentityProvider": {"token": "of-my-own"}, "ServerApp": {"port": 9999, "base_url": "/"}}
+    tmp_path.chmod(0o755)
+    (tmp_path / "jupyter_server_config.json").write_text(json.dumps(own))
+    with server(names["base"], mounts={tmp_path: "/home/jovyan/.jupyter"}) as running:
+        assert running.call("GET", "/api/kernels")[0] == 200
+        assert SECRET not in running.run("sh", "-c", "cat /proc/[0-9]*/cmdline")
 
 
 def test_a_websocket_opens_by_the_header_alone(python_server: Server) -> None:

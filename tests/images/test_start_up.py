@@ -10,7 +10,7 @@ import pytest
 from tests.images.server import PYTHON, docker
 
 # All that the command does before the server begins.
-READ = "exec(open('/opt/hub-ext/venv/bin/jupyter-lab').read().partition('sys.exit(main())')[0])\n"
+READ = "exec(open('/opt/hub-ext/venv/bin/jupyter-lab').read().partition('# A token')[0])\n"
 LOOK = """
 import json
 read = set(sys.modules)
