@@ -100,7 +100,7 @@ def test_whoever_stays_for_what_was_not_saved_is_asked_once(page: Page, end: End
     page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
     page.get_by_role("menuitem", name="File", exact=True).click()
     page.locator('.lm-Menu-item[data-type="submenu"]', has_text="New").first.click()
-    page.locator('.lm-Menu-item[data-command="fileeditor:create-new"]').click()
+    page.locator('.lm-Menu-item[data-command="fileeditor:create-new"]').first.click()
     page.locator(".jp-FileEditor .cm-content").click(timeout=LAB_MS)
     page.keyboard.type("not saved")
     gate = end({"X-Hub-Ext-Reload": "ended"})
