@@ -29,10 +29,7 @@ c.JupyterHub.hub_connect_url = hub_url
 c.JupyterHub.bind_url = settings.bind_url
 if settings.public_url:
     c.JupyterHub.public_url = settings.public_url
-if settings.subdomain_host:
-    # An origin for every server: without it, one server's page can act in another's.
-    c.JupyterHub.subdomain_host = settings.subdomain_host
-    c.JupyterHub.cookie_host_prefix_enabled = settings.subdomain_host.startswith("https://")
+    c.JupyterHub.cookie_host_prefix_enabled = settings.public_url.startswith("https://")
 
 os.umask(0o077)  # the Hub's database and logs are nobody else's
 settings.hub_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

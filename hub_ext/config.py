@@ -78,6 +78,7 @@ _UNCHANGED = (
     "bind_url",
     "public_url",
     "subdomain_host",
+    "servers_url",
     "console_port",
     "front_uid",
     "upload_max_bytes",
@@ -190,11 +191,19 @@ class HubExt(Configurable):
         help='{"ROLE": ["GROUP"]}: roles (curator, steward, operator, auditor) that groups of the sign-in '
         "provider give, beside those in the store."
     ).tag(config=True)
-    public_url = Unicode("", help="What browsers type, where a TLS front stands before ours.").tag(
-        config=True
-    )
+    public_url = Unicode(
+        "",
+        help="The Hub's address in browsers, such as https://hub.example.org; a TLS front may stand there.",
+    ).tag(config=True)
     subdomain_host = Unicode(
-        "", help="https://HOST with a wildcard certificate and DNS: gives every server an origin of its own."
+        "",
+        help="https://HOST, with DNS and a certificate for *.HOST: the servers of each person and project "
+        "get a name of their own there, so that no page of one project reads another's server.",
+    ).tag(config=True)
+    servers_url = Unicode(
+        "",
+        help="https://HOST, another name than the Hub's, for all servers: where no wildcard can be had. "
+        "A person then has servers of one project at a time.",
     ).tag(config=True)
     console_port = Int(8002, help="The console's own port on 127.0.0.1, for the front only.").tag(config=True)
     front_uid = Int(
@@ -245,6 +254,11 @@ class HubExt(Configurable):
         if not 1 <= self.gpu_shares <= MOST_GPU_SHARES:
             raise SettingsError(
                 f"c.HubExt.gpu_shares is {self.gpu_shares}.", advice=f"Use 1 to {MOST_GPU_SHARES}."
+            )
+        if not self.public_url and (self.subdomain_host or self.servers_url):
+            raise SettingsError(
+                "c.HubExt.public_url is not set, and servers have another address than the Hub.",
+                advice="Set it to the Hub's own address in browsers.",
             )
         return Settings(
             state_dir=Path(self.state_dir),

@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub_ext.errors import SettingsError
 from hub_ext.model import Ceilings, Localised, SiteRole, Size
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind
 
@@ -127,8 +128,9 @@ class Settings:
     sign_in: str = "demo"  # demo | oauth
     role_groups: tuple[tuple[str, SiteRole], ...] = ()  # a group of the sign-in provider, and its role
     bind_url: str = "http://127.0.0.1:8000"  # where the front listens for browsers
-    public_url: str = ""  # what browsers type, where a TLS front stands before ours
-    subdomain_host: str = ""  # gives every server an origin of its own
+    public_url: str = ""  # the Hub's address in browsers
+    subdomain_host: str = ""  # URL: each person and project has a name of its own below its host
+    servers_url: str = ""  # one other name for all servers, where no wildcard can be had
     console_port: int = 8002  # on 127.0.0.1, for the front only
     front_uid: int = 61007  # user and group of the front, which has no account
     upload_max_bytes: int = 20 * GIB  # of one request to a server
@@ -150,6 +152,11 @@ class Settings:
     def secrets_dir(self) -> Path:
         """Keys and tokens, mode 700."""
         return self.state_dir / "secrets"
+
+    @property
+    def shares_origin(self) -> bool:
+        """Whether the pages of servers have the Hub's own origin in browsers."""
+        return not (self.subdomain_host or self.servers_url)
 
     @property
     def run_dir(self) -> Path:
@@ -189,3 +196,18 @@ class Settings:
     def registry(self, alias: str) -> RegistrySettings | None:
         """The registry of that alias, or None where no such alias is configured."""
         return next((known for known in self.registries if known.alias == alias), None)
+
+
+def check_origins(settings: Settings) -> None:
+    """Raises SettingsError where others than this machine would reach servers at the Hub's own origin.
+
+    There a page of one server could act in the Hub, and in every other server, with its reader's rights.
+    """
+    address = settings.bind_url.partition("://")[2].rpartition(":")[0]
+    if settings.shares_origin and not address.startswith("127."):
+        raise SettingsError(
+            "Browsers would find servers at the Hub's own origin at {address}.",
+            advice="Set c.HubExt.public_url, and c.HubExt.subdomain_host or servers_url, as docs/operate.md "
+            "says; or listen on 127.0.0.1 and come by `ssh -L`.",
+            address=address,
+        )

@@ -14,9 +14,12 @@ from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
 from hub_ext.gate.judge import (
     RESERVED,
+    Elsewhere,
+    Enter,
     Forbidden,
     HubSilent,
     Judge,
+    Lead,
     MissingSlash,
     NotRunning,
     OAuthReturn,
@@ -24,13 +27,17 @@ from hub_ext.gate.judge import (
     Refused,
     Reserved,
     SignIn,
+    SignOut,
     Verdict,
 )
 from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
+from hub_ext.gate.origins import host_of
 from hub_ext.gate.pages import Notice
 from hub_ext.gate.routes import OpenServer
-from hub_ext.gate.sign_in import Redirect, SignInFlow
+from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
 
+# Says to a page of our images that it should be loaded again: it then gets a page that says why.
+RELOAD_HEADER = "X-Hub-Ext-Reload"
 SIGN_IN_AGAIN = f"{RESERVED}sign-in"
 
 log = logging.getLogger("hub_ext.gate")
@@ -91,16 +98,23 @@ class AnswerHandler(web.RequestHandler):
                 self._own(request, verdict)
             case SignIn(server):
                 if request.navigates:
-                    back = uri_without_token(request.path, request.query)
-                    self._go(request, self.parts.sign_in.begin(request, server, back))
+                    self._sign_in(request, server, uri_without_token(request.path, request.query))
                 else:
                     self._notice(pages.NOT_SIGNED_IN, server)
             case OAuthReturn(server):
                 ended = await self.parts.sign_in.end(request, server) if request.method == "GET" else None
-                if isinstance(ended, Redirect):
-                    self._go(request, ended)
+                self._go_or_fail(request, server, ended)
+            case Lead(server, token):
+                self._go_or_fail(request, server, self.parts.sign_in.lead(request, server, token))
+            case Enter(server):
+                self._go_or_fail(request, server, self.parts.sign_in.enter(request, server))
+            case Elsewhere(server):
+                if request.navigates:
+                    self.redirect(server.origin + uri_without_token(request.path, request.query))
                 else:
-                    self._notice(pages.SIGN_IN_FAILED, server)
+                    self._notice(pages.ELSEWHERE, server)
+            case SignOut():
+                self.redirect(f"{self.parts.hub}logout")
             case MissingSlash(server):
                 self.redirect(server.prefix + (f"?{request.query}" if request.query else ""))
             case Forbidden(server, Refused.CROSS_SITE):
@@ -108,7 +122,7 @@ class AnswerHandler(web.RequestHandler):
             case Forbidden(server):
                 # The cookie may be that of whoever used this browser before.
                 if request.navigates and request.path == server.prefix + SIGN_IN_AGAIN:
-                    self._go(request, self.parts.sign_in.begin(request, server, server.prefix))
+                    self._sign_in(request, server, server.prefix)
                 else:
                     self._notice(pages.NO_RIGHT, server)
             case NotRunning():
@@ -137,8 +151,23 @@ class AnswerHandler(web.RequestHandler):
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(facts))
 
-    def _go(self, request: OriginalRequest, redirect: Redirect) -> None:
-        secure = self.parts.judge.scheme(request) == "https"
+    def _sign_in(self, request: OriginalRequest, server: OpenServer, back: str) -> None:
+        """At the Hub's name by its OAuth; at a server's own origin by way of the Hub's name."""
+        sign_in = self.parts.sign_in
+        away = server.origin and request.host.lower() == host_of(server.origin)
+        begun = (sign_in.ask_for_lead if away else sign_in.begin)(request, server, back)
+        self._go(request, server, begun)
+
+    def _go_or_fail(
+        self, request: OriginalRequest, server: OpenServer, ended: Redirect | SignInFailed | None
+    ) -> None:
+        if isinstance(ended, Redirect) and request.navigates:
+            self._go(request, server, ended)
+        else:
+            self._notice(pages.SIGN_IN_FAILED, server)
+
+    def _go(self, request: OriginalRequest, server: OpenServer, redirect: Redirect) -> None:
+        secure = self.parts.judge.scheme(request, server) == "https"
         attributes: dict[str, Any] = {"httponly": True, "secure": secure, "samesite": "Lax"}
         for cookie in redirect.cookies:
             if not cookie.value:
@@ -155,6 +184,10 @@ class AnswerHandler(web.RequestHandler):
         if notice.status == 503:
             self.set_header("Retry-After", str(pages.RETRY_SECONDS))
         if self.original is None or not (self.original.navigates or self._is_framed_page()):
+            if self.original and self.original.fetch_site == "same-origin" and notice in pages.ENDED:
+                # JupyterLab takes 503 for a server that is gone, and is silent about 403.
+                self.set_status(503)
+                self.set_header(RELOAD_HEADER, notice.reason)
             self.set_header("Content-Type", "application/json")
             self.finish(pages.problem(notice, language))
         else:

@@ -18,6 +18,7 @@ from hub_ext.gate.answers import AnswerParts
 from hub_ext.gate.door import Door, Parts
 from hub_ext.gate.hub import HubClient
 from hub_ext.gate.judge import Judge
+from hub_ext.gate.origins import Origins
 from hub_ext.gate.relay import Relays
 from hub_ext.gate.rights import Rights
 from hub_ext.gate.routes import OpenServers
@@ -49,16 +50,17 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
     Raises GateKeyError, or OSError where the socket cannot be made.
     """
     settings = site.settings
-    seal = Seal(kept_key(settings.secrets_dir / "gate-key"))
+    key = kept_key(settings.secrets_dir / "gate-key")
+    seal, origins = Seal(key), Origins.of(settings, key)
     async with HubClient(settings) as hub:
-        servers = OpenServers(site, clock)
+        servers = OpenServers(site, origins, clock)
         rights = Rights(hub, clock)
-        judge = Judge(settings, servers, rights, seal)
+        judge = Judge(origins, servers, rights, seal)
         uses = Uses(site)
         relays = Relays(judge, uses)
         servers.on_closed += [relays.close_launches, rights.forget]
-        sign_in = SignInFlow(settings, hub, seal)
-        application = answers.application(AnswerParts(judge, sign_in, hub_url(settings)))
+        sign_in = SignInFlow(origins, hub, seal)
+        application = answers.application(AnswerParts(judge, sign_in, hub_url(origins)))
         parts = Parts(servers, judge, uses, relays, application, set())
         server = HTTPServer(
             Door(parts), max_header_size=MOST_HEADER_BYTES, max_body_size=MOST_BODY_BYTES, no_keep_alive=False

@@ -7,6 +7,10 @@ FRENCH = {
     "Open the server": "Ouvrir le serveur",
     "Sign in again": "Se reconnecter",
     "Start it again": "Le redémarrer",
+    "This server has an address of its own": "Ce serveur a une adresse à lui",
+    "Open it from your servers, or send an API token in the Authorization header.": (
+        "Ouvrez-le depuis vos serveurs, ou envoyez un jeton d’API dans l’en-tête Authorization."
+    ),
     "You may not open this server": "Vous ne pouvez pas ouvrir ce serveur",
     "You are signed in, and this server is not yours and not shared with you.": (
         "Vous êtes connecté, et ce serveur n’est ni à vous ni partagé avec vous."

@@ -10,20 +10,22 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from hub_ext.gate import cookies
 from hub_ext.gate.cookies import RequestCookies
 from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.origins import Origins, host_of
 from hub_ext.gate.rights import Right, Rights
 from hub_ext.gate.routes import Absence, OpenServer, OpenServers
 from hub_ext.gate.seal import Seal
 from hub_ext.policy.cross_site import SignedInBy, judge_source
-from hub_ext.settings import Settings
 
 RESERVED = "_hub-ext/"  # below a server's prefix, never passed to it
+LEAD = f"{RESERVED}lead"  # at the Hub's name: on to the server's own
+SIGN_OUT = "logout"  # JupyterLab's menu leads there
+ENTER = f"{RESERVED}enter"  # at the server's own name, with a code
 
 
 class Refused(StrEnum):
@@ -75,6 +77,35 @@ class OAuthReturn:
 
 
 @dataclass(frozen=True, slots=True)
+class SignOut:
+    """The page's own way to sign out, which is the Hub's."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The server's pages are at its own origin, and this name is another."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Somebody who may enter is to be led on to the server's own origin, with a code for `token`."""
+
+    server: OpenServer
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The browser comes to the server's own origin with a code."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
 class MissingSlash:
     """The path of a server without its last slash."""
 
@@ -99,29 +130,41 @@ class HubSilent:
     """Whether the request may pass cannot be known now: the Hub or the store does not answer."""
 
 
-Verdict = Pass | Reserved | SignIn | OAuthReturn | MissingSlash | Forbidden | NotRunning | HubSilent
+Verdict = (
+    Pass
+    | Reserved
+    | SignIn
+    | OAuthReturn
+    | SignOut
+    | Elsewhere
+    | Lead
+    | Enter
+    | MissingSlash
+    | Forbidden
+    | NotRunning
+    | HubSilent
+)
 
 
 class Judge:
     """Judges requests by the open servers, the rights that the Hub confirms, and policy."""
 
-    def __init__(self, settings: Settings, servers: OpenServers, rights: Rights, seal: Seal) -> None:
+    def __init__(self, origins: Origins, servers: OpenServers, rights: Rights, seal: Seal) -> None:
+        self._origins = origins
         self._servers = servers
         self._rights = rights
         self._seal = seal
-        self._public = urlsplit(settings.public_url)
-        self._subdomains = urlsplit(settings.subdomain_host)
 
     def at_once(self, request: OriginalRequest) -> Verdict | None:
         """The verdict, where all that it needs is at hand; else None. Never waits."""
-        server = self._servers.find(request.hostname, request.path)
+        server = self._servers.find(request.path)
         if not isinstance(server, OpenServer):
             return None
         return self._verdict(request, server, lambda token: self._rights.answer(server, token))
 
     async def judge(self, request: OriginalRequest) -> Verdict:
         """The verdict, once store and Hub have been asked for what it needs."""
-        server = await self._servers.find_or_read(request.hostname, request.path)
+        server = await self._servers.find_or_read(request.path)
         match server:
             case Absence.UNKNOWN:
                 return HubSilent()
@@ -140,14 +183,11 @@ class Judge:
         assert verdict is not None, "every token has been asked for"
         return verdict
 
-    def scheme(self, request: OriginalRequest) -> str:
+    def scheme(self, request: OriginalRequest, server: OpenServer | None) -> str:
         """The scheme that the browser asked: a TLS front before ours hides it from us."""
-        for url in (self._public, self._subdomains):
-            if url.scheme and url.netloc.lower() == request.host.lower():
-                return url.scheme
-        named = self._subdomains.netloc.lower()
-        if named and request.host.lower().endswith("." + named):
-            return self._subdomains.scheme
+        for origin in (self._origins.hub, server.origin if server else ""):
+            if origin and host_of(origin) == request.host.lower():
+                return origin.partition(":")[0]
         return request.scheme
 
     def _verdict(
@@ -158,6 +198,11 @@ class Judge:
             return MissingSlash(server)
         if request.path == server.oauth_path:
             return OAuthReturn(server)
+        if request.path == server.prefix + SIGN_OUT:
+            return SignOut(server)
+        at_home = not server.origin or request.host.lower() == host_of(server.origin)
+        if at_home and request.path == server.prefix + ENTER:
+            return Enter(server)
         request_cookies = cookies.split(request.cookies)
         by_token: Right | None = Right.UNKNOWN
         by_cookie: Right | None = Right.UNKNOWN
@@ -167,22 +212,30 @@ class Judge:
                 return None
             if by_token is Right.YES:
                 return self._let_in(request, server, request_cookies, SignedInBy.TOKEN)
-        if session_token := self._session_token(request_cookies, server):
+        if session_token := self._session_token(request, request_cookies, server):
             by_cookie = right_of(session_token)
             if by_cookie is None:
                 return None
             if by_cookie is Right.YES:
+                if not at_home:
+                    return self._elsewhere(request, server, session_token)
                 return self._let_in(request, server, request_cookies, SignedInBy.COOKIE)
         if Right.SILENT in (by_token, by_cookie):
             return HubSilent()
         if Right.NO_RIGHT in (by_token, by_cookie):
             return Forbidden(server, Refused.NO_RIGHT)
-        return SignIn(server)
+        if at_home or request.path == server.prefix + LEAD:
+            return SignIn(server)
+        return Elsewhere(server)
+
+    def _elsewhere(self, request: OriginalRequest, server: OpenServer, token: str) -> Verdict:
+        """For somebody who may enter, at a name at which the server's pages are not."""
+        return Lead(server, token) if request.path == server.prefix + LEAD else Elsewhere(server)
 
     def _let_in(
         self, request: OriginalRequest, server: OpenServer, request_cookies: RequestCookies, by: SignedInBy
     ) -> Verdict:
-        if not judge_source(request.source(self.scheme(request)), by).allowed:
+        if not judge_source(request.source(self.scheme(request, server)), by).allowed:
             return Forbidden(server, Refused.CROSS_SITE)
         if request.path.startswith(RESERVED, len(server.prefix)):
             return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :])
@@ -191,7 +244,7 @@ class Judge:
     def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
         tokens = (
             self._api_token(request, server),
-            self._session_token(cookies.split(request.cookies), server),
+            self._session_token(request, cookies.split(request.cookies), server),
         )
         return tuple(token for token in tokens if token)
 
@@ -203,18 +256,20 @@ class Judge:
             return ""
         return token
 
-    def _session_token(self, request_cookies: RequestCookies, server: OpenServer) -> str:
+    def _session_token(
+        self, request: OriginalRequest, request_cookies: RequestCookies, server: OpenServer
+    ) -> str:
         """The Hub's token in the gate's cookie of this launch; "" without one that is the gate's making."""
-        bound_to = session_binding(server)
+        bound_to = session_binding(server, request.host)
         for value in request_cookies.values(cookies.SESSION + server.launch_id):
             if token := self._seal.unseal(value, bound_to):
                 return token
         return ""
 
 
-def session_binding(server: OpenServer) -> str:
+def session_binding(server: OpenServer, host: str) -> str:
     """What the session's cookie of that server is sealed for. A change signs everybody in again."""
-    return f"session {server.launch_id} {server.host}{server.prefix}"
+    return f"session {server.launch_id} {host.lower()}{server.prefix}"
 
 
 def _same(token: str, secret: str) -> bool:

@@ -45,12 +45,6 @@ class OriginalRequest:
     fetch_dest: str
     accept: str
 
-    @property
-    def hostname(self) -> str:
-        """The host without its port, in lower case."""
-        name, _, port = self.host.rpartition(":")
-        return (name if name and port.isdigit() else self.host).lower()
-
     def source(self, scheme: str) -> RequestSource:
         """What policy judges of it, with the scheme that the browser asked."""
         return RequestSource(

@@ -42,6 +42,10 @@ NOT_SIGNED_IN = Notice(
     *(403, "not-signed-in", "You are not signed in"),
     "Open the server in your browser to sign in, or send an API token that may access it.",
 )
+ELSEWHERE = Notice(
+    *(403, "elsewhere", "This server has an address of its own"),
+    "Open it from your servers, or send an API token in the Authorization header.",
+)
 CROSS_SITE = Notice(
     *(403, "cross-site", "Another site sent you here"),
     "A page of another site made this request, so nothing was done. If you want to open your server, "
@@ -74,8 +78,10 @@ FAILED = Notice(
 )
 NOTICES = (
     *(NO_RIGHT, NOT_SIGNED_IN, CROSS_SITE, SIGN_IN_FAILED, NOT_RUNNING, SILENT, BAD_ADDRESS, NO_SUCH_PAGE),
-    FAILED,
+    *(ELSEWHERE, FAILED),
 )
+# What ends an open page.
+ENDED = (NOT_RUNNING, NOT_SIGNED_IN, NO_RIGHT)
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -22,6 +22,7 @@ from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import launches, routes
 from hub_ext.errors import HubExtError
 from hub_ext.flows.site import Site
+from hub_ext.gate.origins import Origins
 from hub_ext.model import Launch, LaunchState
 from hub_ext.model.doors import Route
 
@@ -37,16 +38,17 @@ log = logging.getLogger("hub_ext.gate")
 class OpenServer:
     """A server that runs and has a route. `prefix` is the raw path below which it lies, with both slashes.
 
-    `upstream` is ADDRESS:PORT. `oauth_path` is where the Hub's OAuth comes back to.
+    `upstream` is ADDRESS:PORT. `oauth_path` is where the Hub's OAuth comes back to. `origin` is where
+    browsers find its pages, "" for the Hub's own.
     """
 
     launch_id: str
     username: str
     server_name: str
-    host: str  # "" answers to every name
     prefix: str
     upstream: str
     oauth_path: str
+    origin: str
     secrets: LaunchSecrets = field(repr=False)
 
 
@@ -60,13 +62,13 @@ class Absence(Enum):
 class OpenServers:
     """The table. `clock` is monotonic, in seconds."""
 
-    def __init__(self, site: Site, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, site: Site, origins: Origins, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
+        self._origins = origins
         self._clock = clock
         # None: a server that is about to open or close. Its path must not fall to the server above it.
         self._by_spec: Mapping[str, OpenServer | None] = {}
         self._launch_ids: frozenset[str] = frozenset()
-        self._hosts = False
         self._read_at: float | None = None
         self._started_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -77,7 +79,7 @@ class OpenServers:
         self._thread = ThreadPoolExecutor(1, "gate-routes")
         self.on_closed: list[Callable[[frozenset[str]], None]] = []
 
-    def find(self, host: str, path: str) -> OpenServer | Absence:
+    def find(self, path: str) -> OpenServer | Absence:
         """The open server with the longest prefix of whole segments of that raw path, as last read.
 
         A path that lacks only the last slash of a prefix finds its server too.
@@ -90,15 +92,13 @@ class OpenServers:
             prefix = path[: end + 1] if end >= 0 else path + "/"
             if prefix in by_spec:
                 found = by_spec[prefix]
-            if self._hosts and host + prefix in by_spec:
-                found = by_spec[host + prefix]
             if end < 0:
                 break
         return found or Absence.CLOSED
 
-    async def find_or_read(self, host: str, path: str) -> OpenServer | Absence:
+    async def find_or_read(self, path: str) -> OpenServer | Absence:
         """The same; where none is found, by a reading that began after this call."""
-        found = self.find(host, path)
+        found = self.find(path)
         asked_at = self._clock()
         # The Hub opens a route and sends the browser there in the same moment: a reading that is under way
         # may be from before.
@@ -106,7 +106,7 @@ class OpenServers:
             if self._reading is None and (wait := self._started_at + MISS_SECONDS - self._clock()) > 0:
                 await asyncio.sleep(wait)
             await self.read()
-            found = self.find(host, path)
+            found = self.find(path)
         return found
 
     def is_open(self, launch_id: str) -> bool:
@@ -153,7 +153,6 @@ class OpenServers:
         launch_ids = frozenset(server.launch_id for server in servers)
         closed = self._launch_ids - launch_ids
         self._by_spec, self._launch_ids, self._read_at = found, launch_ids, started_at
-        self._hosts = any(server.host for server in servers)
         if closed:
             for tell in self.on_closed:
                 tell(closed)
@@ -174,14 +173,13 @@ class OpenServers:
         by_spec: dict[str, OpenServer | None] = dict.fromkeys(map(_usual_prefix, named))
         for route in listed:
             if (server := self._server(route, running)) is not None:
-                by_spec[server.host + server.prefix] = server
+                by_spec[server.prefix] = server
         return by_spec
 
     def _server(self, route: Route, running: Mapping[tuple[str, str], Launch]) -> OpenServer | None:
         launch = running.get((str(route.facts.get("user", "")), str(route.facts.get("server_name", ""))))
-        host, slash, path = route.routespec.partition("/")
-        prefix = slash + path
-        if launch is None or not prefix.endswith("/") or prefix == "/":
+        prefix = route.routespec
+        if launch is None or not (prefix.startswith("/") and prefix.endswith("/")) or prefix == "/":
             return None
         secrets = self._secrets_of(launch.id)
         if secrets is None:
@@ -190,10 +188,10 @@ class OpenServers:
             launch_id=launch.id,
             username=launch.username,
             server_name=launch.server_name,
-            host=host.lower(),
             prefix=prefix,
             upstream=launch.upstream,
             oauth_path=urlsplit(secrets.oauth_callback_url).path,
+            origin=self._origins.server(launch.person_id, launch.project),
             secrets=secrets,
         )
 

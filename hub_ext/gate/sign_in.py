@@ -1,7 +1,11 @@
 """The Hub's OAuth for one server: out to the Hub, back with a code, and the cookie that remains.
 
-What must be remembered between the two is sealed in a cookie of its own, so that a gate that starts again
-meanwhile finishes the sign-in.
+That happens at the Hub's name. Where a server's pages have an origin of their own, the browser is led on to
+it from there with a code of ours. It opens only in the browser in which the way began: the server's origin
+asked for it, with a random name that it keeps in a cookie.
+
+What must be remembered meanwhile is sealed in cookies and in the code, so that a gate that starts again
+finishes the sign-in.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -17,13 +22,15 @@ from urllib.parse import parse_qs, urlencode
 
 from hub_ext.gate import cookies
 from hub_ext.gate.hub import HubClient
-from hub_ext.gate.judge import session_binding
+from hub_ext.gate.judge import ENTER, LEAD, session_binding
 from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.origins import Origins
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.seal import Seal
-from hub_ext.settings import Settings
 
 STATE_SECONDS = 600
+CODE_SECONDS = 60
+_STATE = re.compile(r"[A-Za-z0-9_-]{22}")
 MOST_STATES = 5  # sign-ins of one browser at once, as of tabs that all open again
 
 
@@ -57,22 +64,19 @@ class SignInFlow:
     """Both halves of a sign-in. `clock` is the time of day, in seconds."""
 
     def __init__(
-        self, settings: Settings, hub: HubClient, seal: Seal, clock: Callable[[], float] = time.time
+        self, origins: Origins, hub: HubClient, seal: Seal, clock: Callable[[], float] = time.time
     ) -> None:
-        self._authorize = hub_url(settings) + "api/oauth2/authorize"
+        self._origins = origins
+        self._authorize = hub_url(origins) + "api/oauth2/authorize"
         self._hub = hub
         self._seal = seal
         self._clock = clock
 
     def begin(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
         """Out to the Hub. The browser comes back to `back`, a raw address of this server."""
-        state, verifier = secrets.token_urlsafe(16), secrets.token_urlsafe(32)
+        verifier = secrets.token_urlsafe(32)
+        state, kept = self._remember(request, server, {"verifier": verifier, "next": back})
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        kept = {
-            "verifier": verifier,
-            "next": back,
-            "until": self._clock() + STATE_SECONDS,
-        }
         query = {
             "client_id": server.secrets.oauth_client_id,
             "redirect_uri": server.secrets.oauth_callback_url,
@@ -81,16 +85,7 @@ class SignInFlow:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        sealed = self._seal.seal(json.dumps(kept), _state_binding(server, state))
-        open_states = cookies.split(request.cookies).names(cookies.STATE)
-        dropped = open_states if len(open_states) >= MOST_STATES else ()
-        return Redirect(
-            f"{self._authorize}?{urlencode(query)}",
-            (
-                *(_gone(name, server) for name in dropped),
-                SetCookie(cookies.STATE + state, sealed, server.prefix, STATE_SECONDS),
-            ),
-        )
+        return Redirect(f"{self._authorize}?{urlencode(query)}", kept)
 
     async def end(self, request: OriginalRequest, server: OpenServer) -> Redirect | SignInFailed:
         """Back from the Hub: the code becomes a token, and the token a cookie. Raises HubSilentError."""
@@ -102,34 +97,84 @@ class SignInFlow:
         token = await self._hub.token_for_code(server.secrets, code, str(kept["verifier"]))
         if token is None:
             return SignInFailed()
+        return self._signed_in(request, server, state, token, str(kept["next"]))
+
+    def ask_for_lead(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
+        """From the server's own origin to the Hub's name. The browser comes back to `back`."""
+        state, kept = self._remember(request, server, {"next": back})
+        return Redirect(f"{self._origins.hub}{server.prefix}{LEAD}?{urlencode({'state': state})}", kept)
+
+    def lead(self, request: OriginalRequest, server: OpenServer, token: str) -> Redirect | SignInFailed:
+        """From the Hub's name on to the server's own origin, with a code for whoever asked there."""
+        state = parse_qs(request.query).get("state", [""])[0]
+        if not _STATE.fullmatch(state):
+            return SignInFailed()
+        sealed = {"token": token, "until": self._clock() + CODE_SECONDS}
+        code = self._seal.seal(json.dumps(sealed), _code_binding(server, state))
+        query = urlencode({"state": state, "code": code})
+        return Redirect(f"{server.origin}{server.prefix}{ENTER}?{query}", ())
+
+    def enter(self, request: OriginalRequest, server: OpenServer) -> Redirect | SignInFailed:
+        """At the server's own origin: the code becomes a cookie."""
+        answer = parse_qs(request.query)
+        state, code = answer.get("state", [""])[0], answer.get("code", [""])[0]
+        kept = self._kept(request, server, state)
+        text = self._seal.unseal(code, _code_binding(server, state))
+        sealed = json.loads(text) if text else None
+        if kept is None or sealed is None or sealed["until"] < self._clock():
+            return SignInFailed()
+        return self._signed_in(request, server, state, str(sealed["token"]), str(kept["next"]))
+
+    def _remember(
+        self, request: OriginalRequest, server: OpenServer, facts: dict[str, str]
+    ) -> tuple[str, tuple[SetCookie, ...]]:
+        """A new random name, and the cookies that keep these facts under it."""
+        state = secrets.token_urlsafe(16)
+        kept = json.dumps({**facts, "until": self._clock() + STATE_SECONDS})
+        sealed = self._seal.seal(kept, _state_binding(server, request.host, state))
+        open_states = cookies.split(request.cookies).names(cookies.STATE)
+        dropped = open_states if len(open_states) >= MOST_STATES else ()
+        return state, (
+            *(_gone(name, server) for name in dropped),
+            SetCookie(cookies.STATE + state, sealed, server.prefix, STATE_SECONDS),
+        )
+
+    def _signed_in(
+        self, request: OriginalRequest, server: OpenServer, state: str, token: str, back: str
+    ) -> Redirect:
         name = cookies.SESSION + server.launch_id
         # Those of earlier launches at this path open nothing any more.
         ended = [old for old in cookies.split(request.cookies).names(cookies.SESSION) if old != name]
+        session = self._seal.seal(token, session_binding(server, request.host))
         return Redirect(
-            str(kept["next"]),
+            back,
             (
                 _gone(cookies.STATE + state, server),
                 *(_gone(old, server) for old in ended),
-                SetCookie(name, self._seal.seal(token, session_binding(server)), server.prefix),
+                SetCookie(name, session, server.prefix),
             ),
         )
 
     def _kept(self, request: OriginalRequest, server: OpenServer, state: str) -> dict[str, object] | None:
         for value in cookies.split(request.cookies).values(cookies.STATE + state):
-            text = self._seal.unseal(value, _state_binding(server, state))
+            text = self._seal.unseal(value, _state_binding(server, request.host, state))
             kept = json.loads(text) if text else None
             if kept is not None and kept["until"] >= self._clock():
                 return dict(kept)
         return None
 
 
-def hub_url(settings: Settings) -> str:
-    """Where browsers find the Hub: a path, or a URL where servers have names of their own."""
-    return f"{settings.subdomain_host.rstrip('/')}/hub/"
+def hub_url(origins: Origins) -> str:
+    """Where browsers find the Hub: a URL, or a path where everything answers to one name."""
+    return f"{origins.hub}/hub/"
 
 
-def _state_binding(server: OpenServer, state: str) -> str:
-    return f"state {state} {server.launch_id} {server.host}{server.prefix}"
+def _state_binding(server: OpenServer, host: str, state: str) -> str:
+    return f"state {state} {server.launch_id} {host.lower()}{server.prefix}"
+
+
+def _code_binding(server: OpenServer, state: str) -> str:
+    return f"code {state} {server.launch_id} {server.origin}{server.prefix}"
 
 
 def _gone(name: str, server: OpenServer) -> SetCookie:

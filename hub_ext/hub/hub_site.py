@@ -13,7 +13,7 @@ from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, reconcile
 from hub_ext.flows.site import Site, open_site
 from hub_ext.hub.listener import Listener
-from hub_ext.settings import Settings
+from hub_ext.settings import Settings, check_origins
 
 log = logging.getLogger("hub_ext")
 
@@ -46,8 +46,10 @@ def prepare(settings: Settings) -> None:
     that run are kept. Called while the Hub reads its configuration, in an event loop where nothing may
     wait, so it has a loop of its own.
 
-    Raises NetworkError where notebooks would reach more than they may: then nothing is started.
+    Raises NetworkError where notebooks would reach more than they may, and SettingsError where browsers
+    would: then nothing is started.
     """
+    check_origins(settings)
     with ThreadPoolExecutor(1) as executor:
         executor.submit(asyncio.run, _prepare(settings)).result()
 

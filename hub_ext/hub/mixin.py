@@ -231,7 +231,7 @@ class CuratedMixin(HasTraits):
             self.server.base_url,
             plan.start_url,
             user=self.user.name,
-            hub_host=self.hub.public_host,
+            hub_host=self.site.settings.public_url.rstrip("/"),
             hub_prefix=self.hub.base_url,
         )
         return start_command(arguments)

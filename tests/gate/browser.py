@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import socket
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import requests
 
 HOST = "127.0.0.1:8000"
+HUB_NAME = "localhost:8000"
 NAVIGATION = {
     "Sec-Fetch-Site": "none",
     "Sec-Fetch-Mode": "navigate",
@@ -96,6 +97,12 @@ class Browser:
     hub_port: int
     hub: requests.Session = field(default_factory=requests.Session)
     jar: dict[tuple[str, str], str] = field(default_factory=dict)
+    jars: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
+
+    def go_to(self, host: str) -> None:
+        """The next requests go to that name, with the cookies of that name alone."""
+        self.jars[self.front.host] = self.jar
+        self.front, self.jar = replace(self.front, host=host), self.jars.get(host, {})
 
     def sign_in(self, username: str) -> Browser:
         """At the Hub, by its form."""
@@ -157,11 +164,19 @@ class Browser:
 
     def open(self, uri: str) -> Answer:
         """The page, followed through the Hub's OAuth."""
-        for _ in range(6):
+        for _ in range(8):
+            if "://" in uri:
+                host, _, path = uri.partition("://")[2].partition("/")
+                uri = f"/{path}"
+                if not uri.startswith("/hub/"):
+                    self.go_to(host)
             answer = self.get(uri)
             if answer.status != 302:
                 return answer
             uri = answer.location
+            if uri.startswith(f"http://{HUB_NAME}/hub/"):
+                self.go_to(HUB_NAME)
+                uri = uri.removeprefix(f"http://{HUB_NAME}")
             while uri.startswith("/hub/"):
                 at_hub = self.hub.get(self.hub_address(uri), allow_redirects=False, timeout=20)
                 if at_hub.status_code != 302:

@@ -80,7 +80,8 @@ def test_only_pages_are_sent_to_sign_in(house: House, gate: RunningGate) -> None
     assert browser.request(path, "GET", NAVIGATION | {"Sec-Fetch-Dest": "iframe"}).status == 403
     assert browser.request(path, "GET", NAVIGATION | {"Sec-WebSocket-Key": "x"}).status == 403
     fetched = browser.fetch(path)
-    assert fetched.status == 403
+    assert fetched.status == 503
+    assert fetched.headers["X-Hub-Ext-Reload"] == "not-signed-in"
     assert set(json.loads(fetched.body)) == {"message", "reason"}
 
 

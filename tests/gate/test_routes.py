@@ -21,6 +21,7 @@ from hub_ext.adapters.store import Store, launches, routes
 from hub_ext.errors import StoreError
 from hub_ext.flows.site import Site, open_site, utc_now
 from hub_ext.gate.original import is_plain_path
+from hub_ext.gate.origins import Origins
 from hub_ext.gate.routes import Absence, OpenServer, OpenServers
 from hub_ext.model import Launch, LaunchState
 from hub_ext.model.doors import Route
@@ -47,7 +48,7 @@ def clock() -> Clock:
 @pytest_asyncio.fixture
 async def table(site: Site, clock: Clock) -> AsyncIterator[OpenServers]:
     """The table, not read yet."""
-    made = OpenServers(site, clock)
+    made = OpenServers(site, Origins("", None, "", b"key"), clock)
     yield made
     made.close()
 
@@ -66,8 +67,8 @@ def opened(site: Site, spec: str, username: str, server_name: str = "", **change
     return launch
 
 
-def launch_at(table: OpenServers, path: str, host: str = "hub.example") -> str | Absence:
-    found = table.find(host, path)
+def launch_at(table: OpenServers, path: str) -> str | Absence:
+    found = table.find(path)
     return found.launch_id if isinstance(found, OpenServer) else found
 
 
@@ -102,13 +103,10 @@ async def test_a_named_server_that_opens_does_not_fall_to_the_one_above(
     assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") == alice
 
 
-async def test_routes_with_a_host(site: Site, table: OpenServers) -> None:
-    alice = opened(site, "alice.hub.example/user/alice/", "alice").id
-    everywhere = opened(site, "/user/bob/", "bob").id
+async def test_a_route_with_a_host_is_none_of_ours(site: Site, table: OpenServers) -> None:
+    opened(site, "alice.hub.example/user/alice/", "alice")
     await table.read()
-    assert launch_at(table, "/user/alice/", "alice.hub.example") == alice
-    assert launch_at(table, "/user/alice/", "bob.hub.example") is Absence.CLOSED
-    assert launch_at(table, "/user/bob/", "alice.hub.example") == everywhere
+    assert launch_at(table, "/user/alice/") is Absence.CLOSED
 
 
 async def test_only_what_runs_and_is_up_is_open(site: Site, table: OpenServers) -> None:
@@ -148,7 +146,7 @@ async def test_a_miss_reads_at_once_but_not_without_end(site: Site, table: OpenS
     await table.read()
     alice = opened(site, "/user/alice/", "alice")
     clock.ahead = 0.3
-    found = await table.find_or_read("", "/user/alice/")
+    found = await table.find_or_read("/user/alice/")
     assert isinstance(found, OpenServer)
     assert found.launch_id == alice.id
     bob = opened(site, "/user/bob/", "bob")
@@ -156,7 +154,7 @@ async def test_a_miss_reads_at_once_but_not_without_end(site: Site, table: OpenS
     under_way = asyncio.create_task(table.read())
     await asyncio.sleep(0)
     found, *others = await asyncio.gather(
-        *(table.find_or_read("", f"/user/{name}/") for name in ("bob", "x", "y"))
+        *(table.find_or_read(f"/user/{name}/") for name in ("bob", "x", "y"))
     )
     assert isinstance(found, OpenServer)
     assert found.launch_id == bob.id

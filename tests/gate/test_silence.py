@@ -28,7 +28,7 @@ from tests.support.until import until
 SCOPES = ("access:servers!server=alice/", "access:servers!user=alice")
 SECRETS = LaunchSecrets("secret", "client", "client-secret", SCOPES, "/user/alice/oauth_callback")
 SERVER = OpenServer(
-    "lau-1", "alice", "", "", "/user/alice/", "127.0.0.1:1", SECRETS.oauth_callback_url, SECRETS
+    "lau-1", "alice", "", "/user/alice/", "127.0.0.1:1", SECRETS.oauth_callback_url, "", SECRETS
 )
 
 

@@ -198,7 +198,7 @@ class RunningHub:
     def start_process(self, name: str) -> None:
         """The gate or the front, after a kill."""
         (self.serving.restart_gate if name == "gate" else self.serving.restart_front)()
-        wait_for(lambda: self.serving.answers() and asyncio.run(gate.routes_changed(self.site.settings)), 30)
+        wait_for(lambda: self.serving.answers() and gate.alive(self.site.settings), 30)
 
     def containers(self, labels: dict[str, str]) -> list[str]:
         """Names of containers with these labels, whatever their state."""

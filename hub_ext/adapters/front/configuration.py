@@ -29,7 +29,8 @@ class TlsFiles:
 class FrontSettings:
     """What the front's configuration depends on. Paths are those that nginx itself sees.
 
-    `address` and `port` are where browsers come in; `hub` and `console` are HOST:PORT. `folder` holds
+    `address` and `port` are where browsers come in; `hub` and `console` are HOST:PORT. `public_origin` is the
+    Hub's in browsers: where it is given, only its name and ADDRESS:PORT lead to Hub and console. `folder` has
     headers.js and the pages, `modules` nginx's modules, `scratch` is where nginx may write. The bounds in
     bytes are those of a request's body. `open_files` is what each of `workers` processes may hold open.
     """
@@ -48,6 +49,7 @@ class FrontSettings:
     console_body_bytes: int = 16 * MIB
     workers: int = 2
     open_files: int = 32768
+    public_origin: str = ""
     tls: TlsFiles | None = None
 
 

@@ -19,7 +19,7 @@ from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, header
 from hub_ext.cli.setup.children import Child, ChildFailed, start
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
-from hub_ext.settings import MIB, Settings
+from hub_ext.settings import MIB, Settings, check_origins
 
 NAME = "The front"
 _READY_SECONDS = 10
@@ -209,6 +209,7 @@ def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
     address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
     if not address or not port.isascii() or not port.isdigit():
         raise SettingsError(f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT.")
+    check_origins(settings)
     conf = _SEEN / "conf"
     return FrontSettings(
         address=address,
@@ -223,5 +224,6 @@ def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
         upload_max_bytes=settings.upload_max_bytes,
         workers=min(_MOST_WORKERS, os.cpu_count() or 1),
         open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
+        public_origin="" if settings.shares_origin else settings.public_url.rstrip("/"),
         tls=TlsFiles(conf / "certificate.pem", conf / "key.pem") if tls else None,
     )

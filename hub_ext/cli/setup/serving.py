@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -76,9 +77,11 @@ class Serving:
         """Stop the Hub, which stops the notebook servers, then the front and the gate. Data stays."""
         if self.hub is not None:
             self.hub.stop(_HUB_STOP_SECONDS)
-        for child in (self.front, self.gate):
-            if child is not None:
-                child.stop()
+        self._front.stop()
+        if self.gate is not None:
+            self.gate.stop()
+        with contextlib.suppress(OSError):
+            self.ready.settings.run_dir.rmdir()
 
     def restart_gate(self) -> None:
         """A gate, in place of one that ended. It finds the routes and the secrets of running servers."""
@@ -92,8 +95,6 @@ class Serving:
 
     def restart_front(self) -> None:
         """A front, in place of one that ended."""
-        if self.front is not None:
-            self.front.stop(0)  # workers that are still there hold its port
         self.front = self._front.start()
 
     def restart_hub(self) -> None:

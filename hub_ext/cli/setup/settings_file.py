@@ -41,6 +41,7 @@ def values(
         "unpacked_dir": str(programs_dir()) if programs_dir().is_dir() else "",
         "htmx_file": str(layout.htmx_file),
         "bind_url": bind_url,
+        **_names(bind_url),
         "registries": {
             known.alias: {
                 "address": known.address,
@@ -52,6 +53,15 @@ def values(
         "seed_image": seed_image,
         "dataset_roots": [str(layout.data)],
     }
+
+
+def _names(bind_url: str) -> dict[str, str]:
+    """An instance of this machine alone: every browser leads *.localhost here."""
+    address, _, port = bind_url.removeprefix("http://").rpartition(":")
+    if not address.startswith("127."):
+        return {}
+    url = f"http://localhost:{port}"
+    return {"public_url": url, "subdomain_host": url}
 
 
 def write(layout: Layout, traits: Mapping[str, Any]) -> Path:
