@@ -28,7 +28,7 @@ HOLD_SECONDS = 600.0
 SILENCE_SECONDS = 2.0
 MOST_YES = 20_000
 MOST_NO = 2_000
-MOST_ASKED = 16  # at once, of each kind
+MOST_QUESTIONS = 16  # at once, of each kind
 
 log = logging.getLogger("hub_ext.gate")
 
@@ -58,8 +58,8 @@ class Rights:
         self._asking: dict[_Credential, asyncio.Task[Right]] = {}
         self._silent_until = float("-inf")
         # Strangers with made-up tokens must not keep those waiting who are in.
-        self._newcomers = asyncio.Semaphore(MOST_ASKED)
-        self._refreshes = asyncio.Semaphore(MOST_ASKED)
+        self._newcomers = asyncio.Semaphore(MOST_QUESTIONS)
+        self._refreshes = asyncio.Semaphore(MOST_QUESTIONS)
 
     def answer(self, server: OpenServer, token: str) -> Right | None:
         """The answer at hand; None where the Hub must be asked first. Never waits."""
@@ -99,12 +99,12 @@ class Rights:
         return len(self._yes) + len(self._no)
 
     def _ask(self, server: OpenServer, credential: _Credential) -> asyncio.Task[Right]:
-        task = asyncio.create_task(self._asked(server, credential))
+        task = asyncio.create_task(self._question(server, credential))
         self._asking[credential] = task
         task.add_done_callback(lambda _: self._asking.pop(credential, None))
         return task
 
-    async def _asked(self, server: OpenServer, credential: _Credential) -> Right:
+    async def _question(self, server: OpenServer, credential: _Credential) -> Right:
         async with self._refreshes if credential in self._yes else self._newcomers:
             asked_at = self._clock()
             try:

@@ -128,8 +128,8 @@ async def test_only_what_runs_and_is_up_is_open(site: Site, table: OpenServers) 
 
 async def test_an_end_is_seen_and_told(site: Site, table: OpenServers) -> None:
     alice, bob = opened(site, "/user/alice/", "alice"), opened(site, "/user/bob/", "bob")
-    told: list[frozenset[str]] = []
-    table.on_closed.append(told.append)
+    closings: list[frozenset[str]] = []
+    table.on_closed.append(closings.append)
     reading = asyncio.create_task(table.keep_reading())
     await until(lambda: launch_at(table, "/user/alice/") == alice.id)
     with site.store.transaction() as tx:
@@ -137,7 +137,7 @@ async def test_an_end_is_seen_and_told(site: Site, table: OpenServers) -> None:
         routes.remove(tx, "/user/bob/")
     await until(lambda: launch_at(table, "/user/alice/") is Absence.CLOSED, 2)
     assert launch_at(table, "/user/bob/") is Absence.CLOSED
-    assert told == [frozenset({alice.id, bob.id})]
+    assert closings == [frozenset({alice.id, bob.id})]
     assert not table.is_open(alice.id)
     reading.cancel()
 
@@ -183,15 +183,15 @@ async def test_a_failing_store_is_no_absence(
         await table.read()
         assert launch_at(table, "/user/alice/") is Absence.UNKNOWN
     await table.read()
-    told: list[frozenset[str]] = []
-    table.on_closed.append(told.append)
+    closings: list[frozenset[str]] = []
+    table.on_closed.append(closings.append)
     with failing(monkeypatch):
         clock.ahead = 590
         await table.read()
         assert launch_at(table, "/user/alice/") == alice.id
         clock.ahead = 610
         assert launch_at(table, "/user/alice/") is Absence.UNKNOWN
-    assert told == []
+    assert closings == []
     await table.read()
     assert launch_at(table, "/user/alice/") == alice.id
 

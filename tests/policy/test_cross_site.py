@@ -60,6 +60,11 @@ TABLE: list[tuple[RequestSource, bool, CrossSiteReason]] = [
         CrossSiteReason.FOREIGN_PAGE,
     ),
     (replace(GET, fetch_site="cross-site", fetch_mode="no-cors"), False, CrossSiteReason.FOREIGN_PAGE),
+    (
+        replace(GET, fetch_site="cross-site", fetch_mode="no-cors", fetch_dest="document"),
+        False,
+        CrossSiteReason.FOREIGN_PAGE,
+    ),
     (replace(POST, fetch_site="new-word", origin=OURS), False, CrossSiteReason.FOREIGN_PAGE),
     # Plain HTTP beyond loopback: no Sec-Fetch-*.
     (replace(POST, origin=OURS), True, CrossSiteReason.SAME_ORIGIN),
