@@ -28,7 +28,7 @@ from hub_ext.gate.uses import Uses
 from hub_ext.settings import Settings
 
 BACKLOG = 512
-MOST_HEADER_BYTES = 64 * 1024
+MOST_HEADER_BYTES = 192 * 1024  # the front takes 128 KiB, and adds a few
 MOST_BODY_BYTES = 128 * 1024  # twice what the front hands to `/answer`
 CLOSE_SECONDS = 0.5
 

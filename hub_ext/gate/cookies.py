@@ -10,6 +10,8 @@ KEPT_BACK = ("jupyterhub-", "hub-ext-", "__host-", "__secure-")
 SESSION = "hub-ext-gate-"  # followed by the launch's id
 STATE = "hub-ext-state-"  # followed by a random name
 
+_KEPT_LETTERS = 4096  # longer headers are split anew each time: strangers choose them
+
 
 @dataclass(frozen=True, slots=True)
 class RequestCookies:
@@ -27,9 +29,12 @@ class RequestCookies:
         return tuple(name for name, _ in self.gate if name.startswith(prefix))
 
 
-@lru_cache(maxsize=2048)
 def split(header: str) -> RequestCookies:
     """The cookies of a Cookie header. What is no NAME=VALUE is dropped."""
+    return _kept_split(header) if len(header) <= _KEPT_LETTERS else _split(header)
+
+
+def _split(header: str) -> RequestCookies:
     gate, passing = [], []
     for piece in header.split(";"):
         name, found, value = piece.strip().partition("=")
@@ -41,3 +46,6 @@ def split(header: str) -> RequestCookies:
         elif name.startswith((SESSION, STATE)):
             gate.append((name, value.strip()))
     return RequestCookies(tuple(gate), "; ".join(passing))
+
+
+_kept_split = lru_cache(maxsize=2048)(_split)

@@ -151,7 +151,7 @@ class _Request(httputil.HTTPMessageDelegate):
 
     async def _relay(self) -> None:
         parts = self._parts
-        request = parse(self._headers, upgrade=True)
+        request = parse(self._headers)
         if request is None or request.method != "GET":
             self._finish(400, "Bad Request")
             return

@@ -15,7 +15,8 @@ from tornado.httputil import HTTPHeaders
 
 from hub_ext.policy.cross_site import RequestSource
 
-MOST_URI_LETTERS = 16 * 1024
+MOST_URI_LETTERS = 32 * 1024
+_KEPT_LETTERS = 512  # longer paths are judged anew each time: strangers choose them
 
 # Printable ASCII but space, double quotes, angle brackets, backslash, ` and #; % only before two hex digits.
 _PATH = re.compile(r"/(?:[!$&'()*+,\-./0-9:;=?@A-Z\[\]^_a-z~|{}]|%[0-9A-Fa-f]{2})*")
@@ -85,11 +86,11 @@ class OriginalRequest:
         return ""
 
 
-def parse(headers: HTTPHeaders, *, upgrade: bool = False) -> OriginalRequest | None:
+def parse(headers: HTTPHeaders) -> OriginalRequest | None:
     """The request that these headers of the front describe; None where it cannot be parsed or is refused.
 
-    `upgrade` says that it is a WebSocket for certain. The front asks `/check` without the Upgrade header;
-    Sec-WebSocket-Key tells it there.
+    A request is a WebSocket's by its Upgrade header, which nginx drops unless it is told otherwise, or by its
+    Sec-WebSocket-Key, which no page can set.
     """
     get = headers.get
     uri, method = get("X-Original-URI", ""), get("X-Original-Method", "")
@@ -111,7 +112,7 @@ def parse(headers: HTTPHeaders, *, upgrade: bool = False) -> OriginalRequest | N
         query=query,
         scheme=scheme,
         host=host,
-        websocket=upgrade or "Sec-WebSocket-Key" in headers,
+        websocket=get("Upgrade", "").lower() == "websocket" or "Sec-WebSocket-Key" in headers,
         authorization=get("Authorization", ""),
         cookies="; ".join(headers.get_list("Cookie")),
         origin=get("Origin", ""),
@@ -123,18 +124,24 @@ def parse(headers: HTTPHeaders, *, upgrade: bool = False) -> OriginalRequest | N
     )
 
 
-@lru_cache(maxsize=4096)
 def is_plain_path(path: str) -> bool:
     """Whether a raw path can be judged: no dot segments in any spelling, no control letters, no `//` first.
 
     An encoded slash or backslash counts as one here.
     """
+    return _kept_is_plain(path) if len(path) <= _KEPT_LETTERS else _is_plain(path)
+
+
+def _is_plain(path: str) -> bool:
     if path.startswith("//") or not _PATH.fullmatch(path):
         return False
     decoded = unquote(path)
     if any(letter < " " or letter == "\x7f" for letter in decoded):
         return False
     return not any(segment in (".", "..") for segment in re.split(r"[/\\]", decoded))
+
+
+_kept_is_plain = lru_cache(maxsize=4096)(_is_plain)
 
 
 def uri_without_token(path: str, query: str) -> str:

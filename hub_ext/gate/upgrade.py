@@ -82,6 +82,10 @@ async def open_upstream(
         transport.write(_request_head(passed, request, headers))
         async with asyncio.timeout(UPGRADE_SECONDS):
             status, answered = _parsed(await upstream.head)
+        lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+        answer_head = _encoded(
+            lines + [f"{name}: {answered[name]}" for name in _ANSWERED if name in answered]
+        )
     except (OSError, TimeoutError, ValueError, HTTPInputError):
         transport.abort()
         return UpgradeRefused(502)
@@ -92,9 +96,7 @@ async def open_upstream(
         transport.abort()
         # Neither a redirect nor a success is an answer to this question.
         return UpgradeRefused(status if 400 <= status <= 599 else 502)
-    lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
-    lines += [f"{name}: {answered[name]}" for name in _ANSWERED if name in answered]
-    return upstream, _encoded(lines)
+    return upstream, answer_head
 
 
 def take_socket(stream: IOStream) -> tuple[socket.socket, bytes]:
