@@ -36,10 +36,16 @@ class Site:
     console: Upstream
 
     def ask(
-        self, target: str, headers: Headers | None = None, *, method: str = "GET", body: bytes = b""
+        self,
+        target: str,
+        headers: Headers | None = None,
+        *,
+        method: str = "GET",
+        body: bytes = b"",
+        host: str = "",
     ) -> Answer:
         """The front's answer."""
-        return ask(self.port, target, headers, method=method, body=body)
+        return ask(self.port, target, headers, method=method, body=body, host=host)
 
     @property
     def access_log(self) -> Path:
@@ -66,8 +72,10 @@ Weaken = Callable[[str], str]
 
 
 @contextmanager
-def running(state: Path, *, weaken: Weaken | None = None, tls: TlsSource | None = None) -> Iterator[Site]:
-    """A site in that folder; `weaken` changes its nginx.conf first."""
+def running(
+    state: Path, *, weaken: Weaken | None = None, tls: TlsSource | None = None, named: bool = False
+) -> Iterator[Site]:
+    """A site in that folder; `weaken` changes its nginx.conf first. `named`: servers have their own names."""
     layout = Layout(state / "state")
     layout.make()
     layout.state.chmod(0o700)
@@ -80,6 +88,8 @@ def running(state: Path, *, weaken: Weaken | None = None, tls: TlsSource | None 
         hub_port=int(hub.address.rpartition(":")[2]),
         console_port=int(console.address.rpartition(":")[2]),
         upload_max_bytes=UPLOAD_MAX_BYTES,
+        public_url=f"http://localhost:{port}" if named else "",
+        subdomain_host=f"http://localhost:{port}" if named else "",
     )
     gate = Gate(settings.gate_socket, {"/user/alice/": alice.address, "/user/bob/": bob.address})
     front = Front(settings, layout, tls=tls)
