@@ -10,8 +10,10 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -32,6 +34,16 @@ from tests.support import stub_image
 
 # States of the tests lie elsewhere, and use this checkout's programs and engine.
 os.environ.setdefault(SHARED_VARIABLE, str(CHECKOUT / ".state"))
+# Browsers lead *.localhost here; Debian's resolver does not.
+_resolve = socket.getaddrinfo
+
+
+def _getaddrinfo(host: Any, *more: Any, **others: Any) -> Any:
+    name = host.decode() if isinstance(host, bytes) else host
+    return _resolve("127.0.0.1" if name and name.endswith(".localhost") else host, *more, **others)
+
+
+socket.getaddrinfo = _getaddrinfo
 # A shell's background processes ignore interrupts, and a run that is interrupted has things to remove.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -114,10 +114,11 @@ def test_a_request_through_the_gate_is_use(hub: RunningHub, ada: Visitor, brief:
     """One server is used and one is not; an open page's own question for its kernels is no use."""
     for name in ("used", "polled"):
         start(hub, ada, brief, name)
+    used, polled = ada.enter("used"), ada.enter("polled")
     ended = time.monotonic() + 3 * IDLE_SECONDS
     while time.monotonic() < ended:
-        ada.session.get(f"{hub.url}/user/ada/used/proxy/7860/", timeout=30)
-        ada.session.get(f"{hub.url}/user/ada/polled/api/kernels", timeout=30)
+        ada.session.get(f"{used}proxy/7860/", timeout=30)
+        ada.session.get(f"{polled}api/kernels", timeout=30)
         time.sleep(1)
     ada.wait_stopped("polled", seconds=30)
     assert ada.servers()["used"]["ready"]

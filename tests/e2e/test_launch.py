@@ -124,8 +124,9 @@ def test_a_hub_that_is_killed_loses_and_doubles_nothing(hub: RunningHub, ada: Vi
     ada.submit(GOOD)
     ada.wait_ready()
     before, running = newest(hub), containers(hub)
+    address = ada.enter()
     hub.kill()
-    assert ada.session.get(f"{hub.url}/user/ada/api", timeout=patient(5)).status_code == 200
+    assert ada.session.get(f"{address}api", timeout=patient(5)).status_code == 200
     hub.start_again()
     ada.wait_ready()
     assert newest(hub) == before

@@ -111,6 +111,14 @@ class Visitor:
             if name:
                 self.api("DELETE", f"servers/{name}", {"remove": True})
 
+    def enter(self, server: str = "") -> str:
+        """Opens her server as a browser does, by way of the Hub; the address below which its pages are."""
+        below = f"/user/{self.name}/{server}/" if server else f"/user/{self.name}/"
+        page = self.session.get(f"{self.url}{below}lab", headers={"Accept": "text/html"}, timeout=patient(30))
+        assert page.status_code == 200, page.text
+        assert page.url.endswith(f"{below}lab"), page.url
+        return page.url.removesuffix("lab")
+
     def stop(self, server: str = "") -> None:
         """Stops the server and waits for its end."""
         self.api("DELETE", f"servers/{server}" if server else "server")
