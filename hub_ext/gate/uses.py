@@ -1,12 +1,17 @@
-"""When each launch was last used through the gate, written to the store every twenty seconds."""
+"""When each launch was last used through the gate, written to the store for the culler.
+
+Written three times between two sweeps, and at once for a server that nobody had used for as long: whoever
+comes back just before the limit is not culled.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub_ext.adapters.store import launches, server_uses
 from hub_ext.errors import HubExtError
@@ -16,7 +21,8 @@ from hub_ext.gate.routes import OpenServer
 from hub_ext.model.interfaces import JUPYTER_POLLS
 from hub_ext.policy.polls import is_poll
 
-FLUSH_SECONDS = 20.0
+SOON_SECONDS = 0.2  # what comes together is written together
+FLUSHES_PER_SWEEP = 3
 END_SECONDS = 1.0
 
 log = logging.getLogger("hub_ext.gate")
@@ -28,6 +34,9 @@ class Uses:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._last: dict[str, datetime] = {}
+        self._written: dict[str, datetime] = {}
+        self._soon = asyncio.Event()
+        self._seconds = site.settings.cull_seconds / FLUSHES_PER_SWEEP
 
     def mark_request(self, server: OpenServer, request: OriginalRequest) -> None:
         """A request has passed. An open page's own polls are no use."""
@@ -36,19 +45,31 @@ class Uses:
 
     def mark(self, launch_id: str) -> None:
         """The launch is used now."""
-        self._last[launch_id] = self._site.now()
+        now = self._last[launch_id] = self._site.now()
+        written = self._written.get(launch_id)
+        if written is None or now - written > timedelta(seconds=self._seconds):
+            self._soon.set()
 
     async def keep_flushing(self) -> None:
-        """Write every twenty seconds until cancelled."""
+        """Write until cancelled."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._soon.wait()
+                    await asyncio.sleep(min(SOON_SECONDS, self._seconds / 2))
+            self._soon.clear()
+            if not await self.flush():
+                await asyncio.sleep(self._seconds)
 
-    async def flush(self) -> None:
-        """Write what has changed. What could not be written is tried with the next."""
+    async def flush(self) -> bool:
+        """Write what has changed; whether it is written. What could not be is tried with the next."""
         taken, self._last = self._last, {}
         if taken and not await asyncio.to_thread(self._write, taken):
             self._last = taken | self._last
+            return False
+        kept = self._site.now() - timedelta(seconds=self._seconds)
+        self._written = {key: use for key, use in (self._written | taken).items() if use > kept}
+        return True
 
     async def flush_at_end(self) -> None:
         """Write once more, and wait for a second at most: a store that hangs holds no end up."""

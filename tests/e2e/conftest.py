@@ -86,8 +86,6 @@ def hub(
     traits |= {"revoke_seconds": 1.0, "revoke_hub_seconds": 5.0}
     # Only what a test of the line puts there is a GPU of this node.
     traits |= {"gpu_source": "cdi", "cdi_dirs": [str(layout.state / "cdi")], "queue_seconds": 1.0}
-    # Servers tell the Hub every second what they do; the culler's tests do not wait for a minute.
-    layout.local_settings_file.write_text('c.Spawner.environment = {"JUPYTERHUB_ACTIVITY_INTERVAL": "1"}\n')
     settings = load_settings(str(settings_file.write(layout, traits)))
     demo_accounts.write(settings.demo_accounts_file, PASSWORDS)
 

@@ -43,7 +43,7 @@ def mend(secret: Path) -> None:
 
 
 def asked(hub: RunningHub, path: str) -> requests.Response:
-    """GET of an address of the console by nobody in particular, through the proxy."""
+    """GET of an address of the console by nobody in particular, through the front."""
     with requests.Session() as session:
         session.trust_env = False
         return session.get(f"{hub.url}{PREFIX}{path}", timeout=30, allow_redirects=False)
@@ -52,8 +52,8 @@ def asked(hub: RunningHub, path: str) -> requests.Response:
 def test_a_console_that_cannot_start_takes_nobody_along(hub: RunningHub, broken: Path) -> None:
     serving = hub.serving.hub
     assert serving is not None
-    # Until it listens, the proxy answers 503 of its own.
-    wait_for(lambda: "Retry-After" in asked(hub, "").headers, 30)
+    # Until it listens, the front answers 503 of its own.
+    wait_for(lambda: "The console is not ready" in asked(hub, "").text, 30)
     page = asked(hub, "images?q=%3Cscript%3E")
     assert page.status_code == 503
     assert "Retry-After" in page.headers

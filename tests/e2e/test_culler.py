@@ -36,12 +36,10 @@ def brief(hub: RunningHub) -> dict[str, Any]:
 
 @pytest.fixture
 def ada(hub: RunningHub) -> Iterator[Visitor]:
-    """Ada, whose servers are stopped at the end."""
+    """Ada, who has no servers at the end."""
     visitor = hub.visitor("ada")
     yield visitor
-    for name, server in visitor.servers().items():
-        if server["ready"] or server["pending"]:
-            visitor.stop(name)
+    visitor.forget()
 
 
 def api(hub: RunningHub) -> str:
