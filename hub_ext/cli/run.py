@@ -11,7 +11,7 @@ from types import FrameType
 from traitlets import Bool
 
 from hub_ext.cli.app import Command
-from hub_ext.cli.setup import content, instance, oidc
+from hub_ext.cli.setup import content, instance, oidc, settings_file
 from hub_ext.cli.setup.layout import Layout, state_dir
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import Steps
@@ -20,7 +20,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Run(Command):
-    """Prepare what is missing, start the registry, the proxy and the Hub, and show the URL.
+    """Prepare what is missing, start the registry, the gate, the front and the Hub, and show the URL.
 
     Ctrl-C stops what was started, notebook servers included, and keeps the data. The state lies in
     HUB_EXT_STATE (.state); HUB_EXT_PORT (8000) and HUB_EXT_BIND (127.0.0.1) say where browsers connect.
@@ -46,7 +46,7 @@ class Run(Command):
             with instance.prepared(layout, url, say) as ready:
                 ready, built = content.ensure_images(ready, say)
                 accounts = content.ensure_demo(ready, built, say)
-                with _provider(layout, url, accounts, say):
+                with _provider(layout, settings_file.public_url(url), accounts, say):
                     _serve(Serving(ready, say), accounts, say)
         return 0
 

@@ -171,7 +171,7 @@ def _settings(
     with machine_lock("choices"):
         chosen = choices.choose(layout.choices_file, docker.subnets)
     url = f"http://127.0.0.1:{_free_port()}"
-    oidc.write_settings(layout, url)
+    oidc.write_settings(layout, settings_file.public_url(url))
     traits = settings_file.values(
         layout,
         chosen,

@@ -17,7 +17,7 @@ from hub_ext.cli.setup.layout import SHARED_VARIABLE, Layout
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.errors import SettingsError
-from hub_ext.settings import Settings
+from hub_ext.settings import Settings, check_origins
 
 PORT_VARIABLE = "HUB_EXT_PORT"
 BIND_VARIABLE = "HUB_EXT_BIND"
@@ -65,6 +65,7 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
         known = registry.prepare(layout, chosen.registry_address)
         engine.ensure_trust(docker, known.address, layout.authority)
         settings = write_settings(layout, chosen, docker, url=url)
+        check_origins(settings)
         say("Closing the notebooks' network")
         ensure_network(settings)
         say("Starting the registry")
@@ -113,7 +114,7 @@ def write_settings(
     if seed_image is None:
         former = _former_settings(layout)
         seed_image = former.seed_image if former else ""
-    oidc.write_settings(layout, url)
+    oidc.write_settings(layout, settings_file.public_url(url))
     known = registry.prepare(layout, chosen.registry_address)
     traits: dict[str, Any] = settings_file.values(
         layout, chosen, engine_url=docker.url, registries=[known], bind_url=url, seed_image=seed_image

@@ -57,11 +57,14 @@ def values(
 
 def _names(bind_url: str) -> dict[str, str]:
     """An instance of this machine alone: every browser leads *.localhost here."""
+    url = public_url(bind_url)
+    return {} if url == bind_url else {"public_url": url, "subdomain_host": url}
+
+
+def public_url(bind_url: str) -> str:
+    """The Hub's address in browsers, where nobody has named another."""
     address, _, port = bind_url.removeprefix("http://").rpartition(":")
-    if not address.startswith("127."):
-        return {}
-    url = f"http://localhost:{port}"
-    return {"public_url": url, "subdomain_host": url}
+    return f"http://localhost:{port}" if address.startswith("127.") else bind_url
 
 
 def write(layout: Layout, traits: Mapping[str, Any]) -> Path:

@@ -16,7 +16,7 @@ from hub_ext.errors import SettingsError
 from hub_ext.flows import demo
 
 URL = "http://127.0.0.1:8000"
-CHOSEN = Choices("hx", "10.212.0.0/22", 1, 2, 3, 4)
+CHOSEN = Choices("hx", "10.212.0.0/22", 1, 2, 3)
 
 
 @pytest.fixture

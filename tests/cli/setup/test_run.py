@@ -103,7 +103,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> None:
 def test_up_and_down_and_up_again(instance: Instance, docker: EngineFacts) -> None:
     process, line = instance.start(FIRST_SECONDS)
     url, accounts = line.split("  ", 1)
-    assert url == f"http://127.0.0.1:{instance.port}"
+    assert url == f"http://localhost:{instance.port}"
     assert "alice / " in accounts
     with urllib.request.urlopen(f"{url}/hub/login", timeout=10) as page:  # noqa: S310
         assert b'name="password"' in page.read()
