@@ -64,7 +64,7 @@ def read(settings: Settings, launch_id: str) -> LaunchSecrets | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _error("{path} cannot be read: {why}.", path, error) from error
+        raise LaunchSecretsError("{path} cannot be read: {why}.", path=str(path), why=str(error)) from error
 
 
 def remove(settings: Settings, launch_id: str) -> None:
@@ -84,11 +84,7 @@ def launch_ids(settings: Settings) -> frozenset[str]:
     try:
         return frozenset(path.stem for path in folder.glob("*.json")) if folder.exists() else frozenset()
     except OSError as error:
-        raise _error("{path} cannot be read: {why}.", folder, error) from error
-
-
-def _error(sentence: str, path: Path, error: Exception) -> LaunchSecretsError:
-    return LaunchSecretsError(sentence, path=str(path), why=str(error))
+        raise LaunchSecretsError("{path} cannot be read: {why}.", path=str(folder), why=str(error)) from error
 
 
 def _folder(settings: Settings) -> Path:

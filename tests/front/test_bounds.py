@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from hub_ext.adapters.front import close_connections
+from hub_ext.adapters.connections import close_connections
 from hub_ext.settings import MIB
 from tests.front.conftest import UPLOAD_MAX_BYTES, Site
 from tests.support.front_wire import Handler, Request, ask_raw

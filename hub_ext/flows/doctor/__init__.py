@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hub_ext.errors import HubExtError
-from hub_ext.flows.doctor import agreement, engine, gpus, record, release, software
+from hub_ext.flows.doctor import agreement, door, engine, gpus, record, release, software
 from hub_ext.flows.doctor.finding import Finding, Health, failed
 from hub_ext.flows.site import Site
 from hub_ext.phrase import Phrase
@@ -23,6 +23,8 @@ CHECKS: dict[Phrase, Check] = {
     Phrase("engine"): engine.check,
     Phrase("network"): engine.check_network,
     Phrase("isolation"): engine.check_isolation,
+    Phrase("gate"): door.check_gate,
+    Phrase("origins"): door.check_origins,
     Phrase("registry"): record.check_registries,
     Phrase("store"): record.check_store,
     Phrase("secrets"): record.check_secrets,

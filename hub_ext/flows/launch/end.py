@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub_ext.adapters import launch_secrets
+from hub_ext.adapters.connections import close_connections
 from hub_ext.adapters.launch_secrets import LaunchSecretsError
 from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.errors import EngineError
@@ -149,9 +151,22 @@ async def finish(
             await in_store(lambda: _note_exit(site, launch_id, ended))
         await site.engine.remove(name)
         await site.engine.wait_gone(name)
+        await _end_requests(site, launch_id)
     wrote = await in_store(lambda: _write_end(site, launch_id, actor, ended, failed, beside))
     await in_store(lambda: forget_secrets(site, launch_id))
     return wrote
+
+
+async def _end_requests(site: Site, launch_id: str) -> None:
+    """Ends requests that still wait for its address: another server may be given it next."""
+
+    def find() -> Launch | None:
+        with site.store.reading() as tx:
+            return launches.find(tx, launch_id)
+
+    launch = await in_store(find)
+    if launch is not None and launch.upstream:
+        await asyncio.to_thread(close_connections, launch.upstream.partition(":")[0])
 
 
 def forget_secrets(site: Site, launch_id: str) -> None:
