@@ -22,23 +22,13 @@ from hub_ext.cli.setup.steps import silent
 from hub_ext.config import load_settings
 from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import RegistrySettings
+from tests.support import chromium as chromium_support
 from tests.support import console
 from tests.support import scenario as scenarios
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.patience import patient
 from tests.support.wire import Wire
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PAGE_MS = 20_000
 # How long a kernel or a terminal may be at work.
 BUSY_SECONDS = 30
@@ -109,7 +99,9 @@ def hub(
 def chromium() -> Iterator[Browser]:
     """Debian's browser, with an empty profile."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=chromium_support.PROGRAM, args=list(chromium_support.FLAGS)
+        )
         yield browser
         browser.close()
 
