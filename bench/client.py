@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import ResolveResult
+from yarl import URL
+
+from bench.raw_client import ServerAddress
 
 LONGEST_SECONDS = 600
 _STOP_POLL_SECONDS = 0.1
@@ -26,6 +31,16 @@ class Start:
     began: float
     seconds: float
     failure: str = ""
+
+
+class LocalNames(aiohttp.ThreadedResolver):
+    """Finds names below .localhost on this machine, as browsers do and glibc does not."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of that name."""
+        return await super().resolve("127.0.0.1" if host.endswith("localhost") else host, port, family)
 
 
 class Visitor:
@@ -46,12 +61,14 @@ class Visitor:
             cookie_jar=aiohttp.CookieJar(unsafe=True),
             timeout=aiohttp.ClientTimeout(total=LONGEST_SECONDS),
         )
-        async with session.get(f"{url}/hub/login") as page:
+        # To a page of the Hub's: where a server of theirs runs, the way would lead into it.
+        login = f"{url}/hub/login?next=%2Fhub%2Fhome"
+        async with session.get(login) as page:
             token = re.search(r'name="_xsrf" value="([^"]+)"', await page.text())
         if token is None:
             raise RuntimeError(f"{url} has no sign-in page")
         form = {"username": name, "password": password, "_xsrf": token[1]}
-        async with session.post(f"{url}/hub/login", data=form) as answer:
+        async with session.post(login, data=form) as answer:
             if answer.status != 200 or "/login" in str(answer.url):
                 raise RuntimeError(f"{name} cannot sign in at {url}: HTTP {answer.status}")
         # Every page of the Hub sets the token anew; the one of /hub/ is what its API wants.
@@ -99,6 +116,31 @@ class Visitor:
         while status == 202 and await self.has_server():  # noqa: ASYNC110
             await asyncio.sleep(_STOP_POLL_SECONDS)
         return time.monotonic() - began
+
+    async def enter(self) -> ServerAddress:
+        """Opens the default server, which runs, as a browser does.
+
+        Returns where its pages are found to be, with the cookies for it. Raises RuntimeError where the way
+        does not end at the server.
+        """
+        page = {"Accept": "text/html", "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
+        page |= {"Sec-Fetch-Dest": "document"}
+        async with self._session.get(f"{self.url}/user/{self.name}/", headers=page) as answer:
+            await answer.read()
+        found = re.match(rf"/user/{re.escape(self.name)}/", answer.url.path)
+        if answer.status != 200 or found is None:
+            raise RuntimeError(f"{self.name} cannot open their server: HTTP {answer.status} of {answer.url}")
+        base = URL.build(
+            scheme=answer.url.scheme, host=answer.url.host or "", port=answer.url.port, path=found[0]
+        )
+        cookies = self._session.cookie_jar.filter_cookies(base)
+        return ServerAddress(
+            base.host or "",
+            base.port or 80,
+            base.path,
+            "; ".join(f"{name}={morsel.coded_value}" for name, morsel in cookies.items()),
+            cookies["_xsrf"].value if "_xsrf" in cookies else "",
+        )
 
     async def has_server(self) -> bool:
         """Whether the Hub has a default server of theirs, ready or on its way."""

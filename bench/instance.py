@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from bench.client import Start, Visitor
+from bench.client import LocalNames, Start, Visitor
 
 PASSWORD = "nobody's"  # noqa: S105 - of people who are made up and gone within the hour
 _VERSION = re.compile(r"^/v\d+\.\d+")
@@ -38,7 +38,7 @@ class Instance:
     async def visitor(self, name: str) -> Visitor:
         """That person, who comes in where they are not in yet."""
         if self._connector is None:
-            self._connector = aiohttp.TCPConnector(limit=0)
+            self._connector = aiohttp.TCPConnector(limit=0, resolver=LocalNames())
         known = next((visitor for visitor in self.visitors if visitor.name == name), None)
         if known is None:
             known = await Visitor.signed_in(self.url, name, PASSWORD, self._connector)

@@ -47,11 +47,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--revocations", type=int, default=200)
     parser.add_argument("--lanes", type=int, default=8, help="sessions at a time")
-    parser.add_argument("--node", type=Path, required=True, help="npm's folder with the proxy")
     asked = parser.parse_args()
     load = os.getloadavg()
     with ExitStack() as stack:
-        hub = stack.enter_context(_running(asked.node.absolute()))
+        hub = stack.enter_context(_running())
         held = lanes(hub, asked.lanes)
         count = [0]
 
@@ -90,12 +89,11 @@ def _print(kind: str, seconds: list[float]) -> float:
 
 
 @contextmanager
-def _running(node: Path) -> Iterator[RunningHub]:
-    """A Hub with its proxy, registry and a scenario; all of it stopped and removed at the end."""
+def _running() -> Iterator[RunningHub]:
+    """A Hub with front, gate, registry and a scenario; all of it stopped and removed at the end."""
     with ExitStack() as stack:
         layout = Layout(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         layout.make()
-        layout.node.symlink_to(node)
         docker = stack.enter_context(daemon.in_use())
         with choices.machine_lock("choices"):
             chosen = choices.choose(layout.choices_file, docker.subnets)

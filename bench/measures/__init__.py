@@ -14,7 +14,6 @@ from bench.measures import (
     hub_cost,
     one_server,
     others,
-    proxy_routes,
     store,
 )
 from bench.run import Measure
@@ -31,10 +30,9 @@ MEASURES: dict[str, Measure] = {
     "footprint": footprint.measure,
     "catalogue": catalogue.measure,
     "store": store.measure,
-    "proxy_routes": proxy_routes.measure,
     "containers": containers.measure,
     "computing": computing.measure,
 }
 
 # What the short version leaves out: it is about scale, and takes minutes.
-FULL_ONLY = frozenset({"hub_cost", "footprint", "store", "proxy_routes", "containers"})
+FULL_ONLY = frozenset({"hub_cost", "footprint", "store", "containers"})

@@ -50,7 +50,7 @@ def _engine(run: Run, each: int, most: int) -> dict[str, Any]:
     }
     body = {
         "Image": run.house.stub("answer"),
-        "Cmd": ["/opt/hub-ext/start", "jupyterhub-singleuser"],
+        "Cmd": ["/opt/hub-ext/start", "jupyter-lab"],
         "User": "40000:40000",
         # Without the instance's label: the reconciler would remove what belongs to no launch.
         "HostConfig": host,

@@ -1,4 +1,4 @@
-"""Memory and CPU of the Hub, the proxy and our services, with no server, with 50 and with 200 (stubs).
+"""Memory and CPU of the Hub, its door and our services, with no server, with 50 and with 200 (stubs).
 
 And of one real notebook server that nobody uses, as the kernel's control group has it: what a host holds
 in the end is so many of those.
@@ -33,8 +33,10 @@ async def measure(run: Run) -> None:
         "ours_server": await _server(run, run.ours),
         "stock_server": await _server(run, run.stock),
         "ours_hub_mib_per_server": _slope(ours, "hub"),
-        "ours_proxy_mib_per_server": _slope(ours, "proxy"),
+        "ours_gate_mib_per_server": _slope(ours, "gate"),
+        "ours_front_mib_per_server": _slope(ours, "front-0"),
         "stock_hub_mib_per_server": _slope(stock, "hub"),
+        "stock_proxy_mib_per_server": _slope(stock, "proxy"),
         "servers": counts[-1],
     }
     run.missing["footprint.stock above 50 servers"] = "not asked: it starts one after the other"

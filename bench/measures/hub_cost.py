@@ -2,16 +2,14 @@
 
 The Hub is one process with one event loop: its CPU time for a launch and for a request says where one core
 ends. Stubs are started and stopped one after the other, of somebody who has started before; `launch` is a
-start with its stop. Two requests: who a token is of, as a server asks for whom it lets in, and the report of
-activity, which a running server sends each minute and the Hub writes down.
+start with its stop. The request is whose a token is: what our gate asks for everybody who is at work, every
+three seconds, and a stock server every five minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -24,8 +22,6 @@ from bench.run import Run
 
 _AT_ONCE = 10
 
-Ask = Callable[[aiohttp.ClientSession, int], Any]
-
 
 async def measure(run: Run) -> None:
     """scale.hub."""
@@ -34,9 +30,10 @@ async def measure(run: Run) -> None:
     for instance in run.both:
         run.say(f"What a launch costs the Hub, {instance.kind}")
         visitor = await instance.visitor("one")
-        found[instance.kind] = {"launch": await _launches(instance, visitor, launches)}
-        for name, ask in (("who", _who(instance)), ("activity", _activity(instance, visitor))):
-            found[instance.kind][name] = await _requests(instance, visitor, ask, requests)
+        found[instance.kind] = {
+            "launch": await _launches(instance, visitor, launches),
+            "who": await _who(instance, visitor, requests),
+        }
     run.figures.setdefault("scale", {})["hub"] = found
 
 
@@ -58,33 +55,17 @@ async def _launches(instance: Instance, visitor: Visitor, count: int) -> dict[st
     }
 
 
-def _who(instance: Instance) -> Ask:
-    return lambda session, number: session.get(f"{instance.url}/hub/api/user")
-
-
-def _activity(instance: Instance, visitor: Visitor) -> Ask:
-    began = datetime.now(UTC)
-
-    def ask(session: aiohttp.ClientSession, number: int) -> Any:
-        # Each is later than the one before, so that the Hub writes it down.
-        body = {"last_activity": (began + timedelta(seconds=number)).isoformat()}
-        return session.post(f"{instance.url}/hub/api/users/{visitor.name}/activity", json=body)
-
-    return ask
-
-
-async def _requests(instance: Instance, visitor: Visitor, ask: Ask, count: int) -> dict[str, Any]:
-    """With a token, through the proxy, several at once."""
+async def _who(instance: Instance, visitor: Visitor, count: int) -> dict[str, Any]:
+    """With a token, by the Hub's own address for browsers, several at once."""
     token = await visitor.token()
     hub = instance.processes()["hub"]
-    numbers = iter(range(10**9))
     took: list[float] = []
     async with aiohttp.ClientSession(headers={"Authorization": f"token {token}"}) as session:
 
         async def some(number: int) -> None:
             for _ in range(number):
                 began = time.monotonic()
-                async with ask(session, next(numbers)) as answer:
+                async with session.get(f"{instance.url}/hub/api/user") as answer:
                     answer.raise_for_status()
                     await answer.read()
                 took.append(time.monotonic() - began)
