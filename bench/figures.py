@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-__all__ = ["median", "p95", "ratio", "spread"]
+__all__ = ["median", "p95", "paired_ratio", "ratio", "spread"]
 
 
 def p95(values: Sequence[float]) -> float:
@@ -28,3 +28,9 @@ def spread(name: str, values: Sequence[float]) -> dict[str, Any]:
 def ratio(ours: float, other: float) -> float | None:
     """Ours divided by the other, to three places; None where the other is nothing."""
     return round(ours / other, 3) if other else None
+
+
+def paired_ratio(ours: Sequence[float], other: Sequence[float]) -> float | None:
+    """The median of each round's ratio: what else the machine did in a round weighed on both."""
+    ratios = [mine / its for mine, its in zip(ours, other, strict=True) if its]
+    return round(median(ratios), 3) if ratios else None
