@@ -29,6 +29,10 @@ from tests.support import stub_image
 from tests.support.registry import free_port
 
 PLAIN = CHECKOUT / "bench" / "images"
+# A stub whose server is bench/fast_server.py.
+FAST = "fast"
+FAST_SERVER = CHECKOUT / "bench" / "fast_server.py"
+STUBS = ("answer", "stubborn", FAST)
 # Images that nobody has pulled yet, each with a layer of its own, which passes in a good ten seconds.
 SLOW_IMAGES = 4
 STOCK_SLOW_IMAGES = 2  # those after ours, for the stock Hub
@@ -99,12 +103,11 @@ class House:
 
 @contextmanager
 def opened(kept: Path, say: Say) -> Iterator[House]:
-    """`kept` outlives the run: the registry's blobs, and the proxy's program under `node`."""
+    """`kept` outlives the run: the registry's blobs, and the stock proxy's program under `node`."""
     with ExitStack() as stack:
         # Short: sockets lie in it.
         layout = Layout(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hx-bench-"))))
         layout.make()
-        layout.node.symlink_to(kept / "node")
         docker = stack.enter_context(daemon.in_use(say))
         with choices.machine_lock("choices"):
             chosen = choices.choose(layout.choices_file, docker.subnets)
@@ -120,6 +123,14 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
         built = images.build_all(CHECKOUT / "images", registry, **build)  # type: ignore[arg-type]
         plain = images.build_all(PLAIN, registry, **build)["plain"]  # type: ignore[arg-type]
         stubs = stub_image.push(registry, docker.url, docker_config=layout.docker_config)
+        stubs[FAST] = stub_image.change(
+            registry,
+            docker.url,
+            stubs["answer"],
+            f"stub/{FAST}:1",
+            docker_config=layout.docker_config,
+            files={"opt/hub-ext/start": _program(FAST_SERVER)},
+        )
         stack.callback(stub_image.remove, registry, docker.url, stubs)
         scratch = _scratch_registry(layout, docker, chosen.gateway, stack)
         house = House(
@@ -134,9 +145,14 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
             kept / "node",
             stack,
         )
-        wanted = (house.reference("python"), house.plain, house.stub("answer"), house.stub("stubborn"))
+        wanted = (house.reference("python"), house.plain, *map(house.stub, STUBS))
         asyncio.run(_pull(settings, wanted))
         yield house
+
+
+def _program(source: Path) -> str:
+    """As a program of a stub image, which has this machine's Python."""
+    return f"#!{Path(sys.executable).resolve()}\n{source.read_text(encoding='utf-8')}"
 
 
 def _scratch_registry(house_layout: Layout, docker: EngineFacts, host: str, stack: ExitStack) -> Scratch:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.house import House
+from bench.house import STUBS, House
 from bench.instance import PASSWORD, Instance
 from bench.processes import children_of
 from hub_ext.adapters import demo_accounts
@@ -45,7 +45,7 @@ class Ours(Instance):
 
 @contextmanager
 def running(house: House, people: list[str], say: Say) -> Iterator[Ours]:
-    """The Hub, its proxy and its services; stopped at the end. Everybody may start everything."""
+    """The Hub, front and gate, and its services; stopped at the end. Everybody may start everything."""
     layout = house.layout
     engine_url, notes = house.wire("ours")
     data = layout.state / "datasets"
@@ -113,7 +113,7 @@ def _processes(serving: Serving) -> dict[str, int]:
 
 
 async def _fill(site: Site, house: House, data: Path, people: list[str]) -> None:
-    await scenarios.build(site, data, {name: house.stubs[name] for name in ("answer", "stubborn")})
+    await scenarios.build(site, data, {name: house.stubs[name] for name in STUBS})
     await asyncio.to_thread(_people_and_images, site, house, people)
     site.engine.close()
 

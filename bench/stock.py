@@ -14,7 +14,7 @@ from typing import Any
 import docker
 from docker.types import IPAMConfig, IPAMPool
 
-from bench.house import House
+from bench.house import STUBS, House
 from bench.instance import PASSWORD, Instance
 from bench.processes import children_of
 from hub_ext.cli.setup import children
@@ -106,7 +106,7 @@ def running(house: House, say: Say) -> Iterator[Instance]:
 
 def _others(house: House) -> dict[str, str]:
     """Stubs by their digests, and by its tag what is pulled: DockerSpawner pulls nothing by digest."""
-    stubs = {behaviour: house.stub(behaviour) for behaviour in ("answer", "stubborn")}
+    stubs = {behaviour: house.stub(behaviour) for behaviour in STUBS}
     return stubs | {
         f"slow-{number}": house.scratch.slow_tag(number) for number in range(len(house.scratch.images))
     }
