@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import bounds, ours, results, stock
 from bench.house import opened
-from bench.measures import FULL_ONLY, MEASURES
+from bench.measures import FULL_ONLY, MEASURES, first_result
 from bench.run import Run
 from hub_ext.cli.setup.layout import CHECKOUT, STATE_VARIABLE
 from hub_ext.cli.setup.steps import Steps
@@ -80,6 +80,7 @@ def _names() -> list[str]:
         "two",
         "puller",
         "stubborn",
+        *first_result.people(),
         *(f"{kind}{count}-{number}" for kind, count in crowds for number in range(count)),
     ]
 

@@ -60,8 +60,25 @@ _MEASURE = {
 
 # The limits leave room for two busy cores; the aims do not.
 BOUNDS = (
-    Bound("one server, against stock", "one_server.ratio_stock", 0.27, 0.60),
-    Bound("one server, against the limit", "one_server.ratio_limit", 1.1, 1.5),
+    Bound("click to first result, against stock", "first_result.local.ratio_stock", 0.7, 1.0),
+    Bound("the same at 20 Mbit/s and 30 ms", "first_result.20mbit.ratio_stock", 0.65, None),
+    Bound("JupyterLab's first load, MB", "first_load.bytes.ours_mb", 2.0, 2.5),
+    Bound("the same against stock at 20 Mbit/s and 30 ms", "first_load.20mbit.ratio_stock", 0.7, None),
+    Bound("the same against stock at 5 Mbit/s and 60 ms", "first_load.5mbit.ratio_stock", 0.5, None),
+    Bound("one server, against stock", "one_server.ratio_stock", 0.28, 0.60),
+    Bound("one server, against the limit", "one_server.ratio_limit", 1.06, 1.5),
+    Bound("a notebook's small answer, p50, against stock", "front.notebook.ratio_p50", 1.25, 2.0),
+    Bound("the same, p95", "front.notebook.ratio_p95", 1.25, None),
+    Bound("200 MB up, rate against the stock proxy", "front.up.ratio_stock", 0.95, 0.6, least=True),
+    Bound("200 MB down, rate against the stock proxy", "front.down.ratio_stock", 1.3, 0.8, least=True),
+    Bound(
+        "messages of a WebSocket, rate against the stock proxy",
+        "front.websocket.ratio_stock",
+        0.85,
+        0.5,
+        least=True,
+    ),
+    Bound("requests a second, against the stock proxy", "front.requests.ratio_stock", 0.75, 0.45, least=True),
     Bound("delay that the Hub adds, p95, seconds", "hub_added_p95_s", 0.1, None),
     Bound("the same against stock", "hub_added.ratio_stock", 0.1, 0.5),
     Bound("failures of 20 at once", "at_once.20.failed", 0, 0),

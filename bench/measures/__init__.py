@@ -10,7 +10,10 @@ from bench.measures import (
     containers,
     crash,
     first_kernel,
+    first_load,
+    first_result,
     footprint,
+    front,
     hub_cost,
     one_server,
     others,
@@ -20,8 +23,11 @@ from bench.run import Measure
 
 # What leaves many people's servers behind, or wears the Hubs out, comes last.
 MEASURES: dict[str, Measure] = {
+    "first_result": first_result.measure,
+    "first_load": first_load.measure,
     "one_server": one_server.measure,
     "first_kernel": first_kernel.measure,
+    "front": front.measure,
     "others": others.measure,
     "crash": crash.measure,
     "calls": calls.measure,

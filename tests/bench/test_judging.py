@@ -15,6 +15,15 @@ from bench.instance import Instance
 
 GOOD: dict[str, Any] = {
     "quick": False,
+    "first_result": {"local": {"ratio_stock": 0.6}, "20mbit": {"ratio_stock": 0.6}},
+    "first_load": {
+        **{"bytes": {"ours_mb": 1.5}, "20mbit": {"ratio_stock": 0.65}, "5mbit": {"ratio_stock": 0.45}},
+    },
+    "front": {
+        "notebook": {"ratio_p50": 1.1, "ratio_p95": 1.0},
+        **{"up": {"ratio_stock": 1.0}, "down": {"ratio_stock": 1.6}},
+        **{"websocket": {"ratio_stock": 0.95}, "requests": {"ratio_stock": 0.8}},
+    },
     "one_server": {"ours_s": 0.6, "stock_s": 2.4, "ratio_stock": 0.25, "ratio_limit": 1.05},
     "hub_added_p95_s": 0.03,
     "hub_added": {"ratio_stock": 0.02},
@@ -29,6 +38,9 @@ GOOD: dict[str, Any] = {
         **{"read_sequential": 0.99, "read_random": 1.0},
     },
 }
+
+
+HEAD = {"date": "2026-11-29", "commit": "abc", "machine": "one", "missing": {}}
 
 
 def changed(path: str, value: object) -> dict[str, Any]:
@@ -80,6 +92,12 @@ def test_only_some_measures_are_judged_by_their_own_bounds() -> None:
     assert {verdict.bound.measure() for verdict in judge(GOOD, only=["calls"])} == {"calls"}
 
 
+def test_the_first_line_of_a_table_is_what_a_person_waits_for() -> None:
+    rows = [line for line in results.table(GOOD | HEAD, judge(GOOD)).splitlines() if line.startswith("| ")]
+    assert rows[1].startswith("| click to first result")
+    assert rows[1].endswith("| 0.6 | ≤ 0.7 | reached |")
+
+
 def test_spread_and_ratio() -> None:
     assert figures.spread("ours", [3.0, 1.0, 2.0]) == {
         **{"ours_s": 2.0, "ours_p95_s": 3.0, "ours_range_s": [1.0, 3.0], "ours_n": 3}
@@ -87,6 +105,9 @@ def test_spread_and_ratio() -> None:
     assert figures.p95([float(number) for number in range(100)]) == 95
     assert figures.ratio(1, 4) == 0.25
     assert figures.ratio(1, 0) is None
+    # A round in which the machine was slow weighs on both sides and moves no ratio.
+    assert figures.paired_ratio([1, 10, 2], [2, 20, 4]) == 0.5
+    assert figures.paired_ratio([1.0], [0.0]) is None
 
 
 def test_results_are_written_with_what_is_missing(tmp_path: Path) -> None:
