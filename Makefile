@@ -20,10 +20,10 @@ test-install:  ## `make run` and `make clean-state` on untouched Debian; RELEASE
 test-guest:  ## run what a host's systemd, cgroup v2 and AppArmor decide about in a virtual machine: an hour
 	@exec deploy/bootstrap test-guest
 
-bench:  ## measure hub-ext beside stock DockerSpawner and the bare host: half an hour, writes bench/results/
+bench:  ## measure hub-ext beside stock DockerSpawner and the bare host: an hour, writes bench/results/
 	@exec deploy/bootstrap bench
 
-bench-quick:  ## the short version that CI runs: five minutes, fails where a ratio is beyond its bound
+bench-quick:  ## the short version that CI runs: some five minutes, fails where a ratio is beyond its bound
 	@exec deploy/bootstrap bench-quick
 
 images:  ## build and push the images whose recipes changed

@@ -13,24 +13,25 @@ from collections import Counter
 from bench.instance import Instance
 from bench.run import Run
 
-LAUNCHES = 10
+LAUNCHES, QUICK_LAUNCHES = 10, 4
 IDLE_SERVERS = 50
 _SETTLED_SECONDS = 1.0
 
 
 async def measure(run: Run) -> None:
     """engine_calls."""
-    seconds = 30 if run.quick else 90
+    seconds, starts = (30, QUICK_LAUNCHES) if run.quick else (90, LAUNCHES)
     told: dict[str, object] = {}
     idle: dict[str, dict[str, object]] = {}
     for instance in run.both:
-        launch, stop = await _of_launches(instance)
+        launch, stop = await _of_launches(instance, starts)
         for name, asked in (("launch", launch), ("stop", stop)):
-            told |= _told(run, instance, name, sum(asked.values()) / LAUNCHES)
-            told[f"{instance.kind}_{name}_calls"] = _each(asked, LAUNCHES)
+            told |= _told(run, instance, name, sum(asked.values()) / starts)
+            told[f"{instance.kind}_{name}_calls"] = _each(asked, starts)
     # Both idle at the same time: the minutes are spent once.
-    counts = {run.ours.kind: IDLE_SERVERS, run.stock.kind: 10}
-    for instance in run.both:
+    counts = {run.ours.kind: IDLE_SERVERS} | ({} if run.quick else {run.stock.kind: 10})
+    idling = [instance for instance in run.both if instance.kind in counts]
+    for instance in idling:
         run.say(f"{counts[instance.kind]} stub servers, {instance.kind}")
         names = [f"a50-{number}" for number in range(counts[instance.kind])]
         # A few at a time: stock loses more than ten at once.
@@ -39,7 +40,7 @@ async def measure(run: Run) -> None:
     await asyncio.sleep(10)
     began = time.monotonic()
     await asyncio.sleep(seconds)
-    for instance in run.both:
+    for instance in idling:
         asked = instance.asked(began, began + seconds)
         minutes = counts[instance.kind] * seconds / 60
         told |= _told(run, instance, "idle_minute", sum(asked.values()) / minutes)
@@ -56,11 +57,11 @@ def _each(asked: Counter[str], times: int) -> dict[str, float]:
     return {call: round(count / times, 2) for call, count in sorted(asked.items())}
 
 
-async def _of_launches(instance: Instance) -> tuple[Counter[str], Counter[str]]:
+async def _of_launches(instance: Instance, count: int) -> tuple[Counter[str], Counter[str]]:
     """What all of them together asked, and their stops."""
     visitor = await instance.visitor("one")
     launch, stop = Counter[str](), Counter[str]()
-    for number in range(LAUNCHES + 1):
+    for number in range(count + 1):
         began = time.monotonic()
         start = await instance.started(visitor, "answer")
         ready = start.began + start.seconds

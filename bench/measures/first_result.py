@@ -14,7 +14,7 @@ from bench.browser import FAST_LINK, FirstResult, Link, newcomer, opened
 from bench.instance import Instance
 from bench.run import Run
 
-FULL_ROUNDS, QUICK_ROUNDS = 9, 3
+FULL_ROUNDS, QUICK_ROUNDS = 9, 2
 LINKS: tuple[Link | None, ...] = (None, FAST_LINK)
 
 

@@ -32,7 +32,7 @@ class Times:
 
 async def measure(run: Run) -> None:
     """one_server, hub_added_p95_s, stop."""
-    rounds = 5 if run.quick else 12
+    rounds = 4 if run.quick else 12
     times = {instance.kind: Times() for instance in run.both}
     limit: list[float] = []
     for instance in run.both:
