@@ -1,6 +1,6 @@
 """From opening a notebook to its first cell's result: a session is asked for, then a cell is run in it.
 
-By the door, with a token of the person's; the servers are running already.
+By the door, with a token of the person's; the servers are running already, and take turns.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -16,33 +17,43 @@ from bench import figures
 from bench.client import LocalNames
 from bench.instance import Instance
 from bench.run import Run
+from hub_ext.cli.setup.steps import Say
 
+_USER = "one"
 _CODE = {"python": ("python3", "print(6 * 7)"), "r": ("ir", "cat(6 * 7)")}
 
 
 async def measure(run: Run) -> None:
     """first_kernel."""
     rounds = 3 if run.quick else 10
+    times = await _by_turns(run.both, "python", rounds, run.say)
     found: dict[str, Any] = {}
-    times = {"ours": await _times(run, run.ours, "python", rounds)}
-    times["stock"] = await _times(run, run.stock, "python", rounds)
     for kind, taken in times.items():
         found |= figures.spread(kind, taken)
-    found["ratio_stock"] = figures.ratio(figures.median(times["ours"]), figures.median(times["stock"]))
-    found |= figures.spread("ours_r", await _times(run, run.ours, "r", rounds))
+    found["ratio_stock"] = figures.paired_ratio(times["ours"], times["stock"])
+    found |= figures.spread("ours_r", (await _by_turns((run.ours,), "r", rounds, run.say))["ours"])
     run.figures["first_kernel"] = found
 
 
-async def _times(run: Run, instance: Instance, image: str, rounds: int) -> list[float]:
-    run.say(f"First kernel, {instance.kind}, {image}")
-    visitor = await instance.visitor("one")
-    await instance.started(visitor, image)
+async def _by_turns(
+    instances: Sequence[Instance], image: str, rounds: int, say: Say
+) -> dict[str, list[float]]:
+    """Seconds of each round, on servers that run beside each other."""
+    times: dict[str, list[float]] = {instance.kind: [] for instance in instances}
+    servers = {}
     try:
-        token = await visitor.token()
-        server = (await visitor.enter()).url
-        return [await _first_result(server, token, *_CODE[image]) for _ in range(rounds)]
+        for instance in instances:
+            visitor = await instance.visitor(_USER)
+            await instance.started(visitor, image)
+            servers[instance.kind] = (await visitor.enter()).url, await visitor.token()
+        for number in range(rounds):
+            say(f"First kernel, {image}, {number + 1} of {rounds}")
+            for kind, (server, token) in servers.items():
+                times[kind].append(await _first_result(server, token, *_CODE[image]))
     finally:
-        await visitor.stop()
+        for instance in instances:
+            await instance.stop_all([await instance.visitor(_USER)])
+    return times
 
 
 async def _first_result(server: str, token: str, kernel: str, code: str) -> float:
