@@ -15,6 +15,8 @@ from bench.browser import FAST_LINK, SLOW_LINK, Link, newcomer, opened
 from bench.instance import Instance
 from bench.run import Run
 
+# The number of bytes needs no second look.
+FULL_ROUNDS, QUICK_ROUNDS = 9, 1
 _USER = "two"
 _QUIET_SECONDS = 2.0
 
@@ -22,8 +24,7 @@ _QUIET_SECONDS = 2.0
 async def measure(run: Run) -> None:
     """first_load."""
     links: tuple[Link | None, ...] = (None,) if run.quick else (None, FAST_LINK, SLOW_LINK)
-    # The number of bytes needs no second look.
-    rounds = 1 if run.quick else 9
+    rounds = QUICK_ROUNDS if run.quick else FULL_ROUNDS
     for instance in run.both:
         await instance.started(await instance.visitor(_USER), "python")
     try:

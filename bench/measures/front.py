@@ -19,6 +19,7 @@ from bench.door import CONNECTIONS, Door
 from bench.open_page import requests_a_minute
 from bench.run import Run
 
+FULL_ROUNDS, QUICK_ROUNDS = 9, 3
 # Of what one gate bears: the rest is for the moments when many come at once.
 USED_SHARE = 0.5
 
@@ -41,7 +42,8 @@ async def measure(run: Run) -> None:
 
 
 async def _by_turns(run: Run, doors: list[Door]) -> dict[str, Any]:
-    rounds, requests, messages, seconds = (3, 100, 1000, 2.0) if run.quick else (9, 300, 3000, 4.0)
+    rounds = QUICK_ROUNDS if run.quick else FULL_ROUNDS
+    requests, messages, seconds = (100, 1000, 2.0) if run.quick else (300, 3000, 4.0)
     takes: dict[str, Callable[[Door], Any]] = {
         "notebook": lambda door: door.notebook_seconds(requests),
         "fast": lambda door: door.fast_seconds(requests),
