@@ -105,7 +105,7 @@ class OidcHub:
         session = requests.Session()
         session.trust_env = False
         session.headers["Accept-Language"] = language
-        page = session.get(f"{self.url}/hub/oauth_login", timeout=30)
+        page = session.get(f"{self.url}/hub/oauth_login?next=%2Fhub%2Fhome", timeout=30)
         assert page.url.startswith(f"{self.issuer}/interaction/"), page.text
         action = re.search(r'action="(/interaction/[^"]+)"', page.text)
         assert action, page.text
