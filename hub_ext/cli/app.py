@@ -330,8 +330,12 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     app = HubExtCommand()
     try:
-        app.initialize(words)
-        return app.execute()
+        try:
+            app.initialize(words)
+            return app.execute()
+        finally:
+            # What a reader that has gone would not take must not come up at Python's own end.
+            sys.stdout.flush()
     except UsageError as error:
         output.complain(error.message, f"`{error.typed} --help` says how it is typed.")
         return 2
