@@ -81,6 +81,7 @@ class Serving:
         if self.gate is not None:
             self.gate.stop()
         with contextlib.suppress(OSError):
+            self.ready.settings.gate_socket.unlink(missing_ok=True)
             self.ready.settings.run_dir.rmdir()
 
     def restart_gate(self) -> None:
