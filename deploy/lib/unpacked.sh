@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Debian's packages that are unpacked under the state and never installed: docker-registry and nginx, whose
-# installation would start a server, and an engine where the host has none that is new enough. Each is checked by apt's own signatures,
-# on lists and sources in folders of our own; no source passes for Debian's that does not say so in its Release.
+# installation would start a server, and an engine where the host has none that is new enough. Each is checked by
+# apt's own signatures, on lists and sources in folders of our own; no source passes for Debian's that does not say
+# so in its Release.
 #
 #   $SHARED/unpacked/current       the programs, and packages.tsv: package, version, release, day of its publication
 #   $SHARED/unpacked/looked        when Debian was last asked for newer ones

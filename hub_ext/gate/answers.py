@@ -31,7 +31,6 @@ from hub_ext.gate.judge import (
     Verdict,
 )
 from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
-from hub_ext.gate.origins import host_of
 from hub_ext.gate.pages import Notice
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
@@ -154,9 +153,10 @@ class AnswerHandler(web.RequestHandler):
     def _sign_in(self, request: OriginalRequest, server: OpenServer, back: str) -> None:
         """At the Hub's name by its OAuth; at a server's own origin by way of the Hub's name."""
         sign_in = self.parts.sign_in
-        away = server.origin and request.host.lower() == host_of(server.origin)
-        begun = (sign_in.ask_for_lead if away else sign_in.begin)(request, server, back)
-        self._go(request, server, begun)
+        if server.origin and server.is_at(request.host):
+            self._go(request, server, sign_in.ask_for_lead(request, server, back))
+        else:
+            self._go(request, server, sign_in.begin(request, server, back))
 
     def _go_or_fail(
         self, request: OriginalRequest, server: OpenServer, ended: Redirect | SignInFailed | None

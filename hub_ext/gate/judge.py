@@ -200,7 +200,7 @@ class Judge:
             return OAuthReturn(server)
         if request.path == server.prefix + SIGN_OUT:
             return SignOut(server)
-        at_home = not server.origin or request.host.lower() == host_of(server.origin)
+        at_home = server.is_at(request.host)
         if at_home and request.path == server.prefix + ENTER:
             return Enter(server)
         request_cookies = cookies.split(request.cookies)

@@ -22,7 +22,7 @@ from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import launches, routes
 from hub_ext.errors import HubExtError
 from hub_ext.flows.site import Site
-from hub_ext.gate.origins import Origins
+from hub_ext.gate.origins import Origins, host_of
 from hub_ext.model import Launch, LaunchState
 from hub_ext.model.doors import Route
 
@@ -50,6 +50,10 @@ class OpenServer:
     oauth_path: str
     origin: str
     secrets: LaunchSecrets = field(repr=False)
+
+    def is_at(self, host: str) -> bool:
+        """Whether its pages are at that name, as a Host header has it."""
+        return not self.origin or host.lower() == host_of(self.origin)
 
 
 class Absence(Enum):

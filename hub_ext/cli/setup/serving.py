@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import time
@@ -74,15 +73,14 @@ class Serving:
                 again()
 
     def stop(self) -> None:
-        """Stop the Hub, which stops the notebook servers, then the front and the gate. Data stays."""
+        """Stop the Hub, which stops the notebook servers, then the gate and the front. Data stays."""
         if self.hub is not None:
             self.hub.stop(_HUB_STOP_SECONDS)
-        self._front.stop()
         if self.gate is not None:
             self.gate.stop()
-        with contextlib.suppress(OSError):
-            self.ready.settings.gate_socket.unlink(missing_ok=True)
-            self.ready.settings.run_dir.rmdir()
+        # The front takes the run folder away once it is empty.
+        self.ready.settings.gate_socket.unlink(missing_ok=True)
+        self._front.stop()
 
     def restart_gate(self) -> None:
         """A gate, in place of one that ended. It finds the routes and the secrets of running servers."""
