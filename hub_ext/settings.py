@@ -159,6 +159,11 @@ class Settings:
         return not (self.subdomain_host or self.servers_url)
 
     @property
+    def one_project_at_a_time(self) -> bool:
+        """Whether all servers of a person share an origin: those of two projects must not meet there."""
+        return bool(self.servers_url) and not self.subdomain_host
+
+    @property
     def run_dir(self) -> Path:
         """Sockets of this instance."""
         return self.run_root / self.instance

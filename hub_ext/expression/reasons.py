@@ -48,6 +48,10 @@ VARIANTS: dict[tuple[Code, str], Sentences] = {
         ),
         Localised("Cancel one of them first.", "Annulez d’abord l’une de ces demandes."),
     ),
+    (Code.OTHER_PROJECT_RUNNING, "several"): (
+        SENTENCES[Code.OTHER_PROJECT_RUNNING][0],
+        Localised("Stop it first.", "Arrêtez-le d’abord."),
+    ),
     (Code.ALREADY_RUNNING, "unnamed"): (
         Localised(
             "Your server runs already, or is still stopping.",

@@ -127,6 +127,18 @@ OF_MACHINE: dict[Code, Sentences] = {
             "Ouvrez-le ; ou arrêtez-le, et redémarrez une minute plus tard.",
         ),
     ),
+    Code.OTHER_PROJECT_RUNNING: (
+        Localised(
+            'A server of yours in the project "{subject}" runs, or is still stopping; here, a person has '
+            "servers of one project at a time.",
+            "Un de vos serveurs du projet « {subject} » est en marche, ou finit de s’arrêter ; ici, on a des "
+            "serveurs d’un seul projet à la fois.",
+        ),
+        Localised(
+            'Stop it first, or choose the project "{subject}".',
+            "Arrêtez-le d’abord, ou choisissez le projet « {subject} ».",
+        ),
+    ),
     Code.DISK_RESERVE: (
         Localised(
             "Only {free_bytes} of disk are free here, less than the reserve of {reserve_bytes}.",

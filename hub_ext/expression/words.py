@@ -147,6 +147,8 @@ def _sentences(reason: Reason) -> Sentences:
         variant = "unnamed"
     elif reason.code is ReasonCode.GPUS_NONE_FREE and shown.get("working") == 0:
         variant = "no-device"
+    elif reason.code is ReasonCode.OTHER_PROJECT_RUNNING and shown.get("projects") != 1:
+        variant = "several"
     elif reason.code is ReasonCode.LINE_FULL:
         variant = str(shown.get("holder", ""))
     elif reason.code is ReasonCode.IMAGE_RETIRED and shown.get("successor"):

@@ -56,10 +56,19 @@ def line(tx: Tx, site: Site) -> Line:
 
 
 def _resting(tx: Tx, site: Site, rows: tuple[Waiting, ...]) -> frozenset[str]:
-    running = {(one.person_id, one.server_name) for one in launches.listing(tx, active=True)}
+    active = launches.listing(tx, active=True)
+    servers = {(one.person_id, one.server_name) for one in active}
+    projects: dict[str, set[str]] = {}
+    if site.settings.one_project_at_a_time:
+        for one in active:
+            projects.setdefault(one.person_id, set()).add(one.project)
     stopped = blocks.standing(tx, site.now())
     return frozenset(
-        row.id for row in rows if row.server in running or covering(stopped, _touched(row), site.now())
+        row.id
+        for row in rows
+        if row.server in servers
+        or projects.get(row.person_id, set()) - {row.project}
+        or covering(stopped, _touched(row), site.now())
     )
 
 

@@ -24,6 +24,7 @@ _TEMPLATE = pages.form_environment().get_template("options_form.html")
 _PASSING = frozenset(
     {
         ReasonCode.ALREADY_RUNNING,
+        ReasonCode.OTHER_PROJECT_RUNNING,
         ReasonCode.GPUS_NONE_FREE,
         ReasonCode.GPUS_WAITED_FOR,
         ReasonCode.DISK_RESERVE,

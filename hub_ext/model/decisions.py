@@ -82,6 +82,7 @@ class Facts:
     `gpus` and `leases` are all GPUs of the node and all active leases on it; `gpu_standings` what person and
     project may hold of them, and hold. `blocks` are all that stand, `quarantines` those of home and project
     folder; `unsafe_image` says whether the image was retired so. `line` is who waits for GPUs.
+    `one_project_at_a_time`: all servers of a person share an origin in browsers.
     """
 
     now: datetime
@@ -108,6 +109,7 @@ class Facts:
     quarantines: tuple[Quarantine, ...] = ()
     unsafe_image: UnsafeImage | None = None
     line: Line = Line()
+    one_project_at_a_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)

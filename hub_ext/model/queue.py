@@ -92,7 +92,8 @@ class Line:
 
     `standings` and `used` are of the persons and projects in line; whoever is missing there has no limits,
     and has used nothing. `resting` are the ids of rows that wait for something else first: for their own
-    server, which runs without them, to stop; or for operators to lift what they have stopped.
+    server, which runs without them, to stop; for their person's servers of another project to stop, where a
+    person has servers of one project at a time; or for operators to lift what they have stopped.
     Who has waited for `aged_after` goes strictly first.
     """
 

@@ -66,6 +66,7 @@ class ReasonCode(StrEnum):
     GPU_HOURS_USED = "gpu-hours-used"
     LEASE_ENDED = "lease-ended"
     ALREADY_RUNNING = "already-running"
+    OTHER_PROJECT_RUNNING = "other-project-running"
     DISK_RESERVE = "disk-reserve"
     DISK_UNKNOWN = "disk-unknown"
     OPTIONS_INVALID = "options-invalid"

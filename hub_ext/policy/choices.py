@@ -85,6 +85,7 @@ class FormFacts:
     blocks: tuple[Block, ...] = ()
     line: Line = Line()
     may_wait: bool = False
+    one_project_at_a_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,5 +297,6 @@ def _facts(form: FormFacts, known: FormProject | None = None) -> Facts:
         node=form.node,
         blocks=form.blocks,
         line=form.line,
+        one_project_at_a_time=form.one_project_at_a_time,
         quarantines=known.quarantines if known else (),
     )

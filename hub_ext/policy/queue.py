@@ -35,6 +35,7 @@ HOLDING = PASSING | {
     ReasonCode.GPUS_HELD,
     ReasonCode.GPU_HOURS_USED,
     ReasonCode.ALREADY_RUNNING,
+    ReasonCode.OTHER_PROJECT_RUNNING,
     ReasonCode.BLOCKED,
 }
 # With these, its start is tried on for a while.

@@ -220,6 +220,24 @@ def running(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     return (Reason(ReasonCode.ALREADY_RUNNING, request.server_name),) if same else ()
 
 
+def one_project(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """No launch of the person is in another project, where all of their servers share one origin.
+
+    There a page of one server reads what the same person's other servers answer.
+    """
+    if not facts.one_project_at_a_time:
+        return ()
+    active = {
+        launch.project
+        for launch in facts.active_launches
+        if launch.state.active and launch.person_id == request.person_id
+    }
+    others = sorted(active - {request.project})
+    return tuple(
+        Reason(ReasonCode.OTHER_PROJECT_RUNNING, project, (("projects", len(active)),)) for project in others
+    )
+
+
 def disk(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """Room is left beyond the reserve."""
     if facts.disk.free_bytes is None:
@@ -232,7 +250,7 @@ def disk(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 # In the order in which the reader sees them. The form (policy.choices) asks the same rules, in groups.
 OF_PERSON: tuple[Rule, ...] = (block_of_all, person, running, disk)
-OF_PROJECT: tuple[Rule, ...] = (block_of_project, project, membership, approval, volumes)
+OF_PROJECT: tuple[Rule, ...] = (block_of_project, project, membership, approval, volumes, one_project)
 RULES: tuple[Rule, ...] = (
     block_of_all,
     block_of_project,
@@ -250,6 +268,7 @@ RULES: tuple[Rule, ...] = (
     size,
     gpus,
     running,
+    one_project,
     disk,
 )
 

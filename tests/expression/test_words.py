@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from html.parser import HTMLParser
 from string import Formatter
@@ -93,6 +94,9 @@ def test_sentences_that_depend_on_their_facts():
     assert fact(Reason(Code.VOLUME_QUARANTINED, "onco", (("volume", "home"),))).startswith("Your home")
     assert fact(Reason(Code.VOLUME_QUARANTINED, "onco", (("volume", "project"),))).startswith("The shared")
     assert fact(Reason(Code.GPUS_NONE_FREE, "", (("working", 0),))) == "No GPU is at work here."
+    other = Reason(Code.OTHER_PROJECT_RUNNING, "cardio", (("projects", 1),))
+    assert sentence(other, "en").advice == 'Stop it first, or choose the project "cardio".'
+    assert sentence(replace(other, shown=(("projects", 2),)), "fr").advice == "Arrêtez-le d’abord."
     waiting = Reason(Code.GPUS_NONE_FREE, "", (("asked", 1), ("free", 0), ("lease_end", END_OF_3_MAY)))
     assert sentence(waiting, "en", PARIS).advice.endswith(
         "The first one is free by 4 May 2026, 00:00 at the latest."

@@ -183,6 +183,17 @@ def test_a_server_that_runs_closes_everything():
     assert choices(form_of(FACTS, active_launches=(launch(server_name="b"),)), "c").projects
 
 
+def test_a_server_of_another_project_closes_this_one_where_all_share_an_origin():
+    elsewhere = (launch(server_name="b", project="cardio"),)
+    assert choices(form_of(FACTS, active_launches=elsewhere)).projects
+    offered = choices(form_of(FACTS, active_launches=elsewhere, one_project_at_a_time=True))
+    assert offered.projects == ()
+    (closed,) = offered.closed_projects
+    assert (closed.slug, [reason.code for reason in closed.reasons]) == ("onco", [Code.OTHER_PROJECT_RUNNING])
+    same = (launch(server_name="b"),)
+    assert choices(form_of(FACTS, active_launches=same, one_project_at_a_time=True)).projects
+
+
 def test_projects_environments_and_datasets_come_sorted():
     other = replace(IMAGE, slug="julia", revision=1, state=ImageState.DEPRECATED, successor="python")
     revision = replace(REVISION, entry="julia", number=1)

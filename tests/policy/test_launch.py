@@ -35,6 +35,7 @@ from .worlds import (
     dataset,
     facts_of,
     grant,
+    launch,
     lease,
     on,
     version,
@@ -220,6 +221,7 @@ def _kept_apart(known: DatasetFacts) -> DatasetFacts:
     return replace(known, dataset=replace(known.dataset, never_with=never_with))
 
 
+IN_CARDIO = launch(id="lau-8", server_name="fourth", project="cardio")
 WORSE: list[Callable[[Facts], Facts]] = [
     lambda facts: replace(facts, person=replace(PERSON, ended=on(-1))),
     lambda facts: replace(facts, project=replace(PROJECT, state=ProjectState.ARCHIVED)),
@@ -229,6 +231,8 @@ WORSE: list[Callable[[Facts], Facts]] = [
     lambda facts: replace(facts, leases=(*facts.leases, lease(0), lease(0, 1))),
     lambda facts: replace(facts, exposed=(*facts.exposed, dataset("names", never_with=("coded", "labs")))),
     lambda facts: replace(facts, disk=DiskFacts(0, 1)),
+    lambda facts: replace(facts, one_project_at_a_time=True),
+    lambda facts: replace(facts, active_launches=(*facts.active_launches, IN_CARDIO)),
     _every_dataset(_revoke_first),
     _every_dataset(_withdraw_last),
     _every_dataset(_kept_apart),

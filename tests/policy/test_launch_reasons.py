@@ -390,6 +390,22 @@ ALONE: list[tuple[str, Change, Reason]] = [
         Reason(Code.ALREADY_RUNNING, "b"),
     ),
     (
+        "a server of another project, where all share one origin",
+        known(one_project_at_a_time=True, active_launches=(launch(server_name="b", project="cardio"),)),
+        Reason(Code.OTHER_PROJECT_RUNNING, "cardio", (("projects", 1),)),
+    ),
+    (
+        "one of another project that still stops, beside one of this project",
+        known(
+            one_project_at_a_time=True,
+            active_launches=(
+                launch(server_name="b", project="cardio", state=LaunchState.STOPPING),
+                launch(server_name="c"),
+            ),
+        ),
+        Reason(Code.OTHER_PROJECT_RUNNING, "cardio", (("projects", 2),)),
+    ),
+    (
         "a full disk",
         known(disk=DiskFacts(GIB, 2 * GIB)),
         Reason(Code.DISK_RESERVE, "", (("free_bytes", GIB), ("reserve_bytes", 2 * GIB))),
@@ -459,6 +475,16 @@ def test_a_dataset_asked_for_twice_counts_once():
         image(projects=("onco", "cardio")),
         known(active_launches=(launch(person_id="per-2"),)),
         known(active_launches=(launch(state=LaunchState.ENDED),)),
+        known(active_launches=(launch(server_name="b", project="cardio"),)),
+        known(one_project_at_a_time=True),
+        known(
+            one_project_at_a_time=True,
+            active_launches=(
+                launch(server_name="b", project="cardio", person_id="per-2"),
+                launch(server_name="c", project="cardio", state=LaunchState.ENDED),
+                launch(server_name="d"),
+            ),
+        ),
         membership(group="doctors"),
         membership(valid_from=NOW),
         known(memberships=(replace(MEMBERSHIP, id="mem-0", ended=on(-9)), MEMBERSHIP)),

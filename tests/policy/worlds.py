@@ -186,6 +186,8 @@ FACTS = Facts(
     disk=DiskFacts(50 * GIB, 2 * GIB),
     groups=frozenset({"doctors"}),
 )
+# Servers of the same person in two projects.
+ELSEWHERE = (*FACTS.active_launches, launch(id="lau-9", server_name="third", project="cardio"))
 # Enough for one more; the project has little left of the month.
 STANDINGS = (
     GpuStanding(LimitKind.PERSON, GpuLimits(held=1)),
@@ -345,6 +347,8 @@ def worlds(draw: st.DrawFn) -> tuple[LaunchRequest, Facts]:
         gpu_standings=pick("gpus", [()], [(), STANDINGS, (replace(STANDINGS[0], held=1),)]),
         line=Line(tuple(draw(st.lists(_waiting, max_size=2, unique_by=lambda one: one.id)))),
         groups=pick("members", [frozenset({"doctors"})], [frozenset(), None]),
+        active_launches=pick("project", [FACTS.active_launches], [FACTS.active_launches, ELSEWHERE]),
+        one_project_at_a_time=draw(st.booleans()),
         disk=DiskFacts(pick("disk", [50 * GIB], [50 * GIB, GIB, None]), 2 * GIB),
     )
     return request, facts

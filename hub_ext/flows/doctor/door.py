@@ -31,7 +31,8 @@ async def check_origins(site: Site) -> tuple[Finding, ...]:
         return (
             warn(
                 "origins",
-                "all servers share {url}: a page of one project can read the same person's server of another",
+                "all servers share {url}: a person has servers of one project at a time, and a page that "
+                "stays open when its server has stopped can read the pages of the next",
                 "Set c.HubExt.subdomain_host, where a wildcard name can be had.",
                 url=settings.servers_url,
             ),

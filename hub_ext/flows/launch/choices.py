@@ -72,6 +72,7 @@ def _read(tx: Tx, site: Site, person_id: str, groups: frozenset[str] | None, loo
         blocks=blocks.standing(tx, site.now()),
         line=queue.line(tx, site),
         may_wait=site.settings.queue_most > 0,
+        one_project_at_a_time=site.settings.one_project_at_a_time,
     )
 
 

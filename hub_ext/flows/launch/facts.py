@@ -133,6 +133,7 @@ def read(
         quarantines=quarantined(tx, home, folder),
         unsafe_image=unsafe_images.find(tx, request.environment),
         line=queue.line(tx, site) if request.gpus > 0 else Line(),
+        one_project_at_a_time=site.settings.one_project_at_a_time,
     )
 
 
