@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from hub_ext.cli.setup import front as front_setup
 from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
 from hub_ext.cli.setup.children import Child, ChildFailed
+from hub_ext.cli.setup.choices import port_is_free
 from hub_ext.cli.setup.front import Front, TlsSource, front_settings
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.errors import SettingsError
@@ -37,10 +39,17 @@ def child_of(site: Site) -> Child:
 
 def processes(site: Site) -> list[int]:
     """Master and workers."""
-    pid = child_of(site).process.pid
-    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert workers
-    return [pid, *map(int, workers)]
+    return nginx_below(child_of(site).process.pid)
+
+
+def nginx_below(pid: int) -> list[int]:
+    """nginx's processes among that one and its descendants: the master, then its workers."""
+    found = [pid]
+    for each in found:
+        found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+    nginx = [each for each in found if Path(f"/proc/{each}/exe").readlink().name == "nginx"]
+    assert len(nginx) > 1
+    return nginx
 
 
 def test_it_is_nobody_and_may_nothing(site: Site) -> None:
@@ -74,13 +83,14 @@ def test_it_serves_from_a_state_that_its_user_cannot_enter(site: Site) -> None:
 
 
 def test_it_sees_no_socket_of_the_host_s(site: Site) -> None:
-    run = Path(f"/proc/{child_of(site).process.pid}/root/run")
+    master = processes(site)[0]
+    run = Path(f"/proc/{master}/root/run")
     assert sorted(path.name for path in run.iterdir()) == ["conf", "gate", "logs", "programs", "scratch"]
     uid = str(site.settings.front_uid)
     enter = [
         "nsenter",
         "-t",
-        str(child_of(site).process.pid),
+        str(master),
         "-m",
         "setpriv",
         "--reuid",
@@ -168,15 +178,15 @@ def _inodes(pid: int) -> set[int]:
     return inodes
 
 
-def test_it_starts_again_after_it_was_killed(another_site: Make) -> None:
+@pytest.mark.parametrize("killed", ["master", "parent of the master"])
+def test_it_starts_again_after_it_was_killed(another_site: Make, killed: str) -> None:
     with another_site() as site:
         assert site.ask("/user/alice/").status == 200
-        _, *workers = processes(site)
-        child_of(site).process.kill()
-        child_of(site).process.wait()
-        assert all(_runs(pid) for pid in workers)
+        nginx, process = processes(site), child_of(site).process
+        os.kill(nginx[0] if killed == "master" else process.pid, signal.SIGKILL)
+        process.wait(patient(5))
+        eventually(lambda: not any(_runs(pid) for pid in nginx))
         child = site.front.start()
-        assert not any(_runs(pid) for pid in workers)
         try:
             assert site.ask("/user/alice/").status == 200
         finally:
@@ -190,26 +200,53 @@ def test_stop_leaves_nothing(another_site: Make) -> None:
         assert not any(_runs(pid) for pid in children)
 
 
-def test_it_ends_when_we_are_killed(another_site: Make) -> None:
-    with another_site() as site:
-        child_of(site).stop()
-        script = (
-            "import sys, time\nfrom dataclasses import replace\nfrom pathlib import Path\n"
-            "from hub_ext.settings import Settings\nfrom hub_ext.cli.setup.layout import Layout\n"
-            "from hub_ext.cli.setup.front import Front\n"
-            "state, run, url = sys.argv[1:]\n"
-            "settings = Settings(state_dir=Path(state), run_root=Path(run), bind_url=url)\n"
-            "print(Front(settings, Layout(Path(state))).start().process.pid, flush=True)\ntime.sleep(60)\n"
-        )
-        values = [str(site.layout.state), str(site.settings.run_root), site.settings.bind_url]
-        parent = subprocess.Popen([sys.executable, "-c", script, *values], stdout=subprocess.PIPE, text=True)
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert _runs(pid)
+@contextlib.contextmanager
+def started_by_another(site: Site) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """The site's front as the child of a process of its own: that one, and nginx's master and workers."""
+    child_of(site).stop()
+    script = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from hub_ext.settings import Settings\nfrom hub_ext.cli.setup.layout import Layout\n"
+        "from hub_ext.cli.setup.front import Front\n"
+        "state, run, url = sys.argv[1:]\n"
+        "settings = Settings(state_dir=Path(state), run_root=Path(run), bind_url=url)\n"
+        "print(Front(settings, Layout(Path(state))).start().process.pid, flush=True)\ntime.sleep(60)\n"
+    )
+    values = [str(site.layout.state), str(site.settings.run_root), site.settings.bind_url]
+    parent = subprocess.Popen([sys.executable, "-c", script, *values], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    nginx: list[int] = []
+    try:
+        nginx = nginx_below(int(parent.stdout.readline()))
+        yield parent, nginx
+    finally:
         parent.kill()
         parent.wait()
         parent.stdout.close()
-        eventually(lambda: not _runs(pid))
+        for pid in nginx:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_it_ends_when_we_are_killed(another_site: Make) -> None:
+    with another_site() as site, started_by_another(site) as (parent, nginx):
+        assert all(_runs(pid) for pid in nginx)
+        parent.kill()
+        eventually(lambda: not any(_runs(pid) for pid in nginx))
+
+
+def test_no_worker_keeps_the_port_when_we_and_the_master_are_killed_at_once(another_site: Make) -> None:
+    with another_site() as site, started_by_another(site) as (parent, nginx):
+        master, *workers = nginx
+        assert not port_is_free("127.0.0.1", site.port)
+        os.kill(parent.pid, signal.SIGSTOP)  # so that nobody can see the other one's end
+        os.kill(master, signal.SIGKILL)
+        parent.kill()
+        end = time.monotonic() + patient(2)
+        while not port_is_free("127.0.0.1", site.port):
+            assert time.monotonic() < end, [pid for pid in workers if _runs(pid)]
+            time.sleep(0.02)
+        assert not any(_runs(pid) for pid in workers)
 
 
 def test_what_nginx_refuses_is_said(another_site: Make) -> None:
@@ -239,8 +276,9 @@ def test_a_low_port_needs_one_capability(tmp_path: Path) -> None:
         "from hub_ext.cli.setup.front import Front\n"
         "state = Path(sys.argv[1])\nlayout = Layout(state)\nlayout.make()\n"
         "settings = Settings(state_dir=state, run_root=state / 'run', bind_url='http://127.0.0.1:80')\n"
-        "child = Front(settings, layout).start()\n"
-        "print(Path(f'/proc/{child.process.pid}/status').read_text())\nchild.stop()\n"
+        "pid = (child := Front(settings, layout).start()).process.pid\n"
+        "master = Path(f'/proc/{pid}/task/{pid}/children').read_text().strip()\n"
+        "print(Path(f'/proc/{master}/status').read_text())\nchild.stop()\n"
     )
     enter = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh"]
     done = subprocess.run(

@@ -2,6 +2,9 @@
 
 The state may lie where that user cannot go, under /root for instance. A mount namespace of nginx's own shows
 it what it needs below /run, in the place of the host's: programs, configuration, log, and the gate's socket.
+
+The master is the first process of a process namespace of nginx's own: when it ends, however it ends, the
+kernel ends its workers too, which would keep the port.
 """
 
 from __future__ import annotations
@@ -70,7 +73,7 @@ class Front:
     def start(self) -> Child:
         """Returns once it listens. Raises ChildFailed, and SettingsError for an address that is none."""
         if self.child is not None:
-            self.child.stop(0)  # workers outlive a master that was killed, and keep its port
+            self.child.stop(0)
         values = front_settings(self._settings, tls=self._tls is not None)
         self._prepare(values)
         self._check(values)
@@ -107,8 +110,16 @@ class Front:
                 older.replace(log.with_name(f"{log.name}.{number + 1}"))
         log.replace(log.with_name(f"{log.name}.1"))
         self._make_access_log()
-        self.child.process.send_signal(signal.SIGUSR1)
+        self._signal_master(signal.SIGUSR1)
         return True
+
+    def _signal_master(self, number: signal.Signals) -> None:
+        """Send it to nginx's master, the one child of `unshare`; nothing where it has just ended."""
+        assert self.child is not None
+        pid = self.child.process.pid
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for master in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(master), number)
 
     @property
     def _log(self) -> Path:
@@ -174,12 +185,17 @@ class Front:
             raise ChildFailed(f"nginx cannot be started:\n{said}", advice=f"The whole log is {self._log}.")
 
     def _words(self, values: FrontSettings) -> list[str]:
-        """Words that run nginx: namespace, user, then the signal of our end, which a new user clears."""
+        """Words that run nginx: namespaces, user, then the signal of our end, which a new user clears.
+
+        `unshare` waits for nginx outside of its process namespace. It ends with us, and nginx with it.
+        """
         uid, capability = str(self._settings.front_uid), "-all"
         if values.port < 1024:
             capability = "-all,+net_bind_service"
         return [
-            *("unshare", "--mount", "--propagation", "slave", "sh", "-c", _ENTER, "sh"),
+            # TERM would not do: unshare blocks it while it waits.
+            *("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child=KILL"),
+            *("--mount", "--propagation", "slave", "sh", "-c", _ENTER, "sh"),
             str(self._settings.gate_socket.parent),
             str(programs_dir().resolve()),
             str(self._folder("conf")),
@@ -188,7 +204,7 @@ class Front:
             str(self._folder("root")),
             *("setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs"),
             *("--bounding-set", capability, "--inh-caps", capability, "--ambient-caps", capability),
-            *("setpriv", "--pdeathsig", "TERM", str(_SEEN / "programs/usr/sbin/nginx")),
+            *("setpriv", "--pdeathsig", "KILL", str(_SEEN / "programs/usr/sbin/nginx")),
             *("-p", str(_SEEN / "conf"), "-c", "nginx.conf", "-e", "stderr", "-g", "daemon off;"),
         ]
 
