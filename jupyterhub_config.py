@@ -30,6 +30,9 @@ c.JupyterHub.bind_url = settings.bind_url
 if settings.public_url:
     c.JupyterHub.public_url = settings.public_url
     c.JupyterHub.cookie_host_prefix_enabled = settings.public_url.startswith("https://")
+    if settings.public_url.startswith("https://"):
+        # Of all its cookies the Hub sends this one without TLS too, unless told.
+        c.JupyterHub.tornado_settings.update({"xsrf_cookie_kwargs": {"secure": True}})
 
 os.umask(0o077)  # the Hub's database and logs are nobody else's
 settings.hub_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -76,9 +76,6 @@ _UNCHANGED = (
     "time_zone",
     "sign_in",
     "bind_url",
-    "public_url",
-    "subdomain_host",
-    "servers_url",
     "console_port",
     "front_uid",
     "upload_max_bytes",
@@ -187,6 +184,13 @@ class HubExt(Configurable):
     time_zone = Unicode("UTC", help="Time zone of dates that people type.").tag(config=True)
     sign_in = Unicode("demo", help='"demo" or "oauth".').tag(config=True)
     bind_url = Unicode("http://127.0.0.1:8000", help="Where the front listens for browsers.").tag(config=True)
+    ssl_cert = Unicode(
+        "",
+        help="File of the front's certificate with its chain (PEM), by which it speaks TLS and nothing else: "
+        "http:// in the addresses below is read as https:// then. A renewed one is taken within a minute, "
+        "and closes no open page.",
+    ).tag(config=True)
+    ssl_key = Unicode("", help="File of its key (PEM, mode 600).").tag(config=True)
     role_groups = Dict(
         help='{"ROLE": ["GROUP"]}: roles (curator, steward, operator, auditor) that groups of the sign-in '
         "provider give, beside those in the store."
@@ -260,6 +264,11 @@ class HubExt(Configurable):
                 "c.HubExt.public_url is not set, and servers have another address than the Hub.",
                 advice="Set it to the Hub's own address in browsers.",
             )
+        if bool(self.ssl_cert) != bool(self.ssl_key):
+            raise SettingsError(
+                f"c.HubExt.{'ssl_key' if self.ssl_cert else 'ssl_cert'} is not set, and its other half is.",
+                advice="Set both, or neither: c.HubExt.ssl_cert and c.HubExt.ssl_key.",
+            )
         return Settings(
             state_dir=Path(self.state_dir),
             run_root=Path(self.run_root),
@@ -272,10 +281,20 @@ class HubExt(Configurable):
             mail=_mail(self.mail) if self.mail else None,
             unpacked_dir=Path(self.unpacked_dir) if self.unpacked_dir else None,
             htmx_file=Path(self.htmx_file) if self.htmx_file else None,
+            ssl_cert=Path(self.ssl_cert) if self.ssl_cert else None,
+            ssl_key=Path(self.ssl_key) if self.ssl_key else None,
+            public_url=self._address(self.public_url),
+            subdomain_host=self._address(self.subdomain_host),
+            servers_url=self._address(self.servers_url),
             ceilings=Ceilings(self.max_cpus, self.max_mem_bytes, self.max_gpus, self.idle_seconds),
             **_gpu_limits(self.gpu_limits),
             **{name: getattr(self, name) for name in _UNCHANGED},
         )
+
+    def _address(self, url: str) -> str:
+        # Set-up writes http:// before it reads what an operator has set.
+        over_tls = bool(self.ssl_cert) and url.startswith("http://")
+        return f"https://{url.removeprefix('http://')}" if over_tls else url
 
 
 def _registry(alias: str, known: dict[str, Any]) -> RegistrySettings:

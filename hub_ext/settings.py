@@ -128,6 +128,8 @@ class Settings:
     sign_in: str = "demo"  # demo | oauth
     role_groups: tuple[tuple[str, SiteRole], ...] = ()  # a group of the sign-in provider, and its role
     bind_url: str = "http://127.0.0.1:8000"  # where the front listens for browsers
+    ssl_cert: Path | None = None  # its certificate with its chain (PEM), by which it speaks TLS
+    ssl_key: Path | None = None  # the key of that, mode 600
     public_url: str = ""  # the Hub's address in browsers
     subdomain_host: str = ""  # URL: each person and project has a name of its own below its host
     servers_url: str = ""  # one other name for all servers, where no wildcard can be had
@@ -152,6 +154,12 @@ class Settings:
     def secrets_dir(self) -> Path:
         """Keys and tokens, mode 700."""
         return self.state_dir / "secrets"
+
+    @property
+    def front_url(self) -> str:
+        """The front's own address on this machine."""
+        scheme = "https" if self.ssl_cert else "http"
+        return f"{scheme}://{self.bind_url.partition('://')[2].rstrip('/')}"
 
     @property
     def shares_origin(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,12 @@ from hub_ext.adapters.gpu_inventory import Inventory, SeenGpu
 from hub_ext.adapters.store import audit
 from hub_ext.errors import EngineError
 from hub_ext.flows import gpu, gpu_service
-from hub_ext.flows.doctor import Finding, Health, engine, examine, gpus, record, software
+from hub_ext.flows.doctor import Finding, Health, door, engine, examine, gpus, record, software
 from hub_ext.flows.doctor.finding import ok
 from hub_ext.flows.site import Site, open_site, utc_now
 from hub_ext.model import Actor, ActorKind, Gpu, GpuHealth, Verb
 from hub_ext.settings import RegistrySettings, Settings
+from tests.support.certificates import Authority
 
 TESTER = Actor(ActorKind.HOST_USER, "tester")
 
@@ -293,3 +295,35 @@ async def test_a_driver_that_fails_is_a_finding(machine: Site, monkeypatch: pyte
     monkeypatch.setattr(gpu.gpu_inventory, "inventory", fails)
     found = only(await examine(machine), "gpus")
     assert (found.health, str(found.advice)) == (Health.FAIL, "See what `nvidia-smi` says.")
+
+
+async def test_the_front_s_certificate_is_for_the_names_in_use_and_lasts(site: Site, tmp_path: Path):
+    assert await door.check_certificate(site) == ()
+    authority = Authority(tmp_path)
+    names = ("hub.example", "*.nb.example")
+
+    def with_certificate(hosts: tuple[str, ...] = names, days: float = 90, **more: Any) -> Site:
+        certificate, key = authority.issue("hub", hosts=hosts, lasts=timedelta(days=days, hours=1))
+        urls = {"public_url": "https://hub.example", "subdomain_host": "https://nb.example:8000"}
+        return with_settings(site, ssl_cert=certificate, ssl_key=key, **urls | more)
+
+    async def looked_at(there: Site) -> Finding:
+        return only(await door.check_certificate(there), "certificate")
+
+    good = await looked_at(with_certificate())
+    assert good.health is Health.OK
+    assert str(good.seen).endswith("days left: 90")
+    soon = await looked_at(with_certificate(days=13))
+    assert soon.health is Health.WARN
+    assert str(soon.seen).endswith("days left: 13")
+    other = await looked_at(with_certificate(hosts=("hub.example", "nb.example")))
+    assert other.health is Health.FAIL
+    assert str(other.seen).startswith("it is not for *.nb.example,")
+    one_name = {"subdomain_host": "", "servers_url": "https://servers.example"}
+    assert (await looked_at(with_certificate(**one_name))).health is Health.FAIL
+    assert (
+        await looked_at(with_certificate(("hub.example", "servers.example"), **one_name))
+    ).health is Health.OK
+    over = await looked_at(with_certificate(days=-1))
+    assert over.health is Health.FAIL
+    assert "ended on" in str(over.seen)

@@ -13,7 +13,7 @@ import pytest
 
 from hub_ext.adapters.front import nginx_conf
 from hub_ext.cli.setup import front as front_setup
-from hub_ext.cli.setup.front import Front, TlsSource
+from hub_ext.cli.setup.front import Front
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.settings import MIB, Settings
 from tests.support.front_wire import Answer, Gate, Headers, Upstream, ask
@@ -73,9 +73,16 @@ Weaken = Callable[[str], str]
 
 @contextmanager
 def running(
-    state: Path, *, weaken: Weaken | None = None, tls: TlsSource | None = None, named: bool = False
+    state: Path,
+    *,
+    weaken: Weaken | None = None,
+    tls: tuple[Path, Path] | None = None,
+    named: bool = False,
 ) -> Iterator[Site]:
-    """A site in that folder; `weaken` changes its nginx.conf first. `named`: servers have their own names."""
+    """A site in that folder; `weaken` changes its nginx.conf first. `named`: servers have their own names.
+
+    `tls` are the files of certificate and key.
+    """
     layout = Layout(state / "state")
     layout.make()
     layout.state.chmod(0o700)
@@ -90,9 +97,11 @@ def running(
         upload_max_bytes=UPLOAD_MAX_BYTES,
         public_url=f"http://localhost:{port}" if named else "",
         subdomain_host=f"http://localhost:{port}" if named else "",
+        ssl_cert=tls[0] if tls else None,
+        ssl_key=tls[1] if tls else None,
     )
     gate = Gate(settings.gate_socket, {"/user/alice/": alice.address, "/user/bob/": bob.address})
-    front = Front(settings, layout, tls=tls)
+    front = Front(settings, layout)
     with pytest.MonkeyPatch.context() as patch:
         if weaken is not None:
             patch.setattr(front_setup, "nginx_conf", lambda values: weaken(nginx_conf(values)))

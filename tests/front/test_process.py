@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from hub_ext.cli.setup import front as front_setup
-from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
 from hub_ext.cli.setup.children import Child, ChildFailed
 from hub_ext.cli.setup.choices import port_is_free
-from hub_ext.cli.setup.front import Front, TlsSource, front_settings
+from hub_ext.cli.setup.front import Front, front_settings
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.errors import SettingsError
 from hub_ext.settings import Settings
@@ -44,10 +43,12 @@ def processes(site: Site) -> list[int]:
 
 def nginx_below(pid: int) -> list[int]:
     """nginx's processes among that one and its descendants: the master, then its workers."""
-    found = [pid]
+    found, nginx = [pid], []
     for each in found:
-        found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
-    nginx = [each for each in found if Path(f"/proc/{each}/exe").readlink().name == "nginx"]
+        with contextlib.suppress(FileNotFoundError):  # ended meanwhile, as a worker does after a reload
+            found += map(int, Path(f"/proc/{each}/task/{each}/children").read_text().split())
+            if Path(f"/proc/{each}/exe").readlink().name == "nginx":
+                nginx.append(each)
     assert len(nginx) > 1
     return nginx
 
@@ -286,42 +287,6 @@ def test_a_low_port_needs_one_capability(tmp_path: Path) -> None:
     )
     assert f"CapEff:\t{1 << 10:016x}" in done.stdout
     assert f"CapBnd:\t{1 << 10:016x}" in done.stdout
-
-
-def test_http_2_with_tls(another_site: Make, tmp_path: Path) -> None:
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    ensure_authority(keys / "ca.crt", keys / "ca.key", "test")
-    ensure_server_certificate(
-        keys / "server.crt", keys / "server.key", keys / "ca.crt", keys / "ca.key", "127.0.0.1"
-    )
-    with another_site(tls=TlsSource(keys / "server.crt", keys / "server.key")) as site:
-        url = f"https://127.0.0.1:{site.port}/user/alice/lab"
-        for version, word in (("--http2", "2"), ("--http1.1", "1.1")):
-            done = subprocess.run(
-                ["curl", "-sS", version, "--cacert", str(keys / "ca.crt"), "-w", " %{http_version}", url],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert done.stdout == f"here {word}"
-        assert {request.value("x-forwarded-proto") for request in site.alice.requests} == {"https"}
-        assert {request.value("host") for request in site.alice.requests} == {f"127.0.0.1:{site.port}"}
-        site.alice.raw = b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: jupyterhub-x=1\r\n\r\n"
-        refused = subprocess.run(
-            ["curl", "-sSi", "--http2", "--cacert", str(keys / "ca.crt"), url], capture_output=True, text=True
-        )
-        assert "jupyterhub-x" not in refused.stdout
-        site.reset()
-        for oldest, accepted in (("1.1", False), ("1.2", True)):
-            assert _speaks(url, keys / "ca.crt", oldest) == accepted
-        assert (site.layout.front / "conf/key.pem").stat().st_mode & 0o777 == 0o600
-
-
-def _speaks(url: str, authority: Path, version: str) -> bool:
-    """Whether it takes a client of that version of TLS."""
-    client = ["curl", "-sS", "--tlsv1.0", "--tls-max", version, "--ciphers", "DEFAULT@SECLEVEL=0"]
-    return subprocess.run([*client, "--cacert", str(authority), url], capture_output=True).returncode == 0
 
 
 def eventually(true: Callable[[], bool]) -> None:

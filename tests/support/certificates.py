@@ -8,10 +8,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 class Authority:
@@ -25,9 +26,16 @@ class Authority:
         self.ca_file = folder / "ca.crt"
         self.ca_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, hosts: tuple[str, ...], lasts: timedelta = DAY) -> tuple[Path, Path]:
+    def issue(
+        self,
+        name: str,
+        *,
+        hosts: tuple[str, ...],
+        lasts: timedelta = DAY,
+        key: Key | None = None,
+    ) -> tuple[Path, Path]:
         """The certificate and key files of a server at these hosts; a negative `lasts` is over already."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = []
         for host in hosts:
             try:
@@ -38,6 +46,7 @@ class Authority:
         certificate = self._sign(subject, self.certificate.subject, key, self.key, names, lasts)
         files = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files[1].touch(mode=0o600)
         files[1].write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -49,7 +58,7 @@ class Authority:
     def _sign(
         subject: x509.Name,
         issuer: x509.Name,
-        key: ec.EllipticCurvePrivateKey,
+        key: Key,
         by: ec.EllipticCurvePrivateKey,
         names: list[x509.GeneralName],
         lasts: timedelta,

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -143,10 +144,13 @@ class RunningHub:
         """Where browsers connect."""
         return self.serving.url
 
-    def visitor(self, name: str, language: str = "en", password: str = "") -> Visitor:
-        """Somebody who has just signed in."""
+    def visitor(
+        self, name: str, language: str = "en", password: str = "", *, authority: Path | None = None
+    ) -> Visitor:
+        """Somebody who has just signed in; `authority` is what their browser trusts."""
         session = requests.Session()
         session.trust_env = False
+        session.verify = str(authority) if authority else True
         session.hooks["response"].append(_utf8)
         session.headers["Accept-Language"] = language
         # Else the Hub leads on to a server that runs.

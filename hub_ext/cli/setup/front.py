@@ -15,11 +15,11 @@ import resource
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, headers_js, nginx_conf, page_files
 from hub_ext.cli.setup.children import Child, ChildFailed, start
+from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, FrontCertificate
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
 from hub_ext.settings import MIB, Settings, check_origins
@@ -53,28 +53,20 @@ exec "$@"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TlsSource:
-    """A certificate with its chain and its key (PEM), as an operator named them; the key is root's alone."""
-
-    certificate: Path
-    key: Path
-
-
 class Front:
     """nginx of one instance. `start` may be called again after it has ended; `child` is what it started."""
 
-    def __init__(self, settings: Settings, layout: Layout, *, tls: TlsSource | None = None) -> None:
+    def __init__(self, settings: Settings, layout: Layout) -> None:
         self._settings = settings
         self._layout = layout
-        self._tls = tls
+        self._certificate = FrontCertificate(settings, self._folder("conf"))
         self.child: Child | None = None
 
     def start(self) -> Child:
-        """Returns once it listens. Raises ChildFailed, and SettingsError for an address that is none."""
+        """Returns once it listens. Raises ChildFailed, and SettingsError for an unusable setting."""
         if self.child is not None:
             self.child.stop(0)
-        values = front_settings(self._settings, tls=self._tls is not None)
+        values = front_settings(self._settings)
         self._prepare(values)
         self._check(values)
         pid_file = self._folder("scratch") / "nginx.pid"
@@ -111,6 +103,17 @@ class Front:
         log.replace(log.with_name(f"{log.name}.1"))
         self._make_access_log()
         self._signal_master(signal.SIGUSR1)
+        return True
+
+    def renew(self) -> bool:
+        """Show another certificate that the operator's files hold by now; whether there was one.
+
+        Open connections live on, WebSockets too, in workers that end with the last of them. Cheap enough to
+        be called twice a second. Raises SettingsError where the new one is of no use; the former one stays.
+        """
+        if self.child is None or not self.child.running or not self._certificate.renew():
+            return False
+        self._signal_master(signal.SIGHUP)
         return True
 
     def _signal_master(self, number: signal.Signals) -> None:
@@ -151,10 +154,7 @@ class Front:
         write_file(conf / HEADERS_FILE, headers_js())
         for name, page in page_files().items():
             write_file(conf / "pages" / name, page)
-        if self._tls is not None:
-            write_file(conf / "certificate.pem", self._tls.certificate.read_text(encoding="ascii"))
-            write_file(conf / "key.pem", self._tls.key.read_text(encoding="ascii"), mode=0o600)
-            os.chown(conf / "key.pem", uid, uid)
+        self._certificate.copy()
         if not self._access_log.exists():
             self._make_access_log()
 
@@ -219,7 +219,7 @@ class Front:
         }
 
 
-def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
+def front_settings(settings: Settings) -> FrontSettings:
     """The values of an instance's nginx.conf. Raises SettingsError for a bind_url that names no port."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
@@ -241,5 +241,5 @@ def front_settings(settings: Settings, *, tls: bool = False) -> FrontSettings:
         workers=min(_MOST_WORKERS, os.cpu_count() or 1),
         open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
         public_origin="" if settings.shares_origin else settings.public_url.rstrip("/"),
-        tls=TlsFiles(conf / "certificate.pem", conf / "key.pem") if tls else None,
+        tls=TlsFiles(conf / CERTIFICATE_FILE, conf / KEY_FILE) if settings.ssl_cert else None,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hub_ext.adapters.engine import Engine, ensure_firewall
-from hub_ext.cli.setup import choices, daemon, engine, lock, oidc, registry, settings_file
+from hub_ext.cli.setup import choices, daemon, engine, front_certificate, lock, oidc, registry, settings_file
 from hub_ext.cli.setup.choices import Choices, machine_lock
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.layout import SHARED_VARIABLE, Layout
@@ -66,6 +66,7 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
         engine.ensure_trust(docker, known.address, layout.authority)
         settings = write_settings(layout, chosen, docker, url=url)
         check_origins(settings)
+        front_certificate.read(settings)
         say("Closing the notebooks' network")
         ensure_network(settings)
         say("Starting the registry")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import time
 import urllib.error
@@ -18,6 +19,7 @@ from hub_ext.cli.setup.instance import Prepared
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.cli.setup.steps import Say
 from hub_ext.config import CONFIG_VARIABLE
+from hub_ext.errors import SettingsError
 
 _READY_SECONDS = 60
 _WATCH_SECONDS = 0.5
@@ -41,6 +43,7 @@ class Serving:
     front: Child | None = field(default=None, init=False)
     hub: Child | None = field(default=None, init=False)
     _front: Front = field(init=False)
+    _certificate_fault: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         self._front = Front(self.ready.settings, self.ready.layout)
@@ -48,7 +51,7 @@ class Serving:
     @property
     def url(self) -> str:
         """Where browsers connect."""
-        return self.ready.settings.public_url or self.ready.settings.bind_url
+        return self.ready.settings.public_url or self.ready.settings.front_url
 
     def start(self) -> None:
         """Returns once the URL answers with the Hub's own page. Raises ChildFailed."""
@@ -64,6 +67,7 @@ class Serving:
         while True:
             time.sleep(_WATCH_SECONDS)
             self._front.rotate()
+            self._renew_certificate()
             for child, again in self._ended():
                 failure = child.failed(f"{child.name} ended by itself")
                 if len(starts) == _MOST_RESTARTS and time.monotonic() - starts[0] < _WITHIN_SECONDS:
@@ -71,6 +75,17 @@ class Serving:
                 starts.append(time.monotonic())
                 self.say(f"{failure.message.splitlines()[0]} starting it again. {failure.advice}")
                 again()
+
+    def _renew_certificate(self) -> None:
+        """Says what became of a renewed certificate, once."""
+        try:
+            if self._front.renew():
+                self.say("The front shows the renewed certificate")
+                self._certificate_fault = ""
+        except SettingsError as error:
+            if str(error) != self._certificate_fault:
+                self.say(f"{error.message} The front goes on with the former one. {error.advice}")
+            self._certificate_fault = str(error)
 
     def stop(self) -> None:
         """Stop the Hub, which stops the notebook servers, then the gate and the front. Data stays."""
@@ -108,7 +123,7 @@ class Serving:
             if child is not self.hub:
                 raise child.failed(f"{child.name} ended")
         try:
-            with _direct().open(f"{self.ready.settings.bind_url}/hub/api/", timeout=2) as answer:
+            with _direct().open(f"{self.ready.settings.front_url}/hub/api/", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -138,4 +153,9 @@ class Serving:
 
 
 def _direct() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    # Our own front, whose certificate is for other names than 127.0.0.1; nothing secret is said.
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anybody)
+    )

@@ -25,6 +25,7 @@ CHECKS: dict[Phrase, Check] = {
     Phrase("isolation"): engine.check_isolation,
     Phrase("gate"): door.check_gate,
     Phrase("origins"): door.check_origins,
+    Phrase("certificate"): door.check_certificate,
     Phrase("registry"): record.check_registries,
     Phrase("store"): record.check_store,
     Phrase("secrets"): record.check_secrets,

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from hub_ext.adapters import gate
-from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
+from hub_ext.adapters import gate, server_certificate
+from hub_ext.errors import SettingsError
+from hub_ext.flows.doctor.finding import Finding, fail, failed, ok, warn
 from hub_ext.flows.site import Site
+from hub_ext.phrase import Phrase
+from hub_ext.settings import Settings
+
+CERTIFICATE_DAYS = 14
 
 
 async def check_gate(site: Site) -> tuple[Finding, ...]:
@@ -44,3 +51,46 @@ async def check_origins(site: Site) -> tuple[Finding, ...]:
             "Set c.HubExt.public_url and c.HubExt.subdomain_host, as docs/operate.md says.",
         ),
     )
+
+
+async def check_certificate(site: Site) -> tuple[Finding, ...]:
+    """Whether the front's certificate can be used, is for the names that browsers ask for, and lasts."""
+    settings = site.settings
+    if settings.ssl_cert is None or settings.ssl_key is None:
+        return ()
+    now = site.now()
+    try:
+        held = await asyncio.to_thread(server_certificate.read, settings.ssl_cert, settings.ssl_key, now)
+    except SettingsError as error:
+        return (failed(Phrase("certificate"), error),)
+    if missing := tuple(name for name in _names(settings) if not held.covers(name)):
+        return (
+            fail(
+                "certificate",
+                "it is not for {names}, so browsers warn everybody",
+                "Have one issued that names them all.",
+                names=missing,
+            ),
+        )
+    ends, days = held.ends.date(), (held.ends - now).days
+    if days < CERTIFICATE_DAYS:
+        return (
+            warn(
+                "certificate",
+                "it ends on {ends}, days left: {days}",
+                "Renew it: the front takes it from its files within a minute.",
+                ends=ends,
+                days=days,
+            ),
+        )
+    return (ok("certificate", "until {ends}, days left: {days}", ends=ends, days=days),)
+
+
+def _names(settings: Settings) -> Iterator[str]:
+    """Hosts of the Hub and of servers in browsers: "*.HOST" where servers have names of their own."""
+    if settings.public_url:
+        yield urlsplit(settings.public_url).hostname or ""
+    if settings.subdomain_host:
+        yield f"*.{urlsplit(settings.subdomain_host).hostname}"
+    elif settings.servers_url:
+        yield urlsplit(settings.servers_url).hostname or ""

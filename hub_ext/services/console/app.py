@@ -48,6 +48,7 @@ def application(console: Console, cookie_secret: bytes) -> web.Application:
     """Serves the console below `console.prefix`."""
     hub_static = Path(DATA_FILES_PATH) / "static"
     shared = {"console": console}
+    over_tls = console.site.settings.public_url.startswith("https://")
     routes: list[Any] = [
         (r"oauth_callback", HubOAuthCallbackHandler),
         (r"static/hub/(.*)", _StaticHandler, {"path": str(hub_static)}),
@@ -61,6 +62,7 @@ def application(console: Console, cookie_secret: bytes) -> web.Application:
     return web.Application(
         [(re.escape(console.prefix) + path, *rest) for path, *rest in routes],
         cookie_secret=cookie_secret,
+        xsrf_cookie_kwargs={"secure": True} if over_tls else {},
         default_handler_class=NoSuchPage,
         default_handler_args=shared,
         log_function=_say_nothing,
