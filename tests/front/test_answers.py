@@ -274,6 +274,29 @@ def test_no_bytes_of_a_container_pass_beside_the_list(site: Site, raw: bytes) ->
     assert b"jupyterhub-x" not in received
 
 
+COSTLY = {
+    "many headers": "".join(f"x{number:x}:\r\n" for number in range(8000)),
+    "long policy": f"Content-Security-Policy: {',;' * 30_000}\r\n",
+    "long cookies": f"Set-Cookie: a=b{';c' * 100}\r\n" * 200,
+}
+
+
+@pytest.mark.parametrize("costly", COSTLY)
+def test_no_answer_keeps_the_front_busy(site: Site, costly: str) -> None:
+    """A worker does nothing else while it reads a container's headers: 60 kB of them took it two seconds."""
+    site.alice.raw = f"HTTP/1.1 200 OK\r\n{COSTLY[costly]}Content-Length: 0\r\n\r\n".encode()
+    request = b"GET /user/alice/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    assert ask_raw(site.port, request) == b""
+
+
+def test_the_headers_of_large_applications_pass(site: Site) -> None:
+    cookies = [("Set-Cookie", f"c{number}={'x' * 900}") for number in range(30)]
+    policy = "connect-src " + " ".join(f"https://{number}.example" for number in range(150))
+    answer = passed(site, [*cookies, ("Content-Security-Policy", policy), *(("X-A", "b") for _ in range(60))])
+    assert len(answer.values("set-cookie")) == 30
+    assert policy in (answer.value("content-security-policy") or "")
+
+
 def test_without_the_list_such_bytes_pass(another_site: Make) -> None:
     """The control: the same front without its filter."""
     with another_site(weaken=lambda text: text.replace("js_header_filter headers.container;", "")) as site:

@@ -17,6 +17,11 @@ const HOST = /^[A-Za-z0-9.\-]+(:\d+)?$|^\[[0-9A-Fa-f:.]+\](:\d+)?$/;
 const DIRECTIVE = /^[a-z\-]+( [\x21-\x7e]+)*$/;
 const REPORTING = /^report-(uri|to)( |$)/;
 
+// What is done with an answer grows with the square of its headers, and all servers wait for it.
+const MOST_HEADERS = 100;
+const MOST_LETTERS = 32768; // of all values together
+const MOST_POLICY_LETTERS = 4096;
+
 // JupyterLab names its files, and those of its extensions, after a hash of what is in them.
 const HASHED_FILE = /^(static|lab\/extensions)\/([\w@.\-]+\/)*([\w.\-]*[._\-])?[0-9a-f]{16,64}\.[a-z0-9]+$/;
 
@@ -27,6 +32,7 @@ function container(r) {
     if (r.status < 200 || r.httpVersion == '0.9') {
         throw new Error('no answer of HTTP/1.1');
     }
+    checkSize(r);
     const out = r.headersOut;
     const prefix = r.variables.gate_prefix || '';
     const cookies = many(out['Set-Cookie']).map((line) => cookie(line, prefix)).filter((line) => line != '');
@@ -46,6 +52,19 @@ function container(r) {
         delete out['Expires'];
         delete out['Pragma'];
         out['Cache-Control'] = 'private, max-age=31536000, immutable';
+    }
+}
+
+// Throws for an answer whose headers are more, or longer, than any application's.
+function checkSize(r) {
+    const headers = r.rawHeadersOut;
+    if (headers.length > MOST_HEADERS) {
+        throw new Error('too many headers');
+    }
+    const letters = (pairs) => pairs.reduce((sum, pair) => sum + pair[1].length, 0);
+    const policies = headers.filter((pair) => pair[0].toLowerCase() == 'content-security-policy');
+    if (letters(headers) > MOST_LETTERS || letters(policies) > MOST_POLICY_LETTERS) {
+        throw new Error('headers too long');
     }
 }
 
