@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 _CONTROL = 0x08  # opcodes 8 to 15: close, ping, pong
 _MASKED = 0x80
+
+# To read a header costs half a microsecond, in a process that is everybody's. JupyterLab has some hundreds a
+# second at most.
+FRAMES_PER_SECOND = 50_000
+
+
+class FrameBudget:
+    """How many frame headers are read for one launch; what is not used is kept for a second."""
+
+    __slots__ = ("_at", "_clock", "_left")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock()
+        self._left = float(FRAMES_PER_SECOND)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no more may be read now."""
+        now = self._clock()
+        self._left = min(FRAMES_PER_SECOND, self._left + (now - self._at) * FRAMES_PER_SECOND)
+        self._at = now
+        return self._left <= 0
+
+    def spend(self, frames: int) -> None:
+        """So many were read."""
+        self._left -= frames
 
 
 class FrameCounter:
     """Reads frame headers as bytes go by, and keeps none of the payload."""
 
-    __slots__ = ("_header", "_left", "data_frames")
+    __slots__ = ("_header", "_left", "data_frames", "frames", "lost")
 
     def __init__(self) -> None:
+        self.frames = 0
         self.data_frames = 0
+        self.lost = False  # no more is read, and where frames begin is not known any more
         self._left = 0  # bytes of payload still to come
         self._header = b""  # the beginning of a header that is not whole yet
 
     @property
     def between_frames(self) -> bool:
         """Whether the stream stands where a frame has ended."""
-        return not self._left and not self._header
+        return not (self._left or self._header or self.lost)
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> None:
         """Count the frames that begin in the next bytes of the stream."""
-        at, end = 0, len(chunk)
+        at, end = 0, 0 if self.lost else len(chunk)
         while at < end:
             if self._left:
                 step = min(self._left, end - at)
@@ -39,6 +71,7 @@ class FrameCounter:
             at += size - len(self._header)
             self._header = b""
             self._left = _payload_size(header)
+            self.frames += 1
             if not header[0] & _CONTROL:
                 self.data_frames += 1
 

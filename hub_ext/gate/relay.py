@@ -1,7 +1,8 @@
 """Open WebSockets between clients and containers: bytes both ways, judged again every three seconds.
 
 The bytes pass as they are; only headers of frames are read, to count a person's messages and to know where a
-close frame of ours may stand. A side that reads slowly slows the other: no more than the transports' own
+close frame of ours may stand. Of a stream with too many of them none is read any more: all that comes counts,
+and it ends without a close frame. A side that reads slowly slows the other: no more than the transports' own
 buffers is kept.
 """
 
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream
 
-from hub_ext.gate.frames import FrameCounter, close_frame
+from hub_ext.gate.frames import FrameBudget, FrameCounter, close_frame
 from hub_ext.gate.judge import Judge, Pass
 from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.upgrade import UpgradeRefused, UpstreamHead, open_upstream, take_socket
@@ -51,12 +52,15 @@ class _Side(asyncio.Protocol):
             self.made()
 
     def data_received(self, chunk: bytes) -> None:
-        frames = self.frames
-        before = frames.data_frames
+        frames, budget = self.frames, self._relay.budget
+        before, read_before = frames.data_frames, frames.frames
+        if budget.is_spent:
+            frames.lost = True
         frames.feed(chunk)
+        budget.spend(frames.frames - read_before)
         if not self.other.transport.is_closing():
             self.other.transport.write(chunk)
-        if self._count is not None and frames.data_frames != before:
+        if self._count is not None and (frames.data_frames != before or frames.lost):
             self._count()
 
     def pause_writing(self) -> None:
@@ -81,8 +85,9 @@ class _Side(asyncio.Protocol):
 class Relay:
     """One open WebSocket."""
 
-    def __init__(self, launch_id: str, count: Callable[[], None]) -> None:
+    def __init__(self, launch_id: str, count: Callable[[], None], budget: FrameBudget) -> None:
         self.launch_id = launch_id
+        self.budget = budget
         self.closed = asyncio.Event()
         self.client = _Side(self, count)
         self.server = _Side(self, None)
@@ -155,6 +160,7 @@ class Relays:
         self._judge = judge
         self._uses = uses
         self._open: defaultdict[str, set[Relay]] = defaultdict(set)
+        self._budgets: defaultdict[str, FrameBudget] = defaultdict(FrameBudget)
 
     def __len__(self) -> int:
         return sum(map(len, self._open.values()))
@@ -172,7 +178,7 @@ class Relays:
             return upstream
         connection, answer_head = upstream
         launch_id = passed.server.launch_id
-        relay = Relay(launch_id, lambda: self._uses.mark(launch_id))
+        relay = Relay(launch_id, lambda: self._uses.mark(launch_id), self._budgets[launch_id])
         try:
             taken, early = take_socket(detach())
             await relay.begin(connection, taken, answer_head, early)
@@ -195,6 +201,7 @@ class Relays:
     def close_launches(self, launch_ids: frozenset[str]) -> None:
         """Close all relays of launches that are gone."""
         for launch_id in launch_ids:
+            self._budgets.pop(launch_id, None)
             for relay in tuple(self._open.get(launch_id, ())):
                 relay.close(POLICY_VIOLATION)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub_ext.gate.frames import FrameCounter, close_frame
+from hub_ext.gate.frames import FRAMES_PER_SECOND, FrameBudget, FrameCounter, close_frame
 
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 300, 65535, 65536, 70000])
 FRAMES = st.lists(st.tuples(st.sampled_from([0, 1, 2, 8, 9, 10]), SIZES, st.booleans()), max_size=6)
@@ -57,3 +57,27 @@ def test_the_close_frame_is_one_control_frame() -> None:
     counter.feed(close_frame(1008, "ended"))
     assert (counter.data_frames, counter.between_frames) == (0, True)
     assert close_frame(1008) == b"\x88\x02\x03\xf0"
+
+
+def test_headers_are_read_within_a_budget() -> None:
+    now = [0.0]
+    budget = FrameBudget(lambda: now[0])
+    budget.spend(FRAMES_PER_SECOND - 1)
+    assert not budget.is_spent
+    budget.spend(FRAMES_PER_SECOND)
+    now[0] = 0.9
+    assert budget.is_spent
+    now[0] = 1.1
+    assert not budget.is_spent
+    now[0] = 100.0
+    assert not budget.is_spent
+    budget.spend(FRAMES_PER_SECOND)
+    assert budget.is_spent, "no more than a second's is kept"
+
+
+def test_a_lost_stream_is_read_no_more() -> None:
+    counter = FrameCounter()
+    counter.feed(frame(1, 3, False) * 10)
+    counter.lost = True
+    counter.feed(frame(1, 3, False) * 10)
+    assert (counter.frames, counter.between_frames) == (10, False)

@@ -19,6 +19,7 @@ from hub_ext.adapters.store import server_uses
 from tests.gate.browser import HOST, Browser
 from tests.gate.conftest import House, RunningGate
 from tests.gate.test_doors import launch
+from tests.gate.upstream import FLOOD_BYTES
 from tests.support.patience import patient
 from tests.support.until import until
 
@@ -223,6 +224,22 @@ def test_who_does_not_read_is_not_read_from(house: House, gate: RunningGate, ali
     received = 0
     while received < (sent // len(megabyte)) * (2**20 + 10):
         received += len(connection.recv(2**20))
+    connection.close()
+
+
+def test_a_flood_of_empty_frames_costs_little(house: House, gate: RunningGate, alice: Browser) -> None:
+    """One process judges everybody's requests; eight million of a container's headers took it 4 s."""
+
+    async def cpu_seconds() -> float:
+        return time.thread_time()
+
+    before = gate.thread.call(cpu_seconds())
+    connection = shake_hands(house, alice, "/user/alice/ws")
+    connection.sendall(text_frame(b"flood"))
+    received = 0
+    while received < FLOOD_BYTES:
+        received += len(connection.recv(2**20))
+    assert gate.thread.call(cpu_seconds()) - before < 1
     connection.close()
 
 

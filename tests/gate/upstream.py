@@ -11,7 +11,10 @@ from typing import Any
 
 from tornado import web, websocket
 from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
+
+FLOOD_BYTES = 16 * 2**20
 
 
 class LoopThread:
@@ -57,9 +60,19 @@ class _Echo(websocket.WebSocketHandler):
         if message == "bye":
             self.close(4000, "bye")
             return
+        if message == "flood":
+            await self._flood()
+            return
         # A message is read once the one before is written: who does not read is not read from.
         with contextlib.suppress(websocket.WebSocketClosedError):
             await self.write_message(message, binary=isinstance(message, bytes))
+
+    async def _flood(self) -> None:
+        """Nothing but headers of empty frames."""
+        assert self.ws_connection is not None
+        with contextlib.suppress(StreamClosedError):
+            for _ in range(0, FLOOD_BYTES, 2**17):
+                await self.ws_connection.stream.write(bytes((0x82, 0)) * 2**16)
 
     def on_close(self) -> None:
         self.upstream.open -= 1
