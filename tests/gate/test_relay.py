@@ -131,7 +131,7 @@ async def test_a_sign_out_closes_open_websockets(house: House, gate: RunningGate
         message = await asyncio.wait_for(opened.receive(), patient(10))
         assert time.monotonic() - begun < patient(10)
         assert message.type is aiohttp.WSMsgType.CLOSE
-        assert opened.close_code == 1008
+        assert message.data == 1008
         await asyncio.sleep(3.5)
         await stays.send_str("still here")
         assert (await stays.receive()).data == "still here"
@@ -149,7 +149,7 @@ async def test_the_end_of_a_launch_closes_at_once(house: House, gate: RunningGat
         await asyncio.to_thread(house.stop, "frank")
         message = await asyncio.wait_for(opened.receive(), patient(2.5))
         assert message.type is aiohttp.WSMsgType.CLOSE
-        assert opened.close_code == 1008
+        assert message.data == 1008
     await until(lambda: house.upstream.open == 0)
 
 
