@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 
@@ -32,6 +33,7 @@ def main() -> None:
     """The program's entry point."""
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s %(name)s] %(message)s")
     end_with_parent()
+    _allow_open_files()
     try:
         site = open_site(load_settings())
         with asyncio.Runner() as runner:
@@ -41,6 +43,12 @@ def main() -> None:
     except HubExtError as error:
         log.error("The gate cannot start: %s", error)
         _end(1)
+
+
+def _allow_open_files() -> None:
+    """As many as the system lets us: each WebSocket has two, and shells and systemd begin with 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _end(status: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -37,12 +38,16 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def process(tmp_path: Path, settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m hub_ext.gate`, once it answers."""
+def process(tmp_path: Path, settings: Settings, *before: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`python -m hub_ext.gate`, run by the words `before` it, once it answers."""
     environment = {**os.environ, CONFIG_VARIABLE: str(tmp_path / "config.py")}
     with (tmp_path / "gate.log").open("ab") as log:
         started = subprocess.Popen(
-            [sys.executable, "-m", "hub_ext.gate"], env=environment, cwd=CHECKOUT, stdout=log, stderr=log
+            [*before, sys.executable, "-m", "hub_ext.gate"],
+            env=environment,
+            cwd=CHECKOUT,
+            stdout=log,
+            stderr=log,
         )
     try:
         end = time.monotonic() + patient(30)
@@ -87,6 +92,13 @@ def test_a_signal_ends_it_within_two_seconds(tmp_path: Path, settings: Settings,
         idle.close()
     assert not alive(settings)
     assert "Traceback" not in (tmp_path / "gate.log").read_text()
+
+
+def test_a_shell_s_limit_of_open_files_bounds_no_connections(tmp_path: Path, settings: Settings) -> None:
+    with process(tmp_path, settings, "prlimit", "--nofile=64:512"), contextlib.ExitStack() as idle:
+        for _ in range(200):
+            idle.enter_context(socket.socket(socket.AF_UNIX)).connect(str(settings.gate_socket))
+        assert alive(settings)
 
 
 def test_it_ends_with_its_parent(tmp_path: Path, settings: Settings) -> None:
