@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from tornado.httputil import HTTPHeaders
@@ -26,6 +26,8 @@ from hub_ext.gate.uses import Uses
 JUDGE_SECONDS = 3.0
 HALF_CLOSED_SECONDS = 30.0
 LAST_WORDS_SECONDS = 2.0  # for a close frame to leave
+# JupyterLab has one for each kernel and terminal. Front and gate hold two connections for each.
+MOST_OF_LAUNCH = 256
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
@@ -160,6 +162,7 @@ class Relays:
         self._judge = judge
         self._uses = uses
         self._open: defaultdict[str, set[Relay]] = defaultdict(set)
+        self._counts: Counter[str] = Counter()  # those that are being opened, too
         self._budgets: defaultdict[str, FrameBudget] = defaultdict(FrameBudget)
 
     def __len__(self) -> int:
@@ -173,6 +176,24 @@ class Relays:
         detach: Callable[[], IOStream],
     ) -> UpgradeRefused | None:
         """Relay until one side ends or the right does; or why it cannot begin, with nothing detached."""
+        launch_id = passed.server.launch_id
+        if self._counts[launch_id] >= MOST_OF_LAUNCH:
+            return UpgradeRefused(429)
+        self._counts[launch_id] += 1
+        try:
+            return await self._relay(passed, request, headers, detach)
+        finally:
+            self._counts[launch_id] -= 1
+            if not self._counts[launch_id]:
+                del self._counts[launch_id]
+
+    async def _relay(
+        self,
+        passed: Pass,
+        request: OriginalRequest,
+        headers: HTTPHeaders,
+        detach: Callable[[], IOStream],
+    ) -> UpgradeRefused | None:
         upstream = await open_upstream(passed, request, headers)
         if isinstance(upstream, UpgradeRefused):
             return upstream

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from hub_ext.adapters.store import server_uses
+from hub_ext.gate import relay
 from tests.gate.browser import HOST, Browser
 from tests.gate.conftest import House, RunningGate
 from tests.gate.test_doors import launch
@@ -225,6 +226,31 @@ def test_who_does_not_read_is_not_read_from(house: House, gate: RunningGate, ali
     while received < (sent // len(megabyte)) * (2**20 + 10):
         received += len(connection.recv(2**20))
     connection.close()
+
+
+async def test_one_server_has_so_many_at_most(
+    house: House, alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "MOST_OF_LAUNCH", 2)
+    uri = "/user/alice/ws"
+    sent = cookie_of(alice, uri)
+    async with websocket(house, uri, sent), websocket(house, uri, sent):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with websocket(house, uri, sent):
+                pass
+        assert refused.value.status == 429
+    await asyncio.to_thread(until_it_opens, house, alice, uri)
+
+
+def until_it_opens(house: House, browser: Browser, uri: str) -> None:
+    """The end of one makes room for another."""
+    end = time.monotonic() + patient(5)
+    while True:
+        with contextlib.suppress(AssertionError):
+            shake_hands(house, browser, uri).close()
+            return
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_flood_of_empty_frames_costs_little(house: House, gate: RunningGate, alice: Browser) -> None:
