@@ -105,9 +105,19 @@ def _mounts(wanted: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, An
 
 
 def _networks(body: Mapping[str, Any], inspected: Mapping[str, Any]) -> list[str]:
-    wanted = set((body.get("NetworkingConfig") or {}).get("EndpointsConfig") or ())
-    found = set((inspected.get("NetworkSettings") or {}).get("Networks") or ())
-    return [] if wanted == found else [f"Networks are {sorted(found)}, wanted {sorted(wanted)}"]
+    wanted = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    found = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    if set(wanted) != set(found):
+        return [f"Networks are {sorted(found)}, wanted {sorted(wanted)}"]
+    return [
+        line
+        for name, endpoint in wanted.items()
+        for line in _difference(
+            f"Networks[{name!r}].IPAMConfig",
+            endpoint.get("IPAMConfig"),
+            (found[name] or {}).get("IPAMConfig"),
+        )
+    ]
 
 
 def _difference(name: str, wanted: Any, found: Any) -> list[str]:

@@ -54,7 +54,8 @@ class ContainerSettings:
     """What a container needs beside its plan.
 
     `image` is the repository with the plan's digest, as the engine pulls it. `env` comes from the Hub and
-    the site; it may set what an image may not, and never what the plan sets. Sizes are bytes.
+    the site; it may set what an image may not, and never what the plan sets. Sizes are bytes. `address` is
+    its IPv4 address on `network`; without one the engine chooses.
     """
 
     instance: str
@@ -63,6 +64,7 @@ class ContainerSettings:
     network: str
     home_volume: str
     project_volume: str
+    address: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
     pids: int = 1024
     shm_bytes: int = 1024**3
@@ -101,8 +103,12 @@ def create_arguments(plan: LaunchPlan, container: ContainerSettings) -> dict[str
         "Tty": False,
         "OpenStdin": False,
         "HostConfig": _host_config(plan, container),
-        "NetworkingConfig": {"EndpointsConfig": {container.network: {}}},
+        "NetworkingConfig": {"EndpointsConfig": {container.network: _endpoint(container)}},
     }
+
+
+def _endpoint(container: ContainerSettings) -> dict[str, Any]:
+    return {"IPAMConfig": {"IPv4Address": container.address}} if container.address else {}
 
 
 def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:

@@ -32,6 +32,7 @@ CAUSES = {
     "image-gone": "The registry does not have this environment any more. Choose another one to start now.",
     "disk-full": "The disk is full: the environment does not fit.",
     "pull-too-slow": "Fetching the environment took too long.",
+    "no-address": "As many servers run as the closed network has addresses. Try again once one has ended.",
     "volume-gone": "Your home or the project's folder is missing, and nothing is started without it.",
     "plan-mismatch": "The server would not have been what was decided, and was removed.",
     "out-of-memory": "The server ran out of memory while it started. Choose a larger size.",

@@ -194,6 +194,10 @@ FRENCH = {
     "The server ran out of memory while it started. Choose a larger size.": (
         "La mémoire a manqué au démarrage du serveur. Choisissez une taille plus grande."
     ),
+    "As many servers run as the closed network has addresses. Try again once one has ended.": (
+        "Autant de serveurs tournent que le réseau fermé a d’adresses. "
+        "Réessayez dès que l’un d’eux s’est arrêté."
+    ),
     "The server did not answer in time. A larger size, or another try, may help.": (
         "Le serveur n’a pas répondu à temps. Une taille plus grande ou un autre essai peuvent aider."
     ),

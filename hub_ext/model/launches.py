@@ -82,4 +82,4 @@ class Launch:
     stop_reason: str = ""
     outcome: str = ""
     ended: datetime | None = None
-    upstream: str = ""  # ADDRESS:PORT of its server, once that answers
+    upstream: str = ""  # ADDRESS:PORT of its server, once that answers; until then its ADDRESS alone

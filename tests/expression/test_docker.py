@@ -267,6 +267,18 @@ def test_another_network_is_seen():
     assert differences(BODY, said) == ("Networks are ['bridge', 'hxt-net'], wanted ['hxt-net']",)
 
 
+def test_a_chosen_address_is_asked_for_and_another_is_seen():
+    body = create_arguments(PLAN, replace(CONTAINER, address="10.213.0.16"))
+    asked = {"hxt-net": {"IPAMConfig": {"IPv4Address": "10.213.0.16"}}}
+    assert body == BODY | {"NetworkingConfig": {"EndpointsConfig": asked}}
+    said = said_of(body)
+    said["NetworkSettings"]["Networks"]["hxt-net"] = asked["hxt-net"]
+    assert differences(body, said) == ()
+    for other in ({}, {"IPAMConfig": None}, {"IPAMConfig": {"IPv4Address": "10.213.0.17"}}):
+        said["NetworkSettings"]["Networks"]["hxt-net"] = other
+        assert [line.split(" ")[0] for line in differences(body, said)] == ["Networks['hxt-net'].IPAMConfig"]
+
+
 def test_an_unconfined_profile_is_seen():
     assert differences(BODY, {**said_of(BODY), "AppArmorProfile": "unconfined"})
     assert not differences(BODY, {**said_of(BODY), "AppArmorProfile": ""})

@@ -6,7 +6,7 @@ from hub_ext.adapters.engine.engine import Engine
 from hub_ext.adapters.engine.events import BACK_DOORS, ENDINGS, ContainerEvent
 from hub_ext.adapters.engine.firewall import check_firewall, ensure_firewall, has_bridge, remove_firewall
 from hub_ext.adapters.engine.images import PullProgress
-from hub_ext.adapters.engine.network import gateway
+from hub_ext.adapters.engine.network import gateway, subnet
 from hub_ext.adapters.engine.probes import LABEL_PROBE, PROBE, ProbeResult
 from hub_ext.adapters.engine.volumes import LABEL_SEED
 
@@ -26,6 +26,7 @@ __all__ = [
     "RUNNING",
     "address",
     "gateway",
+    "subnet",
     "ensure_firewall",
     "check_firewall",
     "remove_firewall",

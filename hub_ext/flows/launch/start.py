@@ -17,7 +17,7 @@ from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, launches
 from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.expression import docker as expression
-from hub_ext.flows.launch import end, volumes
+from hub_ext.flows.launch import addresses, end, volumes
 from hub_ext.flows.launch.facts import FOLDER_SECONDS
 from hub_ext.flows.launch.line import line_of
 from hub_ext.flows.launch.threads import in_folders, in_store
@@ -118,6 +118,7 @@ async def _start(
         mounted = await volumes.ensure(site, plan)
         clock.mark("volumes_ms")
         tell(Step(StepKind.CREATE))
+        reserved = await in_store(lambda: addresses.reserve(site, plan.launch_id))
         body = expression.create_arguments(
             plan,
             expression.ContainerSettings(
@@ -127,6 +128,7 @@ async def _start(
                 network=site.settings.network_name,
                 home_volume=mounted[VolumeKind.HOME].name,
                 project_volume=mounted[VolumeKind.PROJECT].name,
+                address=reserved,
                 env={**env, "HUB_EXT_SESSION": session(plan)},
                 pids=site.settings.pids,
                 shm_bytes=site.settings.shm_bytes,

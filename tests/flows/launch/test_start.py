@@ -14,7 +14,7 @@ from hub_ext.adapters import launch_secrets, notebook_server
 from hub_ext.adapters.store import exposures, launches, leases, volumes
 from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.flows import launch as flow
-from hub_ext.flows.launch import Step, StepKind
+from hub_ext.flows.launch import Step, StepKind, addresses
 from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Launch, LaunchPlan, LaunchState, StopReason
 from tests.support.asked import asked, heard
@@ -168,6 +168,33 @@ async def test_a_server_that_ends_by_itself_is_released_with_its_exit_status(sce
     assert (launch.state, launch.stop_reason) == (LaunchState.ENDED, "ended-by-itself")
     assert launch.outcome == "exit status 7"
     assert scenario.verbs(plan.launch_id).count("launch.stopped") == 1
+
+
+async def test_the_address_of_a_server_that_ended_goes_to_nobody(scenario: Scenario) -> None:
+    """The gate sends requests there until it hears of the end; the engine gives the address away at once."""
+    plan = await scenario.admitted()
+    ended = await scenario.start(plan)
+    await notebook_server.answers(ended.address, "/exit")
+    for _ in range(50):
+        if await flow.poll(scenario.site, plan.launch_id) is not None:
+            break
+        await asyncio.sleep(0.1)
+    meanwhile = await scenario.start(await scenario.admitted(server_name="two"))
+    assert meanwhile.address != ended.address
+    await flow.release(scenario.site, plan.launch_id)
+    afterwards = await scenario.start(await scenario.admitted(server_name="three"))
+    assert afterwards.address not in (ended.address, meanwhile.address)
+
+
+async def test_a_network_without_an_address_left_fails_the_launch(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "next_address", lambda *_: None)
+    plan = await scenario.admitted()
+    with pytest.raises(LaunchFailed) as caught:
+        await scenario.start(plan)
+    assert caught.value.cause == "no-address"
+    assert stored(scenario, plan).state is LaunchState.FAILED
 
 
 async def test_release_touches_no_server_that_runs(scenario: Scenario) -> None:
