@@ -107,7 +107,7 @@ class OpenServers:
         # The Hub opens a route and sends the browser there in the same moment: a reading that is under way
         # may be from before.
         while not isinstance(found, OpenServer) and self._started_at < asked_at:
-            if self._reading is None and (wait := self._started_at + MISS_SECONDS - self._clock()) > 0:
+            if not self._is_reading and (wait := self._started_at + MISS_SECONDS - self._clock()) > 0:
                 await asyncio.sleep(wait)
             await self.read()
             found = self.find(path)
@@ -125,17 +125,22 @@ class OpenServers:
 
     async def read(self) -> None:
         """Read the store once; callers at the same time share a reading. A failure is logged."""
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._started_at = self._clock()
             self._reading = asyncio.create_task(self._read())
-            self._reading.add_done_callback(lambda _: setattr(self, "_reading", None))
         await asyncio.shield(self._reading)
 
     async def read_anew(self) -> None:
         """Read what the store holds from now on: a reading that is under way may be from before."""
-        if self._reading is not None:
+        if self._is_reading:
             await self.read()
         await self.read()
+
+    @property
+    def _is_reading(self) -> bool:
+        # By the task itself: a callback of it comes a turn of the loop later, and who waits for a task that
+        # is done gives the loop no turn.
+        return self._reading is not None and not self._reading.done()
 
     def close(self) -> None:
         """Give the thread back. Nothing is read afterwards."""

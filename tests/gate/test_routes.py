@@ -163,6 +163,29 @@ async def test_a_miss_reads_at_once_but_not_without_end(site: Site, table: OpenS
     await under_way
 
 
+async def test_a_miss_right_after_a_reading_reads_again(
+    site: Site, table: OpenServers, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = opened(site, "/user/alice/", "alice")
+    await table.read()
+    times = 0
+
+    def counted(clock: Clock) -> float:
+        nonlocal times
+        times += 1
+        assert times < 1000, "who waits gives the loop no turn"
+        return time.monotonic()
+
+    monkeypatch.setattr(Clock, "__call__", counted)
+    misses: list[asyncio.Task[OpenServer | Absence]] = []
+    # Begun in the reading's last step: its task is done by then, and nobody has been told so.
+    table.on_closed.append(lambda _: misses.append(asyncio.create_task(table.find_or_read("/user/x/"))))
+    with site.store.transaction() as tx:
+        launches.replace(tx, replace(alice, state=LaunchState.ENDED))
+    await table.read()
+    assert await asyncio.gather(*misses) == [Absence.CLOSED]
+
+
 @contextmanager
 def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A store that cannot be read."""
