@@ -9,6 +9,8 @@ import resource
 import signal
 import sys
 
+import uvloop
+
 from hub_ext.adapters.parent import end_with_parent
 from hub_ext.config import load_settings
 from hub_ext.errors import HubExtError
@@ -36,7 +38,7 @@ def main() -> None:
     _allow_open_files()
     try:
         site = open_site(load_settings())
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(site))
             # Not by Python's own end: that waits for threads, and a thread may wait for the store.
             _end(0)

@@ -62,7 +62,7 @@ class AnswerHandler(web.RequestHandler):
     def initialize(self, parts: AnswerParts) -> None:
         """Called by tornado."""
         self.parts = parts
-        self.original = parse(self.request.headers)
+        self.original = parse(self.request.headers.get_all())
 
     def set_default_headers(self) -> None:
         """On every answer."""

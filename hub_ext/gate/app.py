@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tornado.httpserver import HTTPServer
-
 from hub_ext.flows.site import Site
 from hub_ext.gate import answers
 from hub_ext.gate.answers import AnswerParts
+from hub_ext.gate.connection import Connection
 from hub_ext.gate.door import Door, Parts
 from hub_ext.gate.hub import HubClient
 from hub_ext.gate.judge import Judge
@@ -28,8 +27,6 @@ from hub_ext.gate.uses import Uses
 from hub_ext.settings import Settings
 
 BACKLOG = 512
-MOST_HEADER_BYTES = 192 * 1024  # the front takes 128 KiB, and adds a few
-MOST_BODY_BYTES = 128 * 1024  # twice what the front hands to `/answer`
 CLOSE_SECONDS = 0.5
 
 
@@ -62,17 +59,17 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
         sign_in = SignInFlow(origins, hub, seal)
         application = answers.application(AnswerParts(judge, sign_in, hub_url(origins)))
         parts = Parts(servers, judge, uses, relays, application, set())
-        server = HTTPServer(
-            Door(parts), max_header_size=MOST_HEADER_BYTES, max_body_size=MOST_BODY_BYTES, no_keep_alive=False
-        )
+        door, connections = Door(parts), set[Connection]()
         # Before the first question, so that a new gate shuts nobody out.
         await servers.read()
-        server.add_socket(bound(settings))
+        listening = await asyncio.get_running_loop().create_unix_server(
+            lambda: Connection(connections, door.answer), sock=bound(settings), backlog=BACKLOG
+        )
         rounds = [asyncio.create_task(servers.keep_reading()), asyncio.create_task(uses.keep_flushing())]
         try:
             yield Gate(servers, rights, relays, uses)
         finally:
-            server.stop()
+            listening.close()
             for task in rounds:
                 task.cancel()
             relays.close_all()
@@ -81,7 +78,8 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
             for task in tuple(parts.tasks):
                 task.cancel()
             await asyncio.gather(*rounds, *parts.tasks, return_exceptions=True)
-            await server.close_all_connections()
+            for connection in tuple(connections):
+                connection.transport.close()
             await uses.flush_at_end()
             servers.close()
 

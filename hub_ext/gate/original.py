@@ -7,11 +7,10 @@ A path is judged as it was sent: neither decoded nor normalised. What browsers w
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlencode
-
-from tornado.httputil import HTTPHeaders
 
 from hub_ext.policy.cross_site import RequestSource
 
@@ -86,15 +85,21 @@ class OriginalRequest:
         return ""
 
 
-def parse(headers: HTTPHeaders) -> OriginalRequest | None:
+def parse(headers: Iterable[tuple[str, str]]) -> OriginalRequest | None:
     """The request that these headers of the front describe; None where it cannot be parsed or is refused.
 
     A request is a WebSocket's by its Upgrade header, which nginx drops unless it is told otherwise, or by its
     Sec-WebSocket-Key, which no page can set.
     """
-    get = headers.get
-    uri, method = get("X-Original-URI", ""), get("X-Original-Method", "")
-    scheme, host = get("X-Forwarded-Proto", ""), get("X-Forwarded-Host", "")
+    values: dict[str, str] = {}
+    for name, value in headers:
+        name = name.lower()
+        if name in values:
+            value = f"{values[name]}{'; ' if name == 'cookie' else ','}{value}"
+        values[name] = value
+    get = values.get
+    uri, method = get("x-original-uri", ""), get("x-original-method", "")
+    scheme, host = get("x-forwarded-proto", ""), get("x-forwarded-host", "")
     path, _, query = uri.partition("?")
     if not (
         _METHOD.fullmatch(method)
@@ -112,15 +117,15 @@ def parse(headers: HTTPHeaders) -> OriginalRequest | None:
         query=query,
         scheme=scheme,
         host=host,
-        websocket=get("Upgrade", "").lower() == "websocket" or "Sec-WebSocket-Key" in headers,
-        authorization=get("Authorization", ""),
-        cookies="; ".join(headers.get_list("Cookie")),
-        origin=get("Origin", ""),
-        referer=get("Referer", ""),
-        fetch_site=get("Sec-Fetch-Site", ""),
-        fetch_mode=get("Sec-Fetch-Mode", ""),
-        fetch_dest=get("Sec-Fetch-Dest", ""),
-        accept=get("Accept", ""),
+        websocket=get("upgrade", "").lower() == "websocket" or "sec-websocket-key" in values,
+        authorization=get("authorization", ""),
+        cookies=get("cookie", ""),
+        origin=get("origin", ""),
+        referer=get("referer", ""),
+        fetch_site=get("sec-fetch-site", ""),
+        fetch_mode=get("sec-fetch-mode", ""),
+        fetch_dest=get("sec-fetch-dest", ""),
+        accept=get("accept", ""),
     )
 
 

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from tornado.httputil import HTTPHeaders
-from tornado.iostream import IOStream
-
+from hub_ext.gate.connection import Headers
 from hub_ext.gate.frames import FrameBudget, FrameCounter, close_frame
 from hub_ext.gate.judge import Judge, Pass
 from hub_ext.gate.original import OriginalRequest
-from hub_ext.gate.upgrade import UpgradeRefused, UpstreamHead, open_upstream, take_socket
+from hub_ext.gate.upgrade import UpgradeRefused, UpstreamHead, open_upstream
 from hub_ext.gate.uses import Uses
 
 JUDGE_SECONDS = 3.0
@@ -35,7 +32,7 @@ GOING_AWAY = 1001
 class _Side(asyncio.Protocol):
     """One connection of a relay: what it receives is written to the other."""
 
-    __slots__ = ("_count", "_relay", "ended", "frames", "gone", "made", "other", "transport")
+    __slots__ = ("_count", "_relay", "ended", "frames", "gone", "other", "transport")
 
     def __init__(self, relay: Relay, count: Callable[[], None] | None) -> None:
         self._relay = relay
@@ -43,15 +40,13 @@ class _Side(asyncio.Protocol):
         self.frames = FrameCounter()
         self.ended = False  # says no more
         self.gone = False
-        self.made: Callable[[], None] | None = None  # called before the first byte is read
         self.other: _Side
         self.transport: asyncio.Transport
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+    def take(self, transport: asyncio.Transport) -> None:
+        """Be the protocol of a connection that is there already."""
         self.transport = transport
-        if self.made is not None:
-            self.made()
+        transport.set_protocol(self)
 
     def data_received(self, chunk: bytes) -> None:
         frames, budget = self.frames, self._relay.budget
@@ -96,23 +91,18 @@ class Relay:
         self.client.other, self.server.other = self.server, self.client
         self._timer: asyncio.TimerHandle | None = None
 
-    async def begin(
-        self, upstream: UpstreamHead, taken: socket.socket, answer_head: bytes, early: bytes
+    def begin(
+        self, upstream: UpstreamHead, client: asyncio.Transport, answer_head: bytes, early: bytes
     ) -> None:
         """Take both connections over, answer the client, and let bytes go both ways."""
-        self.server.transport = upstream.transport
-        upstream.transport.set_protocol(self.server)
-
-        def client_made() -> None:
-            self.client.transport.write(answer_head)
-            if upstream.rest:
-                self.server.data_received(upstream.rest)
-            if early:
-                self.client.data_received(early)
-            upstream.transport.resume_reading()
-
-        self.client.made = client_made
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: self.client, taken)
+        self.server.take(upstream.transport)
+        self.client.take(client)
+        client.write(answer_head)
+        if upstream.rest:
+            self.server.data_received(upstream.rest)
+        if early:
+            self.client.data_received(early)
+        upstream.transport.resume_reading()
 
     def close(self, code: int) -> None:
         """End both sides. The client gets a close frame where one may stand now."""
@@ -172,8 +162,8 @@ class Relays:
         self,
         passed: Pass,
         request: OriginalRequest,
-        headers: HTTPHeaders,
-        detach: Callable[[], IOStream],
+        headers: Headers,
+        detach: Callable[[], tuple[asyncio.Transport, bytes]],
     ) -> UpgradeRefused | None:
         """Relay until one side ends or the right does; or why it cannot begin, with nothing detached."""
         launch_id = passed.server.launch_id
@@ -191,8 +181,8 @@ class Relays:
         self,
         passed: Pass,
         request: OriginalRequest,
-        headers: HTTPHeaders,
-        detach: Callable[[], IOStream],
+        headers: Headers,
+        detach: Callable[[], tuple[asyncio.Transport, bytes]],
     ) -> UpgradeRefused | None:
         upstream = await open_upstream(passed, request, headers)
         if isinstance(upstream, UpgradeRefused):
@@ -201,8 +191,8 @@ class Relays:
         launch_id = passed.server.launch_id
         relay = Relay(launch_id, lambda: self._uses.mark(launch_id), self._budgets[launch_id])
         try:
-            taken, early = take_socket(detach())
-            await relay.begin(connection, taken, answer_head, early)
+            client, early = detach()
+            relay.begin(connection, client, answer_head, early)
         except ConnectionError:
             connection.transport.abort()
             return None

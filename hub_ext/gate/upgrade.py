@@ -1,15 +1,14 @@
-"""The opening of a WebSocket on both sides: the container's upgrade, and the client's socket taken over."""
+"""The opening of a WebSocket at the container: our request, and its answer."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from dataclasses import dataclass
+from typing import cast
 
 from tornado.httputil import HTTPHeaders, HTTPInputError, parse_response_start_line
-from tornado.iostream import IOStream, StreamClosedError
 
+from hub_ext.gate.connection import Headers, encoded_head
 from hub_ext.gate.judge import Pass
 from hub_ext.gate.original import OriginalRequest, uri_without_token
 
@@ -17,7 +16,6 @@ CONNECT_SECONDS = 5.0
 # A Jupyter server waits for the kernel, for a minute at most, before it upgrades.
 UPGRADE_SECONDS = 90.0
 MOST_HEAD_BYTES = 64 * 1024
-MOST_EARLY_BYTES = 1024 * 1024
 
 # Replaced, or of the connection before ours.
 _NOT_COPIED = frozenset(
@@ -46,8 +44,7 @@ class UpstreamHead(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, chunk: bytes) -> None:
         """Called by asyncio."""
@@ -68,7 +65,7 @@ class UpstreamHead(asyncio.Protocol):
 
 
 async def open_upstream(
-    passed: Pass, request: OriginalRequest, headers: HTTPHeaders
+    passed: Pass, request: OriginalRequest, headers: Headers
 ) -> tuple[UpstreamHead, bytes] | UpgradeRefused:
     """The container's connection, and the head of its 101 for the client; or what the client gets instead."""
     host, _, port = passed.upstream.rpartition(":")
@@ -83,7 +80,7 @@ async def open_upstream(
         async with asyncio.timeout(UPGRADE_SECONDS):
             status, answered = _parsed(await upstream.head)
         lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
-        answer_head = _encoded(
+        answer_head = encoded_head(
             lines + [f"{name}: {answered[name]}" for name in _ANSWERED if name in answered]
         )
     except (OSError, TimeoutError, ValueError, HTTPInputError):
@@ -99,27 +96,7 @@ async def open_upstream(
     return upstream, answer_head
 
 
-def take_socket(stream: IOStream) -> tuple[socket.socket, bytes]:
-    """The socket of a stream, and what was read of it ahead. Raises ConnectionError where the client left.
-
-    asyncio's transports move bytes at half of the cost of tornado's streams.
-    """
-    early = bytearray()
-    try:
-        while (reading := asyncio.ensure_future(stream.read_bytes(MOST_HEAD_BYTES, partial=True))).done():
-            early += reading.result()
-            if len(early) > MOST_EARLY_BYTES:
-                raise ConnectionError("too many messages before the server's answer")
-        taken = socket.socket(fileno=os.dup(stream.socket.fileno()))
-    except StreamClosedError as error:
-        raise ConnectionError("the client left") from error
-    finally:
-        stream.close()
-    taken.setblocking(False)
-    return taken, bytes(early)
-
-
-def _request_head(passed: Pass, request: OriginalRequest, headers: HTTPHeaders) -> bytes:
+def _request_head(passed: Pass, request: OriginalRequest, headers: Headers) -> bytes:
     lines = [
         f"GET {uri_without_token(request.path, request.query)} HTTP/1.1",
         f"Host: {request.host}",
@@ -129,16 +106,10 @@ def _request_head(passed: Pass, request: OriginalRequest, headers: HTTPHeaders) 
     ]
     if passed.cookie:
         lines.append(f"Cookie: {passed.cookie}")
-    for name, value in headers.get_all():
+    for name, value in headers:
         if name.lower() not in _NOT_COPIED and not name.lower().startswith(_OURS):
             lines.append(f"{name}: {value}")
-    return _encoded(lines)
-
-
-def _encoded(lines: list[str]) -> bytes:
-    if any("\r" in line or "\n" in line for line in lines):
-        raise ValueError("a header holds a line break")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    return encoded_head(lines)
 
 
 def _parsed(head: bytes) -> tuple[int, HTTPHeaders]:

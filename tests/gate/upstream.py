@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import uvloop
 from tornado import web, websocket
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
@@ -18,10 +19,10 @@ FLOOD_BYTES = 16 * 2**20
 
 
 class LoopThread:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own, of the kind that the gate runs on."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
