@@ -78,10 +78,12 @@ def running(
     weaken: Weaken | None = None,
     tls: tuple[Path, Path] | None = None,
     named: bool = False,
+    subnet: str = "",
 ) -> Iterator[Site]:
     """A site in that folder; `weaken` changes its nginx.conf first. `named`: servers have their own names.
 
-    `tls` are the files of certificate and key.
+    `tls` are the files of certificate and key. `subnet` is the closed network's, to whose addresses
+    connections are kept.
     """
     layout = Layout(state / "state")
     layout.make()
@@ -99,6 +101,7 @@ def running(
         subdomain_host=f"http://localhost:{port}" if named else "",
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,
+        **({"network_subnet": subnet} if subnet else {}),
     )
     gate = Gate(settings.gate_socket, {"/user/alice/": alice.address, "/user/bob/": bob.address})
     front = Front(settings, layout)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 import pytest
 
 from hub_ext.adapters.connections import close_connections
+from hub_ext.expression.jupyter import PORT
 from hub_ext.settings import MIB
 from tests.front.conftest import UPLOAD_MAX_BYTES, Site
-from tests.support.front_wire import Handler, Request, ask_raw
+from tests.support.front_wire import Handler, Request, Upstream, ask_raw
 from tests.support.patience import patient
 
 Make = Callable[..., AbstractContextManager[Site]]
@@ -141,15 +144,70 @@ def test_connections_to_the_hub_are_kept(site: Site) -> None:
         peers.append(handler.client_address)
         return handler.send("200 OK", [])
 
-    site.hub.handle = site.alice.handle = note
+    site.hub.handle = note
     for _ in range(4):
         site.ask("/hub/home")
     assert len(set(peers)) <= 2  # one of each worker
-    peers.clear()
+
+
+@pytest.fixture
+def kept_site(another_site: Make) -> Iterator[Site]:
+    """A front whose alice and bob have addresses of the closed network."""
+    network = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}"
+    with another_site(subnet=f"{network}.0/28") as site:
+        kept = Upstream(f"{network}.2", PORT), Upstream(f"{network}.3", PORT)
+        try:
+            yield replace(site, alice=kept[0], bob=kept[1])
+        finally:
+            for upstream in kept:
+                upstream.close()
+
+
+def test_connections_to_a_server_are_kept_and_its_own(kept_site: Site) -> None:
+    site = kept_site
+    site.gate.upstreams |= {"/user/alice/": site.alice.address, "/user/bob/": site.bob.address}
+    for _ in range(6):
+        assert site.ask("/user/alice/").status == site.ask("/user/bob/").status == 200
+    for server in (site.alice, site.bob):
+        assert len(server.requests) == 6
+        assert server.connections <= 2  # one of each worker
+        assert {request.value("connection") for request in server.requests} == {None}
+    before = site.alice.connections
+    time.sleep(4.5)
+    assert site.ask("/user/alice/").status == 200
+    assert site.alice.connections == before + 1, "not kept for long"
+
+
+def test_an_address_of_elsewhere_is_not_kept(site: Site) -> None:
     for _ in range(4):
         site.ask("/user/alice/")
-    assert len(set(peers)) == 4
-    assert {request.value("connection") for request in site.alice.requests} == {"close"}
+    assert site.alice.connections == 4
+
+
+def test_a_kept_connection_that_ends_meanwhile_costs_no_request(kept_site: Site) -> None:
+    site = kept_site
+    site.gate.upstreams["/user/alice/"] = site.alice.address
+    ended: set[object] = set()
+
+    def once(request: Request, handler: Handler) -> bool:
+        # The second request of each connection finds it closed, as by a server that had waited long enough.
+        if handler.client_address in ended:
+            return False
+        ended.add(handler.client_address)
+        return handler.send("200 OK", [])
+
+    site.alice.handle = once
+    assert [site.ask("/user/alice/").status for _ in range(6)] == [200] * 6
+    assert len(site.alice.requests) > site.alice.connections, "some were asked on a kept one"
+
+
+def test_a_server_that_died_is_said_to_be_dead_on_kept_connections_too(kept_site: Site) -> None:
+    site = kept_site
+    site.gate.upstreams["/user/alice/"] = site.alice.address
+    for _ in range(4):
+        assert site.ask("/user/alice/").status == 200
+    site.alice.close()
+    _assert_dead(site)
 
 
 def test_nothing_listens_there(site: Site) -> None:

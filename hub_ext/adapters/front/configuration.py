@@ -33,6 +33,7 @@ class FrontSettings:
     Hub's in browsers: where it is given, only its name and ADDRESS:PORT lead to Hub and console. `folder` has
     headers.js and the pages, `modules` nginx's modules, `scratch` is where nginx may write. The bounds in
     bytes are those of a request's body. `open_files` is what each of `workers` processes may hold open.
+    `containers` are the HOST:PORT of servers to which connections are kept.
     """
 
     address: str
@@ -51,12 +52,14 @@ class FrontSettings:
     open_files: int = 32768
     public_origin: str = ""
     tls: TlsFiles | None = None
+    containers: tuple[str, ...] = ()
 
 
 def nginx_conf(settings: FrontSettings) -> str:
     """The text of nginx.conf. Raises SettingsError for a value that is no plain word."""
     values = asdict(settings)
-    for name, value in (*values.items(), *(values["tls"] or {}).items()):
+    containers = (("containers", container) for container in settings.containers)
+    for name, value in (*values.items(), *(values["tls"] or {}).items(), *containers):
         if isinstance(value, str | Path) and not _WORD.fullmatch(str(value)):
             raise SettingsError(
                 "The front cannot be configured: {name} is {value!r}.", name=name, value=str(value)

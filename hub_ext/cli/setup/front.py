@@ -15,13 +15,16 @@ import resource
 import shutil
 import signal
 import subprocess
+from itertools import islice
 from pathlib import Path
 
+from hub_ext.adapters.engine.network import subnet
 from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, headers_js, nginx_conf, page_files
 from hub_ext.cli.setup.children import Child, ChildFailed, start
 from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, FrontCertificate
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
+from hub_ext.expression.jupyter import PORT
 from hub_ext.settings import MIB, Settings, check_origins
 
 NAME = "The front"
@@ -31,6 +34,8 @@ _LOG_MAX_BYTES = 50 * MIB
 _LOGS_KEPT = 5
 _MOST_WORKERS = 4
 _MOST_OPEN_FILES = 32768
+# More servers than one machine has; nginx goes through their names for each request, in 3 us.
+_MOST_CONTAINERS = 1022
 
 # What nginx sees, in its own namespace.
 _SEEN = Path("/run")
@@ -242,4 +247,5 @@ def front_settings(settings: Settings) -> FrontSettings:
         open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
         public_origin="" if settings.shares_origin else settings.public_url.rstrip("/"),
         tls=TlsFiles(conf / CERTIFICATE_FILE, conf / KEY_FILE) if settings.ssl_cert else None,
+        containers=tuple(f"{host}:{PORT}" for host in islice(subnet(settings).hosts(), 1, _MOST_CONTAINERS)),
     )

@@ -46,6 +46,16 @@ def test_each_setting_has_its_place() -> None:
     assert "worker_connections 50;" in text
 
 
+def test_each_container_is_an_upstream_of_its_own() -> None:
+    text = nginx_conf(replace(SETTINGS, containers=("10.9.0.2:8888", "10.9.0.3:8888")))
+    assert re.findall(r"10\.9\.0\.\d:8888 (\d\.container);", text) == ["1.container", "2.container"]
+    found = re.findall(r"upstream (\d\.container) \{\s+server (\S+) max_fails=0;", text)
+    assert found == [("1.container", "10.9.0.2:8888"), ("2.container", "10.9.0.3:8888")]
+    assert "default $gate_upstream;" in text
+    with pytest.raises(SettingsError, match="containers"):
+        nginx_conf(replace(SETTINGS, containers=("10.9.0.2:8888", "x; }")))
+
+
 def test_http_2_is_for_tls_only() -> None:
     assert "http2" not in re.sub("#.*", "", nginx_conf(SETTINGS))
     text = nginx_conf(replace(SETTINGS, tls=TLS))
