@@ -162,6 +162,11 @@ class Settings:
         return f"{scheme}://{self.bind_url.partition('://')[2].rstrip('/')}"
 
     @property
+    def sessions_dir(self) -> Path:
+        """What containers read of their sessions, a folder each; mode 700."""
+        return self.state_dir / "sessions"
+
+    @property
     def shares_origin(self) -> bool:
         """Whether the pages of servers have the Hub's own origin in browsers."""
         return not (self.subdomain_host or self.servers_url)

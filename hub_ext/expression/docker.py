@@ -19,6 +19,9 @@ __all__ = ["ContainerSettings", "create_arguments", "differences"]
 HOME = "/home/jovyan"
 PROJECT = "/project"
 DATA = "/data"
+# On the container's tmpfs, so that it can be mounted in any image.
+SESSION = "/run/hub-ext"
+SESSION_FILE = f"{SESSION}/session.json"
 
 LABEL_INSTANCE = "io.hub-ext.instance"
 LABEL_LAUNCH = "io.hub-ext.launch"
@@ -54,8 +57,9 @@ class ContainerSettings:
     """What a container needs beside its plan.
 
     `image` is the repository with the plan's digest, as the engine pulls it. `env` comes from the Hub and
-    the site; it may set what an image may not, and never what the plan sets. Sizes are bytes. `address` is
-    its IPv4 address on `network`; without one the engine chooses.
+    the site; it may set what an image may not, and never what the plan sets. `address` is its IPv4 address
+    on `network`; without one the engine chooses. `session_folder` is the folder on the host with the facts
+    of the session; "" where there is no session. Sizes are bytes.
     """
 
     instance: str
@@ -66,6 +70,7 @@ class ContainerSettings:
     project_volume: str
     address: str = ""
     env: Mapping[str, str] = field(default_factory=dict)
+    session_folder: str = ""
     pids: int = 1024
     shm_bytes: int = 1024**3
     tmp_bytes: int = 2 * 1024**3
@@ -124,6 +129,8 @@ def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:
         # still ask for all devices by this name.
         "NVIDIA_VISIBLE_DEVICES": "void",
     }
+    if container.session_folder:
+        ours["HUB_EXT_SESSION"] = SESSION_FILE
     env = {**dict.fromkeys(DENIED_ENV, ""), **container.env, **ours}
     return sorted(f"{name}={value}" for name, value in env.items())
 
@@ -204,18 +211,20 @@ def _mounts(plan: LaunchPlan, container: ContainerSettings) -> list[dict[str, An
         }
         for name, target in ((container.home_volume, HOME), (container.project_volume, PROJECT))
     ]
+    data = [_read_only(mount.folder, f"{DATA}/{mount.slug}") for mount in plan.data]
+    session = [_read_only(container.session_folder, SESSION)] if container.session_folder else []
+    return [*volumes, *data, *session]
+
+
+def _read_only(folder: str, target: str) -> dict[str, Any]:
     # Without ReadOnlyForceRecursive a write to a mount below the folder succeeds (seen on engine 26).
-    data = [
-        {
-            "Type": "bind",
-            "Source": mount.folder,
-            "Target": f"{DATA}/{mount.slug}",
-            "ReadOnly": True,
-            "BindOptions": {"Propagation": "rprivate", "ReadOnlyForceRecursive": True},
-        }
-        for mount in plan.data
-    ]
-    return [*volumes, *data]
+    return {
+        "Type": "bind",
+        "Source": folder,
+        "Target": target,
+        "ReadOnly": True,
+        "BindOptions": {"Propagation": "rprivate", "ReadOnlyForceRecursive": True},
+    }
 
 
 def _device_requests(plan: LaunchPlan) -> list[dict[str, Any]]:

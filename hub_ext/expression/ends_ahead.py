@@ -38,14 +38,18 @@ _OTHERWISE = Localised("a right that it rests on ends", "un droit dont il dépen
 
 def end_ahead(at: datetime, reasons: Iterable[Reason], language: str, time_zone: tzinfo = UTC) -> str:
     """When a session ends, and which of its rights ends then."""
+    return _ENDS.text(language).format(at=instant(at, language, time_zone), what=what_ends(reasons, language))
+
+
+def what_ends(reasons: Iterable[Reason], language: str) -> str:
+    """Which right ends, as a part of a sentence such as 'the access to "mri" ends'."""
     what = dict.fromkeys(
         _WHAT.get(reason.code, _OTHERWISE)
         .text(language)
         .format_map({"subject": reason.subject, "why": "", **dict(reason.shown)})
         for reason in reasons
     )
-    joined = "; ".join(what) or _OTHERWISE.text(language)
-    return _ENDS.text(language).format(at=instant(at, language, time_zone), what=joined)
+    return "; ".join(what) or _OTHERWISE.text(language)
 
 
 def banner(reason: Reason, end_by: datetime | None, language: str, time_zone: tzinfo = UTC) -> str:

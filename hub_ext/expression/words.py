@@ -135,6 +135,11 @@ def number_text(value: float, language: str, places: int | None = None) -> str:
     return text.replace(".", ",") if language == "fr" else text
 
 
+def hours_text(seconds: float, language: str) -> str:
+    """Seconds as hours, such as "2" or "0.5"; in French after a comma."""
+    return number_text(round(seconds / 3600, 1), language)
+
+
 def _all(reasons: Iterable[Reason], language: str, time_zone: tzinfo) -> tuple[Words, ...]:
     """Each sentence once: two reasons may differ in what is not shown."""
     return tuple(dict.fromkeys(sentence(reason, language, time_zone) for reason in reasons))

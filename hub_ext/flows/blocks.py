@@ -22,7 +22,8 @@ from hub_ext.adapters.store import (
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.site import Site, new_id
-from hub_ext.model import Actor, Block, BlockKind, BlockScope, Launch, Reason, Verb
+from hub_ext.model import Actor, Block, BlockKind, BlockScope, Launch, Verb
+from hub_ext.model.blocks import BlockNotice
 from hub_ext.phrase import Phrase
 from hub_ext.policy import blocks as policy
 
@@ -54,14 +55,6 @@ class Look:
 
     block: Block
     sessions: tuple[Launch, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """Why something is stopped, and when what runs has to have ended, if by a time."""
-
-    reason: Reason
-    end_by: datetime | None
 
 
 def add(site: Site, actor: Actor, wanted: Wanted) -> Block:
@@ -110,9 +103,14 @@ def standing(site: Site) -> tuple[Block, ...]:
         return blocks.standing(tx, site.now())
 
 
-def banners(site: Site, username: str | None) -> tuple[Banner, ...]:
+def banners(site: Site, username: str | None) -> tuple[BlockNotice, ...]:
     """What a page tells its reader of; None: nobody has signed in."""
-    return tuple(Banner(policy.reason(block), block.end_by) for block in concerning(site, username))
+    return tuple(map(_notice, concerning(site, username)))
+
+
+def notices_for(tx: Tx, site: Site, person_id: str) -> tuple[BlockNotice, ...]:
+    """The same for a person, in a transaction that is under way."""
+    return tuple(map(_notice, _concerning(tx, blocks.standing(tx, site.now()), person_id)))
 
 
 def concerning(site: Site, username: str | None) -> tuple[Block, ...]:
@@ -120,18 +118,25 @@ def concerning(site: Site, username: str | None) -> tuple[Block, ...]:
     with site.store.reading() as tx:
         found = blocks.standing(tx, site.now())
         person = persons.find_username(tx, username) if found and username else None
-        if person is None:
-            return tuple(
-                block for block in found if policy.concerns(block, person_id="", projects=(), datasets=())
-            )
-        places = {
-            place.project for place in memberships.listing(tx, person_id=person.id) if place.ended is None
-        }
-        granted = {grant.dataset for project in places for grant in grants.listing(tx, project=project)}
+        return _concerning(tx, found, person.id if person else "")
+
+
+def _notice(block: Block) -> BlockNotice:
+    return BlockNotice(policy.reason(block), block.end_by)
+
+
+def _concerning(tx: Tx, found: tuple[Block, ...], person_id: str) -> tuple[Block, ...]:
+    """Those of the blocks that concern that person; of nobody (""), those that concern everybody."""
+    if not found or not person_id:
+        return tuple(
+            block for block in found if policy.concerns(block, person_id="", projects=(), datasets=())
+        )
+    places = {place.project for place in memberships.listing(tx, person_id=person_id) if place.ended is None}
+    granted = {grant.dataset for project in places for grant in grants.listing(tx, project=project)}
     return tuple(
         block
         for block in found
-        if policy.concerns(block, person_id=person.id, projects=places, datasets=granted)
+        if policy.concerns(block, person_id=person_id, projects=places, datasets=granted)
     )
 
 

@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hub_ext.adapters.store import Tx, extensions, idle_warnings, launches
 from hub_ext.errors import InputError
 from hub_ext.flows.cull import CULLER
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, Launch, StopReason, Verb
-from hub_ext.model.idleness import IdleWarning, TimeExtension
+from hub_ext.model import Actor, Launch, Verb
+from hub_ext.model.idleness import IdleWarning, StopAhead, TimeExtension
 from hub_ext.policy.idle import Verdict, Warn
 
 # A time that moves by less is the same warning.
 SAME = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """What is ahead of a launch's server: `at` it is stopped for `reason`, unless something happens.
-
-    `left` is how often more time may still be asked for, `seconds` how much each time, `extended_until` the
-    end of what was asked for before.
-    """
-
-    reason: StopReason | None
-    at: datetime | None
-    left: int
-    seconds: int
-    extended_until: datetime | None
 
 
 def write_down(site: Site, judged: Iterable[tuple[Launch, Verdict]]) -> None:
@@ -49,10 +33,17 @@ def write_down(site: Site, judged: Iterable[tuple[Launch, Verdict]]) -> None:
             _warn(tx, site, launch, verdict, standing.get(launch.id))
 
 
-def ahead(site: Site, launch: Launch) -> Ahead:
-    """What is ahead of that launch's server."""
-    with site.store.reading() as tx:
-        return _ahead(tx, site, launch)
+def ahead(tx: Tx, site: Site, launch: Launch) -> StopAhead:
+    """The stop that is ahead of that launch's server, and the time that may be asked for."""
+    warning = idle_warnings.find(tx, launch.id)
+    made = extensions.listing(tx, launch.id)
+    return StopAhead(
+        warning.reason if warning else None,
+        warning.at if warning else None,
+        max(site.settings.extensions_most - len(made), 0),
+        site.settings.extension_seconds,
+        made[-1].until if made else None,
+    )
 
 
 def active(site: Site, launch_id: str) -> Launch | None:
@@ -69,10 +60,10 @@ def extend(site: Site, actor: Actor, launch_id: str) -> TimeExtension:
     """
     with site.store.transaction() as tx:
         launch = launches.get(tx, launch_id)
-        known = _ahead(tx, site, launch)
-        if known.at is None or not launch.state.active:
+        stop = ahead(tx, site, launch)
+        if stop.at is None or not launch.state.active:
             raise InputError("This server is not about to be stopped.", advice="There is nothing to extend.")
-        if not known.left:
+        if not stop.left:
             raise InputError(
                 "More time was asked for as often as is allowed here ({most}).",
                 advice="Use the server, or save your work: home and project folder are kept.",
@@ -81,28 +72,16 @@ def extend(site: Site, actor: Actor, launch_id: str) -> TimeExtension:
         now = site.now()
         number = len(extensions.listing(tx, launch_id)) + 1
         made = TimeExtension(
-            launch_id, number, max(known.at, now) + timedelta(seconds=known.seconds), now, actor.id
+            launch_id, number, max(stop.at, now) + timedelta(seconds=stop.seconds), now, actor.id
         )
         extensions.add(tx, made)
         idle_warnings.remove(tx, [launch_id])
         facts = {
-            **{"person": launch.person_id, "project": launch.project, "reason": known.reason},
+            **{"person": launch.person_id, "project": launch.project, "reason": stop.reason},
             **{"until": made.until, "number": number},
         }
         site.record(tx, actor, Verb.LAUNCH_EXTENDED, launch_id, facts)
     return made
-
-
-def _ahead(tx: Tx, site: Site, launch: Launch) -> Ahead:
-    warning = idle_warnings.find(tx, launch.id)
-    made = extensions.listing(tx, launch.id)
-    return Ahead(
-        warning.reason if warning else None,
-        warning.at if warning else None,
-        max(site.settings.extensions_most - len(made), 0),
-        site.settings.extension_seconds,
-        made[-1].until if made else None,
-    )
 
 
 def _same(standing: IdleWarning | None, verdict: Verdict) -> bool:

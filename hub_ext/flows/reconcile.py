@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from hub_ext.adapters import launch_secrets
+from hub_ext.adapters import launch_secrets, session_files
 from hub_ext.adapters.engine import (
     LABEL_INSTANCE,
     LABEL_PROBE,
@@ -103,7 +103,7 @@ async def sweep(
     if dry_run:
         return tuple(mends)
     if not only:
-        await in_store(lambda: _forget_secrets(site))
+        await in_store(lambda: _forget_files(site))
     ids = {launch_of(container) or container.name: container.id for container in containers}
     return tuple([mended for mended in mends if await _mend(site, actor, mended, ids)])
 
@@ -122,14 +122,14 @@ def _read(site: Site, containers: tuple[ContainerSummary, ...], hub_since: datet
         return View(containers, active, leases.active(tx, node=site.settings.node), overdue)
 
 
-def _forget_secrets(site: Site) -> None:
-    """Removes the secrets of launches that hold nothing: whoever ended them may have been killed."""
-    for launch_id in launch_secrets.launch_ids(site.settings):
-        # Read one by one, after the listing: a launch that begins meanwhile is active before it has secrets.
+def _forget_files(site: Site) -> None:
+    """Removes secrets and facts of launches that hold nothing: whoever ended them may have been killed."""
+    for launch_id in launch_secrets.launch_ids(site.settings) | session_files.launch_ids(site.settings):
+        # Read one by one, after the listing: a launch that begins meanwhile is active before it has files.
         with site.store.reading() as tx:
             launch = launches.find(tx, launch_id)
         if launch is None or not launch.state.active:
-            end.forget_secrets(site, launch_id)
+            end.forget_files(site, launch_id)
 
 
 def launch_of(container: ContainerSummary) -> str:

@@ -7,7 +7,7 @@ end nothing, and an end is never braked.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub_ext.adapters.store import Tx, audit, launches
@@ -15,8 +15,10 @@ from hub_ext.adapters.store.facts import timestamp
 from hub_ext.flows.causes import causes
 from hub_ext.flows.launch import facts as launch_facts
 from hub_ext.flows.launch.end import announce, container_name, finish
+from hub_ext.flows.launch.session import end_of_rights
 from hub_ext.flows.site import Site
-from hub_ext.model import Actor, ActorKind, Launch, LaunchState, Reason, StopReason, Verb
+from hub_ext.model import Actor, ActorKind, Launch, LaunchState, StopReason, Verb
+from hub_ext.model.session_facts import EndAhead
 from hub_ext.policy.launch import coverage, stop_reason
 
 REVOCATION = Actor(ActorKind.SERVICE, "revocation")
@@ -34,14 +36,6 @@ PURSUED = frozenset(
 )
 # In one transaction: whoever else writes waits for its end.
 AT_ONCE = 25
-
-
-@dataclass(frozen=True, slots=True)
-class EndAhead:
-    """A session that ends soon: when, and the reasons that will hold then."""
-
-    at: datetime
-    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ def announce_ends(site: Site) -> Looked:
     """
     with site.store.reading() as tx:
         held = list(_living(tx, site))
-        judged = {launch.id: _end(tx, launch, site.now()) for launch in held}
+        judged = {launch.id: end_of_rights(tx, launch, site.now()) for launch in held}
         ends = [end for end in judged.values() if end is not None]
         now = site.now()
         doomed = [one.id for one in held if (end := judged[one.id]) and end.at <= now]
@@ -108,7 +102,7 @@ def end_ahead(tx: Tx, launch: Launch, now: datetime) -> EndAhead | None:
     """The end of a launch's rights where it is near enough for a warning, or has come; else None."""
     if launch.state not in (LaunchState.ADMITTED, LaunchState.RUNNING):
         return None
-    end = _end(tx, launch, now)
+    end = end_of_rights(tx, launch, now)
     return end if end is not None and _step(end.at, now) else None
 
 
@@ -126,17 +120,6 @@ def ends_ahead(tx: Tx, active: Iterable[Launch], now: datetime) -> dict[str, End
 def _living(tx: Tx, site: Site) -> Iterable[Launch]:
     active = launches.listing(tx, node=site.settings.node, active=True)
     return (launch for launch in active if launch.state in (LaunchState.ADMITTED, LaunchState.RUNNING))
-
-
-def _end(tx: Tx, launch: Launch, now: datetime) -> EndAhead | None:
-    """When the launch's rights end, at the latest now; None where they never do."""
-    facts = launch_facts.live(tx, launch, now)
-    covered = coverage(launch, facts)
-    if covered.reasons:
-        return EndAhead(now, covered.reasons)
-    if covered.expires_at is None:
-        return None
-    return EndAhead(covered.expires_at, coverage(launch, replace(facts, now=covered.expires_at)).reasons)
 
 
 def _step(end: datetime, now: datetime) -> int:

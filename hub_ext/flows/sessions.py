@@ -27,11 +27,12 @@ from hub_ext.adapters.store import (
 from hub_ext.errors import InputError
 from hub_ext.flows import checks
 from hub_ext.flows.launch.end import announce
-from hub_ext.flows.revocation import EndAhead, end_ahead, ends_ahead
+from hub_ext.flows.revocation import end_ahead, ends_ahead
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Gpu, Launch, Lease, Person, StopReason
 from hub_ext.model.idleness import IdleWarning
 from hub_ext.model.launches import StopNote
+from hub_ext.model.session_facts import EndAhead
 from hub_ext.phrase import Phrase
 
 

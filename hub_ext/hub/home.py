@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from hub_ext.adapters.store import images, leases, projects, stop_notes, versions, volumes
+from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
 from hub_ext.expression import ends_ahead, words
 from hub_ext.expression.warnings import warning_words
-from hub_ext.flows import disk, idle_warnings, queue, revocation
+from hub_ext.flows import disk, queue, session_warnings
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.hub import pages
 from hub_ext.model import Launch, Person, Refusal, StopReason, Volume, VolumeKind
+from hub_ext.model.idleness import StopAhead
 from hub_ext.model.queue import WaitingState
+from hub_ext.model.session_facts import EndAhead
 
 VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
 USED = "{used} of {allowed}"
@@ -34,19 +37,17 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             mounted = versions.listing(tx, ids=launch.version_ids)
             held = volumes.listing(tx, ids=launch.volume_ids)
             note = stop_notes.find(tx, launch.id)
-            lost = [lease.lost for lease in leases.active(tx, launch_id=launch.id) if lease.lost]
-            ahead = revocation.end_ahead(tx, launch, site.now())
-        coming = idle_warnings.ahead(site, launch) if launch.state.active else None
+            warnings = session_warnings.read_warnings(tx, site, launch) if launch.state.active else None
         return {
             "project": project.title.text(language) if project else launch.project,
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
             "until": until,
-            "warning": _warning(site, ahead, language),
+            "warning": _end_ahead(site, warnings.end, language) if warnings else "",
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
-            "coming": _coming(site, coming, language) if coming and coming.reason else None,
-            "gpu_lost": words.day(min(lost), language, pages.zone(site)) if lost else "",
+            "coming": _stop_ahead(site, warnings.stop, language) if warnings else None,
+            "gpu_lost": _gpu_lost(site, warnings.gpu_lost, language) if warnings else "",
             "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 
@@ -80,18 +81,22 @@ async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
     }
 
 
-def _coming(site: Site, coming: idle_warnings.Ahead, language: str) -> dict[str, Any]:
-    """The warning that stands, and how much time may be asked for."""
-    assert coming.reason
-    assert coming.at
-    words_of = warning_words(coming.reason, coming.at, site.now(), language, pages.zone(site))
-    hours = words.number_text(round(coming.seconds / 3600, 1), language)
-    return {"fact": words_of.fact, "advice": words_of.advice, "left": coming.left, "hours": hours}
+def _stop_ahead(site: Site, stop: StopAhead, language: str) -> dict[str, Any] | None:
+    """The warning that stands, and how much time may be asked for; None while none stands."""
+    if stop.reason is None or stop.at is None:
+        return None
+    shown = warning_words(stop.reason, stop.at, site.now(), language, pages.zone(site))
+    hours = words.hours_text(stop.seconds, language)
+    return {"fact": shown.fact, "advice": shown.advice, "left": stop.left, "hours": hours}
 
 
-def _warning(site: Site, ahead: revocation.EndAhead | None, language: str) -> str:
+def _end_ahead(site: Site, end: EndAhead | None, language: str) -> str:
     """Of an end that is near; "" while none is."""
-    return ends_ahead.end_ahead(ahead.at, ahead.reasons, language, pages.zone(site)) if ahead else ""
+    return ends_ahead.end_ahead(end.at, end.reasons, language, pages.zone(site)) if end else ""
+
+
+def _gpu_lost(site: Site, lost: datetime | None, language: str) -> str:
+    return words.day(lost, language, pages.zone(site)) if lost else ""
 
 
 def _room(volume: Volume, language: str) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from hub_ext.errors import HubExtError, InputError
 from hub_ext.expression.warnings import warning_words
 from hub_ext.flows import idle_warnings as flow
 from hub_ext.flows.launch.threads import in_store
+from hub_ext.flows.site import Site
 from hub_ext.hub import pages
 from hub_ext.hub.hub_site import hub_site
 from hub_ext.model import Actor, ActorKind, Launch
+from hub_ext.model.idleness import StopAhead
 
 
 class SessionHandler(APIHandler):
@@ -55,7 +57,7 @@ class SessionHandler(APIHandler):
 
     async def _shown(self, launch: Launch) -> dict[str, Any]:
         site = hub_site()
-        known = await in_store(lambda: flow.ahead(site, launch))
+        known = await in_store(lambda: _ahead(site, launch))
         language = pages.request_language(self.request)
         words = None
         if known.reason and known.at:
@@ -69,6 +71,11 @@ class SessionHandler(APIHandler):
             "extension_seconds": known.seconds,
             "extended_until": known.extended_until.isoformat() if known.extended_until else None,
         }
+
+
+def _ahead(site: Site, launch: Launch) -> StopAhead:
+    with site.store.reading() as tx:
+        return flow.ahead(tx, site, launch)
 
 
 HANDLERS = [(r"/api/hub-ext/sessions/([^/]+)/([^/]*)", SessionHandler)]

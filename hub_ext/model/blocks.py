@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hub_ext.model.reasons import Reason
+
 
 class BlockScope(StrEnum):
     """What a block is on. Stored and hashed."""
@@ -49,3 +51,11 @@ class Block:
     until: datetime | None = None
     lifted: datetime | None = None
     lifted_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockNotice:
+    """What somebody is told of a block: why, and when what runs has to have ended, if by a time."""
+
+    reason: Reason
+    end_by: datetime | None

@@ -30,6 +30,21 @@ class TimeExtension:
 
 
 @dataclass(frozen=True, slots=True)
+class StopAhead:
+    """A server is stopped `at`, for `reason`, unless something happens; None: no warning stands.
+
+    `left` is how often more time may still be asked for, `seconds` how much each time, `extended_until` the
+    end of what was asked for before.
+    """
+
+    reason: StopReason | None
+    at: datetime | None
+    left: int
+    seconds: int
+    extended_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class GpuUseSum:
     """How a lease's device was used while it was watched, in seconds.
 

@@ -29,6 +29,7 @@ CONTAINER = ContainerSettings(
     home_volume="hxt-vol-1",
     project_volume="hxt-vol-2",
     env={"JUPYTERHUB_API_TOKEN": "s3cret", "LD_LIBRARY_PATH": "/opt/site", "HOME": "/elsewhere"},
+    session_folder="/srv/state/sessions/lau-1",
     pids=512,
     shm_bytes=GIB,
     tmp_bytes=3 * GIB,

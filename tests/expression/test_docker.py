@@ -36,6 +36,7 @@ def test_the_whole_body():
             "HUB_EXT_DATASETS=mri,labs",
             "HUB_EXT_LAUNCH=lau-1",
             "HUB_EXT_PROJECT=onco",
+            "HUB_EXT_SESSION=/run/hub-ext/session.json",
             "JUPYTERHUB_API_TOKEN=s3cret",
             "LD_AUDIT=",
             "LD_DEBUG=",
@@ -101,6 +102,13 @@ def test_the_whole_body():
                     "ReadOnly": True,
                     "BindOptions": {"Propagation": "rprivate", "ReadOnlyForceRecursive": True},
                 },
+                {
+                    "Type": "bind",
+                    "Source": "/srv/state/sessions/lau-1",
+                    "Target": "/run/hub-ext",
+                    "ReadOnly": True,
+                    "BindOptions": {"Propagation": "rprivate", "ReadOnlyForceRecursive": True},
+                },
             ],
             "Devices": [],
             "DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=1"]}],
@@ -137,8 +145,14 @@ def test_the_whole_body():
 def test_without_lease_and_data_there_is_no_device_and_no_bind():
     body = create_arguments(replace(PLAN, gpus=(), shares=(), data=()), CONTAINER)
     assert body["HostConfig"]["DeviceRequests"] == []
-    assert [mount["Type"] for mount in body["HostConfig"]["Mounts"]] == ["volume", "volume"]
+    assert [mount["Type"] for mount in body["HostConfig"]["Mounts"]] == ["volume", "volume", "bind"]
     assert "HUB_EXT_DATASETS=" in body["Env"]
+
+
+def test_a_container_of_no_session_has_no_facts_of_one():
+    body = create_arguments(PLAN, replace(CONTAINER, session_folder=""))
+    assert "/run/hub-ext" not in {mount["Target"] for mount in body["HostConfig"]["Mounts"]}
+    assert not [pair for pair in body["Env"] if pair.startswith("HUB_EXT_SESSION")]
 
 
 def test_what_an_image_may_not_set_is_empty_where_the_site_does_not_set_it():
@@ -257,7 +271,7 @@ def test_a_mount_that_is_missing_or_too_many_is_seen():
     volume = {"Type": "volume", "Name": "4f0c", "Source": "/x", "Destination": "/evil", "RW": True}
     said["Mounts"].append(volume)
     assert differences(BODY, said) == ("Mounts have volume 4f0c /evil writable, which was not asked for",)
-    said["Mounts"] = said["Mounts"][1:4]
+    said["Mounts"] = said["Mounts"][1:5]
     assert differences(BODY, said) == ("Mounts lack volume hxt-vol-1 /home/jovyan writable",)
 
 

@@ -66,6 +66,7 @@ def body(settings: Settings, images: dict[str, str], tmp_path: Path) -> Body:
         network=settings.network_name,
         home_volume=f"{volume}-home",
         project_volume=f"{volume}-project",
+        session_folder=str(tmp_path),
     )
     return {**create_arguments(replace(PLAN, data=data), container), "Image": images["plain"]}
 
@@ -180,6 +181,8 @@ async def test_every_weaker_mount_is_seen(made, body):
         ),
         (2, lambda mount: mount.update(Target="/data/elsewhere")),
         (2, lambda mount: mount.update(Source="/etc")),
+        (4, lambda mount: mount.update(ReadOnly=False, BindOptions={"Propagation": "rprivate"})),
+        (4, lambda mount: mount.update(Target="/run/elsewhere")),
         (0, lambda mount: mount.pop("VolumeOptions")),
         (0, lambda mount: mount.update(Source="")),
     ]

@@ -14,6 +14,7 @@ from hub_ext.expression.warnings import WARNINGS, warning_words
 from hub_ext.flows import idle_warnings as flow
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, ActorKind, AuditEvent, Launch, LaunchState, StopReason, Verb
+from hub_ext.model.idleness import StopAhead
 from hub_ext.policy.idle import Cull, Keep, Warn
 from tests.adapters.store import samples
 from tests.flows.conftest import Clock
@@ -35,6 +36,11 @@ def launch(site: Site) -> Launch:
     return made
 
 
+def ahead(site: Site, launch: Launch) -> StopAhead:
+    with site.store.reading() as tx:
+        return flow.ahead(tx, site, launch)
+
+
 def verbs(record: Record, verb: Verb) -> list[AuditEvent]:
     return [event for event in record() if event.verb is verb]
 
@@ -48,9 +54,9 @@ def test_a_warning_is_recorded_once_and_goes_when_something_happens(
     flow.write_down(site, [(launch, Warn(StopReason.IDLE, at + timedelta(minutes=5)))])
     (event,) = verbs(record, Verb.CULL_WARNED)
     assert (event.subject, event.facts["reason"], event.facts["person"]) == (launch.id, "idle", "per-2")
-    assert flow.ahead(site, launch).at == at + timedelta(minutes=5)
+    assert ahead(site, launch).at == at + timedelta(minutes=5)
     flow.write_down(site, [(launch, Keep())])
-    assert flow.ahead(site, launch).at is None
+    assert ahead(site, launch).at is None
     flow.write_down(site, [(launch, Warn(StopReason.GPU_IDLE, at))])
     assert [one.facts["reason"] for one in verbs(record, Verb.CULL_WARNED)] == ["idle", "gpu-idle"]
     flow.write_down(site, [(launch, Cull(StopReason.GPU_IDLE))])
@@ -62,7 +68,7 @@ def test_another_reason_is_another_warning(site: Site, launch: Launch, clock: Cl
     flow.write_down(site, [(launch, Warn(StopReason.IDLE, clock.later(minutes=20)))])
     flow.write_down(site, [(launch, Warn(StopReason.GPU_IDLE, clock.later(minutes=9)))])
     assert len(verbs(record, Verb.CULL_WARNED)) == 2
-    assert flow.ahead(site, launch).reason is StopReason.GPU_IDLE
+    assert ahead(site, launch).reason is StopReason.GPU_IDLE
 
 
 def test_more_time_is_bounded_and_recorded(site: Site, launch: Launch, clock: Clock, record: Record) -> None:
@@ -74,7 +80,7 @@ def test_more_time_is_bounded_and_recorded(site: Site, launch: Launch, clock: Cl
         flow.write_down(site, [(launch, Warn(StopReason.IDLE, at))])
         made = flow.extend(site, ANNE, launch.id)
         assert made.until == at + timedelta(seconds=seconds)
-        assert flow.ahead(site, launch).left == most - number
+        assert ahead(site, launch).left == most - number
         with site.store.reading() as tx:
             assert extensions.ends(tx, clock.moment) == {launch.id: made.until}
         clock.forward(hours=1)

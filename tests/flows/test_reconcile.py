@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hub_ext.adapters import launch_secrets
+from hub_ext.adapters import launch_secrets, session_files
 from hub_ext.adapters.engine import Engine
 from hub_ext.errors import EngineError
 from hub_ext.flows import reconcile
@@ -68,11 +68,13 @@ async def test_a_container_whose_launch_holds_nothing_is_removed(held: Held) -> 
     assert await held.agreed()
 
 
-async def test_secrets_of_a_launch_that_holds_nothing_are_removed(held: Held) -> None:
+async def test_files_of_a_launch_that_holds_nothing_are_removed(held: Held) -> None:
     plan = await held.running()
     launch_secrets.write(held.site.settings, "lau-ended", SECRETS)
+    session_files.write(held.site.settings, "lau-other", "{}")
     await reconcile.sweep(held.site)
     assert launch_secrets.launch_ids(held.site.settings) == {plan.launch_id}
+    assert session_files.launch_ids(held.site.settings) == {plan.launch_id}
 
 
 async def test_containers_of_other_instances_are_nobodys_business_here(held: Held) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from hub_ext.adapters import session_files
 from hub_ext.cli.setup import demo_data
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.steps import silent
+from hub_ext.settings import Settings
 from tests.images.server import USER, Server, hardened, server
 from tests.images.server import docker as client
 
@@ -99,17 +101,28 @@ def test_a_home_is_never_overwritten(names: Mapping[str, str], tmp_path: Path) -
         client("volume", "rm", "--force", volume)
 
 
-def test_the_facts_of_a_session_are_a_file_that_nobody_writes(names: Mapping[str, str]) -> None:
-    facts = json.dumps({"project": "onco", "data": [{"slug": "mri"}]})
-    with server(names["python"], environment={"HUB_EXT_SESSION": facts}) as running:
-        place = "/run/hub-ext/session.json"
-        assert json.loads(running.run("cat", place)) == json.loads(facts)
-        assert running.run("stat", "--format=%a", place) == "444\n"
-        said = running.cell(
-            running.kernel(), f"import os; print(os.environ.get('HUB_EXT_SESSION')); open({place!r}, 'w')"
-        )
-        assert said.startswith("None")
-        assert "PermissionError" in said
+@pytest.mark.parametrize("image", ["python", "r"])
+def test_the_facts_of_a_session_are_read_in_each_language(
+    names: Mapping[str, str], tmp_path: Path, image: str
+) -> None:
+    settings = Settings(state_dir=tmp_path)
+    folder = session_files.write(settings, "lau-1", json.dumps({"project": {"slug": "onco"}}))
+    place = "/run/hub-ext/session.json"
+    read = {
+        "python": "import json, os; print(json.load(open(os.environ['HUB_EXT_SESSION']))['project']['slug'])",
+        "r": 'cat(jsonlite::fromJSON(Sys.getenv("HUB_EXT_SESSION"))$project$slug)',
+    }
+    with server(
+        names[image], mounts={folder: "/run/hub-ext"}, environment={"HUB_EXT_SESSION": place}
+    ) as running:
+        assert running.cell(running.kernel(), read[image]).strip() == "onco"
+        in_shell = 'cat "$HUB_EXT_SESSION"'
+        assert json.loads(running.run("bash", "-c", in_shell)) == {"project": {"slug": "onco"}}
+        for change in (f"echo x >{place}", f"rm {place}", "mv /run/hub-ext /run/other", f"touch {place}2"):
+            tried = running.run("sh", "-c", f"({change}) 2>&1; echo $?")
+            assert tried.splitlines()[-1] != "0", change
+        # The control: beside it the person writes.
+        assert running.run("sh", "-c", "mkdir /run/mine && mv /run/mine /run/other; echo $?") == "0\n"
 
 
 def _notebook(running: Server, name: str) -> str:

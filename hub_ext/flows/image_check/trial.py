@@ -19,7 +19,6 @@ from hub_ext.errors import InputError, PlanMismatch
 from hub_ext.expression import docker as expression
 from hub_ext.expression.jupyter import PROGRAM, START, jupyter_arguments
 from hub_ext.flows.image_check import inside
-from hub_ext.flows.launch.start import session
 from hub_ext.flows.launch.volumes import HOME_MODE, PROJECT_MODE, ensure_seed
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageEntry, ImageReference, LaunchPlan
@@ -206,5 +205,4 @@ def _environment(plan: LaunchPlan) -> dict[str, str]:
         inside.SECRET: secrets.token_hex(16),
         "MEM_LIMIT": str(plan.mem_bytes),
         "CPU_LIMIT": str(plan.cpus),
-        "HUB_EXT_SESSION": session(plan),
     }

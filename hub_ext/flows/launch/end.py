@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hub_ext.adapters import launch_secrets
+from hub_ext.adapters import launch_secrets, session_files
 from hub_ext.adapters.connections import close_connections
 from hub_ext.adapters.launch_secrets import LaunchSecretsError
+from hub_ext.adapters.session_files import SessionFileError
 from hub_ext.adapters.store import Tx, audit, launches, leases
 from hub_ext.errors import EngineError
 from hub_ext.flows.launch.threads import in_store
@@ -153,7 +154,7 @@ async def finish(
         await site.engine.wait_gone(name)
         await _end_requests(site, launch_id)
     wrote = await in_store(lambda: _write_end(site, launch_id, actor, ended, failed, beside))
-    await in_store(lambda: forget_secrets(site, launch_id))
+    await in_store(lambda: forget_files(site, launch_id))
     return wrote
 
 
@@ -169,10 +170,15 @@ async def _end_requests(site: Site, launch_id: str) -> None:
         await asyncio.to_thread(close_connections, launch.upstream.partition(":")[0])
 
 
-def forget_secrets(site: Site, launch_id: str) -> None:
-    """Removes the secrets of a launch that has ended; a file that cannot be removed opens nothing either."""
-    with contextlib.suppress(LaunchSecretsError):  # the reconciler tries again
+def forget_files(site: Site, launch_id: str) -> None:
+    """Removes the secrets and the facts of a launch that has ended.
+
+    A file that cannot be removed opens nothing either; the reconciler tries again.
+    """
+    with contextlib.suppress(LaunchSecretsError):
         launch_secrets.remove(site.settings, launch_id)
+    with contextlib.suppress(SessionFileError):
+        session_files.remove(site.settings, launch_id)
 
 
 def _active(site: Site, launch_id: str) -> Launch | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, launches
 from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.expression import docker as expression
-from hub_ext.flows.launch import addresses, end, volumes
+from hub_ext.flows.launch import addresses, end, session, volumes
 from hub_ext.flows.launch.facts import FOLDER_SECONDS
 from hub_ext.flows.launch.line import line_of
 from hub_ext.flows.launch.threads import in_folders, in_store
@@ -119,6 +118,7 @@ async def _start(
         clock.mark("volumes_ms")
         tell(Step(StepKind.CREATE))
         reserved = await in_store(lambda: addresses.reserve(site, plan.launch_id))
+        session_folder = await in_store(lambda: session.write_file(site, plan.launch_id))
         body = expression.create_arguments(
             plan,
             expression.ContainerSettings(
@@ -129,7 +129,8 @@ async def _start(
                 home_volume=mounted[VolumeKind.HOME].name,
                 project_volume=mounted[VolumeKind.PROJECT].name,
                 address=reserved,
-                env={**env, "HUB_EXT_SESSION": session(plan)},
+                env=env,
+                session_folder=session_folder,
                 pids=site.settings.pids,
                 shm_bytes=site.settings.shm_bytes,
                 tmp_bytes=site.settings.tmp_bytes,
@@ -159,35 +160,6 @@ async def _start(
     started = Started(container_id, found)
     await in_store(lambda: _confirm(site, plan, started, phases))
     return started
-
-
-def session(plan: LaunchPlan) -> str:
-    """What the notebook is told of its session, as JSON; the image's start puts it into a file."""
-    return json.dumps(
-        {
-            "launch": plan.launch_id,
-            "project": plan.project,
-            "project_folder": expression.PROJECT,
-            "environment": plan.image,
-            "revision": plan.revision,
-            "digest": plan.reference.digest,
-            "datasets": [
-                {
-                    "slug": mount.slug,
-                    "version": mount.version_number,
-                    "folder": f"{expression.DATA}/{mount.slug}",
-                    "title": {"en": mount.title.en, "fr": mount.title.fr},
-                }
-                for mount in plan.data
-            ],
-            "gpus": len(plan.gpus),
-            "cpus": plan.cpus,
-            "mem_bytes": plan.mem_bytes,
-            "idle_seconds": plan.idle_seconds,
-            "expires_at": plan.expires_at.isoformat() if plan.expires_at else None,
-        },
-        ensure_ascii=False,
-    )
 
 
 async def _ensure_image(site: Site, plan: LaunchPlan, tell: Tell) -> str:

@@ -15,7 +15,8 @@ from hub_ext.errors import Conflict, EngineError, HubExtError, InputError, NotFo
 from hub_ext.expression.duties import denial_words
 from hub_ext.expression.ends_ahead import banner
 from hub_ext.expression.phrases import error_words, phrase_text
-from hub_ext.flows.blocks import Banner, banners
+from hub_ext.flows.blocks import banners
+from hub_ext.model.blocks import BlockNotice
 from hub_ext.model.duties import Deed, Denial
 from hub_ext.phrase import Phrase
 from hub_ext.services.console.areas import areas_of
@@ -64,7 +65,7 @@ class PageHandler(ConsoleHandler):
 
     area: ClassVar[str] = ""
     deed: ClassVar[Deed | None] = None
-    banners: tuple[Banner, ...] = ()
+    banners: tuple[BlockNotice, ...] = ()
 
     async def prepare(self) -> None:
         """As the base, then the page's own deed."""

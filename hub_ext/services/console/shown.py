@@ -14,8 +14,8 @@ from jinja2.runtime import Context
 from hub_ext.expression import words
 from hub_ext.expression.ends_ahead import end_ahead
 from hub_ext.expression.phrases import phrase_text
-from hub_ext.flows.revocation import EndAhead
 from hub_ext.model import Localised, Reason
+from hub_ext.model.session_facts import EndAhead
 from hub_ext.phrase import Phrase
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.adapters import launch_secrets, notebook_server
+from hub_ext.adapters import launch_secrets, notebook_server, session_files
 from hub_ext.adapters.store import exposures, launches, leases, volumes
 from hub_ext.errors import HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.flows import launch as flow
@@ -36,6 +36,7 @@ async def test_a_server_from_click_to_end(scenario: Scenario) -> None:
     assert (launch.state, launch.container_id) == (LaunchState.RUNNING, started.container_id)
     assert launch.upstream == f"{started.address}:8888"
     assert launch_secrets.read(scenario.site.settings, plan.launch_id) == SECRETS
+    assert session_files.launch_ids(scenario.site.settings) == {plan.launch_id}
     assert await flow.poll(scenario.site, plan.launch_id) is None
     kinds = [step.kind for step in told]
     assert kinds[-4:] == [StepKind.VOLUMES, StepKind.CREATE, StepKind.START, StepKind.ANSWER]
@@ -46,6 +47,7 @@ async def test_a_server_from_click_to_end(scenario: Scenario) -> None:
     assert (launch.state, launch.stop_reason) == (LaunchState.ENDED, "stopped-by-person")
     assert launch.outcome == "exit status 0"
     assert launch_secrets.launch_ids(scenario.site.settings) == frozenset()
+    assert session_files.launch_ids(scenario.site.settings) == frozenset()
     assert await scenario.container(plan.launch_id) is None
     assert await flow.poll(scenario.site, plan.launch_id) == 0
     assert scenario.verbs(plan.launch_id) == [
