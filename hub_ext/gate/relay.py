@@ -109,7 +109,8 @@ class Relay:
         if self.closed.is_set():
             return
         client = self.client.transport
-        if self.server.frames.between_frames and not client.is_closing():
+        # Where the server has said its last word, so has our side to the client.
+        if self.server.frames.between_frames and not (client.is_closing() or self.server.ended):
             client.write(close_frame(code))
         self.server.transport.abort()
         client.close()
