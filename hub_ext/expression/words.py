@@ -14,6 +14,7 @@ from html import escape
 from hub_ext.expression.endings import ENDINGS
 from hub_ext.expression.reasons import SENTENCES, VARIANTS
 from hub_ext.expression.sentences import Sentences
+from hub_ext.expression.units import time_written
 from hub_ext.model import Localised, Reason, ReasonCode, Refusal, StopReason
 
 MOST_CHARACTERS = 80
@@ -138,6 +139,15 @@ def number_text(value: float, language: str, places: int | None = None) -> str:
 def hours_text(seconds: float, language: str) -> str:
     """Seconds as hours, such as "2" or "0.5"; in French after a comma."""
     return number_text(round(seconds / 3600, 1), language)
+
+
+def duration_text(seconds: int, language: str) -> str:
+    """A length of time such as "7 days", "2 h" or "30 min", in the largest unit in which it is whole."""
+    days, rest = divmod(seconds, 24 * 3600)
+    if not days or rest:
+        return time_written(seconds)
+    unit = "jour" if language == "fr" else "day"
+    return f"{days} {unit}{'s' if days > 1 else ''}"
 
 
 def _all(reasons: Iterable[Reason], language: str, time_zone: tzinfo) -> tuple[Words, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import parse_qs
 
 from tornado import web
 
+from hub_ext.expression.languages import LANGUAGE_COOKIE, LANGUAGES
 from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
 from hub_ext.gate.judge import (
@@ -31,8 +32,11 @@ from hub_ext.gate.judge import (
     Verdict,
 )
 from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
+from hub_ext.gate.own_paths import OwnPaths, SeeOther, Shown
 from hub_ext.gate.pages import Notice
 from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.session_page import CONTENT_SECURITY_POLICY
+from hub_ext.gate.sessions import SessionUnknownError
 from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
 
 # Says to a page of our images that it should be loaded again: it then gets a page that says why.
@@ -48,6 +52,7 @@ class AnswerParts:
 
     judge: Judge
     sign_in: SignInFlow
+    own_paths: OwnPaths
     hub: str
 
 
@@ -74,7 +79,7 @@ class AnswerHandler(web.RequestHandler):
         """None: no answer is kept."""
 
     def check_xsrf_cookie(self) -> None:
-        """Nothing is changed here."""
+        """None of tornado's: the judgement is made from where a request comes, and forms have their own."""
 
     async def prepare(self) -> None:
         """The answer to every method."""
@@ -87,6 +92,9 @@ class AnswerHandler(web.RequestHandler):
             await self._answer(request, verdict)
         except HubSilentError:
             self._notice(pages.SILENT)
+        except SessionUnknownError as error:
+            log.error("%s", error)
+            self._notice(pages.SILENT)
 
     async def _answer(self, request: OriginalRequest, verdict: Verdict) -> None:
         match verdict:
@@ -94,7 +102,7 @@ class AnswerHandler(web.RequestHandler):
                 # The door opened between the two questions.
                 self._again(request)
             case Reserved():
-                self._own(request, verdict)
+                await self._own(request, verdict)
             case SignIn(server):
                 if request.navigates:
                     self._sign_in(request, server, uri_without_token(request.path, request.query))
@@ -135,20 +143,29 @@ class AnswerHandler(web.RequestHandler):
         else:
             self._notice(pages.SILENT)
 
-    def _own(self, request: OriginalRequest, reserved: Reserved) -> None:
+    async def _own(self, request: OriginalRequest, reserved: Reserved) -> None:
         """The gate's own paths below a server's prefix."""
-        if reserved.path != "session" or request.method not in ("GET", "HEAD"):
-            self._notice(pages.NO_SUCH_PAGE)
-            return
-        server = reserved.server
-        facts = {
-            "launch": server.launch_id,
-            "server_name": server.server_name,
-            "home": f"{self.parts.hub}home",
-            "sign_out": f"{self.parts.hub}logout",
-        }
-        self.set_header("Content-Type", "application/json")
-        self.finish(json.dumps(facts))
+        chosen = parse_qs(request.query).get("language", [""])[0]
+        answer = await self.parts.own_paths.answer(
+            request,
+            reserved,
+            form={name: self.get_body_argument(name) for name in self.request.body_arguments},
+            language=self._language(chosen),
+            chosen=chosen if chosen in LANGUAGES else "",
+        )
+        match answer:
+            case SeeOther(address):
+                self.redirect(address, status=303)
+            case Shown(body, is_html, status):
+                self.set_status(status)
+                self.set_header("Vary", "Accept-Language, Cookie")
+                if is_html:
+                    self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+                else:
+                    self.set_header("Content-Type", "application/json")
+                self.finish(body)
+            case _:
+                self._notice(answer, reserved.server)
 
     def _sign_in(self, request: OriginalRequest, server: OpenServer, back: str) -> None:
         """At the Hub's name by its OAuth; at a server's own origin by way of the Hub's name."""
@@ -177,13 +194,12 @@ class AnswerHandler(web.RequestHandler):
         self.redirect(redirect.location)
 
     def _notice(self, notice: Notice, server: OpenServer | None = None) -> None:
-        cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
-        language = pages.reader_language(cookies, self.request.headers.get("Accept-Language", ""))
+        language = self._language()
         self.set_status(notice.status)
         self.set_header("Vary", "Accept-Language, Cookie")
         if notice.status == 503:
             self.set_header("Retry-After", str(pages.RETRY_SECONDS))
-        if self.original is None or not (self.original.navigates or self._is_framed_page()):
+        if self.original is None or not (self.original.navigates or self._is_other_page()):
             if self.original and self.original.fetch_site == "same-origin" and notice in pages.ENDED:
                 # JupyterLab takes 503 for a server that is gone, and is silent about 403.
                 self.set_status(503)
@@ -193,8 +209,19 @@ class AnswerHandler(web.RequestHandler):
         else:
             self.finish(pages.page(notice, language, self.parts.hub, self._links(notice, server)))
 
-    def _is_framed_page(self) -> bool:
-        return self.original is not None and self.original.fetch_mode == "navigate"
+    def _language(self, chosen: str = "") -> str:
+        """The reader's: chosen in the address or on a page of ours, else the browser's."""
+        cookies = {name: morsel.value for name, morsel in self.request.cookies.items()}
+        if chosen:
+            cookies[LANGUAGE_COOKIE] = chosen
+        return pages.reader_language(cookies, self.request.headers.get("Accept-Language", ""))
+
+    def _is_other_page(self) -> bool:
+        request = self.original
+        if request is None or request.fetch_mode:
+            return request is not None and request.fetch_mode == "navigate"
+        # Of a form, where the browser does not say.
+        return request.method == "POST" and "text/html" in request.accept
 
     def _links(self, notice: Notice, server: OpenServer | None) -> tuple[tuple[str, str], ...]:
         home = ("My servers", f"{self.parts.hub}home")

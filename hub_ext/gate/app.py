@@ -18,10 +18,12 @@ from hub_ext.gate.door import Door, Parts
 from hub_ext.gate.hub import HubClient
 from hub_ext.gate.judge import Judge
 from hub_ext.gate.origins import Origins
+from hub_ext.gate.own_paths import OwnPaths
 from hub_ext.gate.relay import Relays
 from hub_ext.gate.rights import Rights
 from hub_ext.gate.routes import OpenServers
 from hub_ext.gate.seal import Seal, kept_key
+from hub_ext.gate.sessions import Sessions
 from hub_ext.gate.sign_in import SignInFlow, hub_url
 from hub_ext.gate.uses import Uses
 from hub_ext.settings import Settings
@@ -56,8 +58,10 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
         uses = Uses(site)
         relays = Relays(judge, uses)
         servers.on_closed += [relays.close_launches, rights.forget]
+        sessions = Sessions(site)
+        own_paths = OwnPaths(site, sessions, hub, seal, hub_url(origins))
         sign_in = SignInFlow(origins, hub, seal)
-        application = answers.application(AnswerParts(judge, sign_in, hub_url(origins)))
+        application = answers.application(AnswerParts(judge, sign_in, own_paths, hub_url(origins)))
         parts = Parts(servers, judge, uses, relays, application, set())
         door, connections = Door(parts), set[Connection]()
         # Before the first question, so that a new gate shuts nobody out.
@@ -81,6 +85,7 @@ async def running(site: Site, *, clock: Callable[[], float] = time.monotonic) ->
             for connection in tuple(connections):
                 connection.transport.close()
             await uses.flush_at_end()
+            sessions.close()
             servers.close()
 
 

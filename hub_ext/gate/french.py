@@ -5,6 +5,8 @@ from __future__ import annotations
 FRENCH = {
     "My servers": "Mes serveurs",
     "Open the server": "Ouvrir le serveur",
+    "Restart or stop": "Redémarrer ou arrêter",
+    "Sign out": "Se déconnecter",
     "Sign in again": "Se reconnecter",
     "Start it again": "Le redémarrer",
     "This server has an address of its own": "Ce serveur a une adresse à lui",
@@ -48,4 +50,43 @@ FRENCH = {
     "Try again; if it lasts, tell the operators what time it is.": (
         "Réessayez ; si cela dure, indiquez l’heure à l’exploitation."
     ),
+    # the page of a session
+    "Main server": "Serveur principal",
+    "More time ({hours} h)": "Plus de temps ({hours} h)",
+    "still possible: {left}": "encore possible : {left}",
+    "This session": "Cette session",
+    "Project": "Projet",
+    "Environment": "Environnement",
+    "(revision {number})": "(révision {number})",
+    "Datasets": "Jeux de données",
+    "(version {number})": "(version {number})",
+    "none": "aucun",
+    "CPUs": "CPU",
+    "Memory": "Mémoire",
+    "GPUs": "GPU",
+    "Started": "Démarrage",
+    "Ends": "Fin",
+    "After {time} without use.": "Après {time} sans utilisation.",
+    "After {time} of work that nobody looks at.": "Après {time} de calcul que personne ne suit.",
+    "Not for idleness before {moment}: more time was asked for.": (
+        "Pas pour inactivité avant le {moment} : du temps a été demandé."
+    ),
+    "Kept when the server stops": "Conservé à l’arrêt du serveur",
+    "Home": "Dossier personnel",
+    "Project folder": "Dossier du projet",
+    "up to {allowed}": "jusqu’à {allowed}",
+    "{used} of {allowed}": "{used} sur {allowed}",
+    "Lost: everything else, and what runs.": "Perdu : tout le reste, et ce qui tourne.",
+    "Programs in the server read these facts in the file that HUB_EXT_SESSION names.": (
+        "Les programmes du serveur lisent ces informations dans le fichier que nomme HUB_EXT_SESSION."
+    ),
+    "Time zone: {zone}": "Fuseau horaire : {zone}",
+    "This server is not about to be stopped: there is nothing to extend.": (
+        "Ce serveur n’est pas sur le point d’être arrêté : il n’y a rien à prolonger."
+    ),
+    "More time was asked for as often as is allowed here. Use the server, or save your work.": (
+        "Du temps a été demandé aussi souvent que c’est permis ici. Utilisez le serveur, ou enregistrez "
+        "votre travail."
+    ),
+    "There is no more time": "Il n’y a pas plus de temps",
 }

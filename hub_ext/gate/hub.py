@@ -24,9 +24,13 @@ class HubSilentError(HubExtError):
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """Whose token it is, and what it may do: scopes in JupyterHub's own words, expanded."""
+    """Whose token it is, and what it may do: scopes in JupyterHub's own words, expanded.
+
+    `name` is a username, or a service's where `is_service` says so.
+    """
 
     name: str
+    is_service: bool
     scopes: frozenset[str]
 
 
@@ -64,9 +68,10 @@ class HubClient:
         if status != 200:
             raise _silent(f"status {status}")
         try:
-            return TokenOwner(str(answer["name"]), frozenset(map(str, answer["scopes"])))
+            is_service = answer["kind"] != "user"
+            return TokenOwner(str(answer["name"]), is_service, frozenset(map(str, answer["scopes"])))
         except (KeyError, TypeError) as error:
-            raise _silent("an answer without name or scopes") from error
+            raise _silent("an answer without name, kind or scopes") from error
 
     async def token_for_code(self, secrets: LaunchSecrets, code: str, verifier: str) -> str | None:
         """The token for the code of an OAuth callback; None where the Hub refuses.

@@ -56,10 +56,12 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """A path of the gate's own, asked by somebody who may enter the server."""
+    """A path of the gate's own, asked with `token` by somebody who may enter the server."""
 
     server: OpenServer
     path: str
+    token: str = field(repr=False)
+    signed_in_by: SignedInBy
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class Judge:
             if by_token is None:
                 return None
             if by_token is Right.YES:
-                return self._let_in(request, server, request_cookies, SignedInBy.TOKEN)
+                return self._let_in(request, server, request_cookies, SignedInBy.TOKEN, api_token)
         if session_token := self._session_token(request, request_cookies, server):
             by_cookie = right_of(session_token)
             if by_cookie is None:
@@ -219,7 +221,7 @@ class Judge:
             if by_cookie is Right.YES:
                 if not at_home:
                     return self._elsewhere(request, server, session_token)
-                return self._let_in(request, server, request_cookies, SignedInBy.COOKIE)
+                return self._let_in(request, server, request_cookies, SignedInBy.COOKIE, session_token)
         if Right.SILENT in (by_token, by_cookie):
             return HubSilent()
         if Right.NO_RIGHT in (by_token, by_cookie):
@@ -233,12 +235,17 @@ class Judge:
         return Lead(server, token) if request.path == server.prefix + LEAD else Elsewhere(server)
 
     def _let_in(
-        self, request: OriginalRequest, server: OpenServer, request_cookies: RequestCookies, by: SignedInBy
+        self,
+        request: OriginalRequest,
+        server: OpenServer,
+        request_cookies: RequestCookies,
+        by: SignedInBy,
+        token: str,
     ) -> Verdict:
         if not judge_source(request.source(self.scheme(request, server)), by).allowed:
             return Forbidden(server, Refused.CROSS_SITE)
         if request.path.startswith(RESERVED, len(server.prefix)):
-            return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :])
+            return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :], token, by)
         return Pass(server, f"token {server.secrets.token}", request_cookies.passing)
 
     def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -104,14 +105,24 @@ def reader_language(cookies: Mapping[str, str], accept_language: str) -> str:
 
 def page(notice: Notice, language: str, hub: str, links: tuple[tuple[str, str], ...]) -> str:
     """The notice as a page. `links` are English labels and addresses; the first is the main one."""
-    return _ENVIRONMENT.get_template("notice.html").render(
-        language=language,
+    return rendered(
+        "notice.html",
+        language,
         title=translated(notice.title, language),
         text=translated(notice.text, language),
         retry_seconds=RETRY_SECONDS if notice.retries else None,
         links=[(translated(label, language), address) for label, address in links],
-        hub=hub,
+        home=f"{hub}home",
     )
+
+
+def rendered(template: str, language: str, **shown: Any) -> str:
+    """The template as a page in that language; `_("English text")` in it is translated and filled in."""
+
+    def words(text: str, **facts: object) -> str:
+        return translated(text, language).format(**facts)
+
+    return _ENVIRONMENT.get_template(template).render(language=language, _=words, **shown)
 
 
 def problem(notice: Notice, language: str) -> str:

@@ -34,11 +34,6 @@ FRENCH = {
     "still possible: {left}": "encore possible : {left}",
     "Your right ends": "Fin de votre droit",
     "It ended": "Fin",
-    "This server lost its GPU on {day}: what computed on it is lost. "
-    "Save your work, stop the server and start it again to get another GPU.": (
-        "Ce serveur a perdu son GPU le {day} : ce qui y calculait est perdu. "
-        "Enregistrez votre travail, arrêtez le serveur et redémarrez-le pour obtenir un autre GPU."
-    ),
     "{server} waits for a GPU": "{server} : en attente d’un GPU",
     "Your turn has come: the server is being started.": "Votre tour est venu : le serveur démarre.",
     "Place {number} of {of}.": "Place {number} sur {of}.",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
-from hub_ext.expression import ends_ahead, words
-from hub_ext.expression.warnings import warning_words
+from hub_ext.expression import words
+from hub_ext.expression.session_warnings import WarningKind, standing_warnings
 from hub_ext.flows import disk, queue, session_warnings
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.hub import pages
 from hub_ext.model import Launch, Person, Refusal, StopReason, Volume, VolumeKind
-from hub_ext.model.idleness import StopAhead
 from hub_ext.model.queue import WaitingState
-from hub_ext.model.session_facts import EndAhead
+from hub_ext.model.session_facts import SessionWarnings
 
 VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
 USED = "{used} of {allowed}"
@@ -43,11 +41,9 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "environment": image.title.text(language) if image else launch.image,
             "datasets": [version.dataset for version in mounted],
             "until": until,
-            "warning": _end_ahead(site, warnings.end, language) if warnings else "",
+            "warnings": _warnings(site, warnings, language) if warnings else [],
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
-            "coming": _stop_ahead(site, warnings.stop, language) if warnings else None,
-            "gpu_lost": _gpu_lost(site, warnings.gpu_lost, language) if warnings else "",
             "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
         }
 
@@ -81,22 +77,18 @@ async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
     }
 
 
-def _stop_ahead(site: Site, stop: StopAhead, language: str) -> dict[str, Any] | None:
-    """The warning that stands, and how much time may be asked for; None while none stands."""
-    if stop.reason is None or stop.at is None:
-        return None
-    shown = warning_words(stop.reason, stop.at, site.now(), language, pages.zone(site))
-    hours = words.hours_text(stop.seconds, language)
-    return {"fact": shown.fact, "advice": shown.advice, "left": stop.left, "hours": hours}
+def _warnings(site: Site, warnings: SessionWarnings, language: str) -> list[dict[str, Any]]:
+    """What stands about a server; with a stop that is ahead, how much time may be asked for.
 
-
-def _end_ahead(site: Site, end: EndAhead | None, language: str) -> str:
-    """Of an end that is near; "" while none is."""
-    return ends_ahead.end_ahead(end.at, end.reasons, language, pages.zone(site)) if end else ""
-
-
-def _gpu_lost(site: Site, lost: datetime | None, language: str) -> str:
-    return words.day(lost, language, pages.zone(site)) if lost else ""
+    Blocks stand above every page already.
+    """
+    stop = warnings.stop
+    more = {"left": stop.left, "hours": words.hours_text(stop.seconds, language)}
+    return [
+        {"text": each.text, "more": more if each.kind is WarningKind.STOP else None}
+        for each in standing_warnings(warnings, site.now(), language, pages.zone(site))
+        if each.kind is not WarningKind.BLOCK
+    ]
 
 
 def _room(volume: Volume, language: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -20,6 +21,7 @@ NAVIGATION = {
     "Sec-Fetch-Dest": "document",
     "Accept": "text/html",
 }
+FORM = "application/x-www-form-urlencoded"
 FETCH = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
 
 
@@ -80,13 +82,15 @@ class Front:
         """`/check` alone."""
         return self.ask("/check", "GET", self.headers(method, uri, headers or {}))
 
-    def request(self, uri: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+    def request(
+        self, uri: str, method: str = "GET", headers: dict[str, str] | None = None, body: str | None = None
+    ) -> Answer:
         """`/check`, and `/answer` where that says no: what the client sees. 204 means that it passed."""
         checked = self.check(uri, method, headers)
         if checked.status == 204:
             return checked
         assert checked.status == 401, checked
-        return self.ask("/answer", method, self.headers(method, uri, headers or {}))
+        return self.ask("/answer", method, self.headers(method, uri, headers or {}), body)
 
 
 @dataclass
@@ -155,10 +159,15 @@ class Browser:
         """One request as a page of ours makes it."""
         return self.request(uri, method, FETCH | more)
 
-    def request(self, uri: str, method: str, headers: dict[str, str]) -> Answer:
+    def send(self, uri: str, fields: dict[str, str], **more: str) -> Answer:
+        """A form of a page of ours, as a browser sends it."""
+        headers = NAVIGATION | {"Sec-Fetch-Site": "same-origin", "Content-Type": FORM} | more
+        return self.request(uri, "POST", headers, urlencode(fields))
+
+    def request(self, uri: str, method: str, headers: dict[str, str], body: str | None = None) -> Answer:
         """One request with the cookies of the browser."""
         cookies = self.cookies_for(uri)
-        answer = self.front.request(uri, method, headers | ({"Cookie": cookies} if cookies else {}))
+        answer = self.front.request(uri, method, headers | ({"Cookie": cookies} if cookies else {}), body)
         self.keep(answer)
         return answer
 

@@ -412,20 +412,3 @@ def test_a_missing_slash_is_added(house: House, gate: RunningGate) -> None:
     house.start("alice")
     answer = house.browser().get("/user/alice?x=1")
     assert (answer.status, answer.location) == (302, "/user/alice/?x=1")
-
-
-def test_the_gates_own_path(house: House, gate: RunningGate) -> None:
-    house.start("alice")
-    assert house.browser().fetch("/user/alice/_hub-ext/session").status == CLOSED
-    browser = house.browser("alice")
-    browser.open("/user/alice/lab")
-    answer = browser.fetch("/user/alice/_hub-ext/session")
-    assert answer.status == 200
-    assert json.loads(answer.body) == {
-        "launch": launch(house, "alice").id,
-        "server_name": "",
-        "home": "/hub/home",
-        "sign_out": "/hub/logout",
-    }
-    assert browser.fetch("/user/alice/_hub-ext/other").status == 404
-    assert browser.fetch("/user/alice/_hub-ext/session", "POST").status == 404

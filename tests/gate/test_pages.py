@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.gate import pages
+from hub_ext.gate import own_paths, pages, session_page
 from hub_ext.gate.cookies import split
 from hub_ext.gate.french import FRENCH
 from tests.gate.browser import NAVIGATION, Front
@@ -21,11 +21,16 @@ GATE = Path(pages.__file__).parent
 def texts() -> set[str]:
     """Every English text of the pages."""
     found = {text for notice in pages.NOTICES for text in (notice.title, notice.text)}
-    for node in ast.walk(ast.parse((GATE / "answers.py").read_text())):
+    labelled = [ast.parse((GATE / name).read_text()) for name in ("answers.py", "session_page.py")]
+    for node in (node for tree in labelled for node in ast.walk(tree)):
         if isinstance(node, ast.Tuple) and node.elts and isinstance(node.elts[0], ast.Constant):
             label = node.elts[0].value
             if isinstance(label, str) and label[:1].isupper() and label not in ("GET", "HEAD"):
                 found.add(label)
+    found |= {own_paths.NO_MORE_TIME, *own_paths.REFUSED.values(), *session_page.FOLDERS.values()}
+    found |= set(re.findall(r'translated\("([^"]*)"', (GATE / "session_page.py").read_text()))
+    for template in (GATE / "templates").glob("*.html"):
+        found |= set(re.findall(r'\b_\("([^"]*)"', template.read_text()))
     return found
 
 

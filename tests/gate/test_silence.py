@@ -71,7 +71,9 @@ class _User(web.RequestHandler):
         if status is None:
             await asyncio.sleep(60)
         elif status == 200:
-            self.finish(self.hub.body or json.dumps({"name": "alice", "scopes": self.hub.scopes}))
+            self.finish(
+                self.hub.body or json.dumps({"kind": "user", "name": "alice", "scopes": self.hub.scopes})
+            )
         else:
             self.set_status(status)
             self.finish("{}")
