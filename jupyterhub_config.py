@@ -5,7 +5,7 @@ import sys
 
 from hub_ext.adapters.parent import hub_environment
 from hub_ext.config import CONFIG_VARIABLE, HubExt, load
-from hub_ext.hub import more_time
+from hub_ext.hub import more_time, restart
 from hub_ext.hub.docker import refuse_not_honoured
 from hub_ext.hub.hub_database import commit_without_waiting
 from hub_ext.hub.hub_site import hub_site, prepare
@@ -56,8 +56,8 @@ c.JupyterHub.spawner_class = "hub-ext-docker"
 c.JupyterHub.concurrent_spawn_limit = 0
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 4
-# Where more time is asked for.
-c.JupyterHub.extra_handlers = more_time.HANDLERS
+# Where more time is asked for, and a restart.
+c.JupyterHub.extra_handlers = [*more_time.HANDLERS, *restart.HANDLERS]
 # A server's own token is the secret of its OAuth client, which the gate has; no more is done with it.
 c.Spawner.server_token_scopes = ["users:activity!user"]
 

@@ -49,7 +49,7 @@ def what_ends(reasons: Iterable[Reason], language: str) -> str:
         .format_map({"subject": reason.subject, "why": "", **dict(reason.shown)})
         for reason in reasons
     )
-    return "; ".join(what) or _OTHERWISE.text(language)
+    return (" ; " if language == "fr" else "; ").join(what) or _OTHERWISE.text(language)
 
 
 def banner(reason: Reason, end_by: datetime | None, language: str, time_zone: tzinfo = UTC) -> str:

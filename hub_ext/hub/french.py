@@ -64,6 +64,15 @@ FRENCH = {
         "Conservés à l’arrêt d’un serveur : votre dossier personnel et celui du projet. "
         "Perdus : tout le reste, et ce qui tourne."
     ),
+    # restart
+    "Restart or stop this server?": "Redémarrer ou arrêter ce serveur ?",
+    "A restart stops it and starts it again with the same choice, where that may still be started. "
+    "A GPU may meanwhile go to somebody who waits for one.": (
+        "Un redémarrage l’arrête et le démarre à nouveau avec le même choix, si celui-ci peut encore être "
+        "démarré. Un GPU peut entre-temps aller à quelqu’un qui en attend un."
+    ),
+    "Restart it": "Le redémarrer",
+    "Leave it running": "Le laisser tourner",
     # tokens, and the end
     "Tokens for programs": "Jetons pour les programmes",
     "With a token a program may do in your name what you may do yourself: keep it like a password.": (

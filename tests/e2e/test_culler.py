@@ -146,21 +146,22 @@ def test_who_is_warned_reads_it_and_asks_for_more_time(
     own = ada.api("POST", "tokens", {"note": "a test", "expires_in": 60}).json()["token"]
     begun = time.monotonic()
     launch_id = start(hub, ada, brief)
-    path = f"{api(hub)}/hub-ext/sessions/ada/"
-    assert call("GET", path, own).json()["at"] is None
-    assert call("POST", path, own).status_code == 409
-    wait_for(lambda: call("GET", path, own).json()["reason"] == "idle", WARNED_SECONDS)
+    path, more_time = (f"{hub.url}/user/ada/_hub-ext/{name}" for name in ("session", "more-time"))
+    assert call("GET", path, own).json()["warnings"] == []
+    assert call("POST", more_time, own).status_code == 409
+    wait_for(lambda: call("GET", path, own).json()["warnings"], WARNED_SECONDS)
     shown = ada.page("home").text
     assert "nothing has run in it for a while" in shown
     assert 'data-more-time=""' in shown
     bob = hub.visitor("bob")
-    for method in ("GET", "POST"):
-        answer = bob.session.request(method, f"{hub.url}/hub/api/hub-ext/sessions/ada/?_xsrf={bob.xsrf}")
-        assert answer.status_code in (403, 404)
-        assert call(method, f"{api(hub)}/hub-ext/sessions/ada/other", own).status_code == 404
-    said = call("POST", path, own)
-    assert said.status_code == 201, said.text
-    assert said.json()["extensions_left"] == hub.site.settings.extensions_most - 1
+    at_hub = f"{hub.url}/hub/api/hub-ext/more-time/ada"
+    assert bob.session.post(f"{at_hub}/?_xsrf={bob.xsrf}").status_code in (403, 404)
+    assert bob.session.get(path).status_code == 403
+    assert call("POST", f"{at_hub}/other", own).status_code == 404
+    # What the button of the home page does.
+    said = ada.session.post(f"{at_hub}/?_xsrf={ada.xsrf}")
+    assert said.status_code == 204, said.text
+    assert call("GET", path, own).json()["warnings"] == []
     time.sleep(max(0.0, begun + WARNED_SECONDS + 6 - time.monotonic()))
     assert ada.servers()[""]["ready"]
     with hub.site.store.reading() as tx:

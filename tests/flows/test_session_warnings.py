@@ -84,7 +84,7 @@ async def test_the_facts_are_those_of_the_launch_and_of_nobody_else(ada: Scenari
             "why": {
                 "en": 'your place in the project "onco" ends; the access to "mri" ends; '
                 'the access to "table" ends',
-                "fr": "votre place dans le projet « onco » prend fin; l’accès à « mri » prend fin; "
+                "fr": "votre place dans le projet « onco » prend fin ; l’accès à « mri » prend fin ; "
                 "l’accès à « table » prend fin",
             },
         },
