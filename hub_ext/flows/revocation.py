@@ -102,7 +102,11 @@ def end_ahead(tx: Tx, launch: Launch, now: datetime) -> EndAhead | None:
     """The end of a launch's rights where it is near enough for a warning, or has come; else None."""
     if launch.state not in (LaunchState.ADMITTED, LaunchState.RUNNING):
         return None
-    end = end_of_rights(tx, launch, now)
+    return if_near(end_of_rights(tx, launch, now), now)
+
+
+def if_near(end: EndAhead | None, now: datetime) -> EndAhead | None:
+    """The end where it is near enough for a warning, or has come; else None."""
     return end if end is not None and _step(end.at, now) else None
 
 

@@ -8,8 +8,8 @@ from hub_ext.adapters.store import Tx, launches, leases
 from hub_ext.flows import blocks, idle_warnings, revocation
 from hub_ext.flows.launch.session import read_facts
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch
-from hub_ext.model.session_facts import SessionFacts, SessionWarnings
+from hub_ext.model import Launch, LaunchState
+from hub_ext.model.session_facts import EndAhead, SessionFacts, SessionWarnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,22 @@ def read(site: Site, launch_id: str) -> Session | None:
         launch = launches.find(tx, launch_id)
         if launch is None or not launch.state.active:
             return None
-        return Session(read_facts(tx, site, launch), read_warnings(tx, site, launch))
+        facts = read_facts(tx, site, launch)
+        # What is being stopped is warned of no more.
+        end = None if launch.state is LaunchState.STOPPING else revocation.if_near(facts.end, site.now())
+        return Session(facts, _warnings(tx, site, launch, end))
 
 
 def read_warnings(tx: Tx, site: Site, launch: Launch) -> SessionWarnings:
     """What stands about that launch in this transaction."""
+    return _warnings(tx, site, launch, revocation.end_ahead(tx, launch, site.now()))
+
+
+def _warnings(tx: Tx, site: Site, launch: Launch, end: EndAhead | None) -> SessionWarnings:
     lost = [lease.lost for lease in leases.active(tx, launch_id=launch.id) if lease.lost]
     return SessionWarnings(
         stop=idle_warnings.ahead(tx, site, launch),
-        end=revocation.end_ahead(tx, launch, site.now()),
+        end=end,
         gpu_lost=min(lost, default=None),
         blocks=blocks.notices_for(tx, site, launch.person_id),
     )

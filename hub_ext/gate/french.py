@@ -88,5 +88,8 @@ FRENCH = {
         "Du temps a été demandé aussi souvent que c’est permis ici. Utilisez le serveur, ou enregistrez "
         "votre travail."
     ),
+    "This page was from an earlier sign-in. Press the button again.": (
+        "Cette page datait d’une connexion précédente. Appuyez de nouveau sur le bouton."
+    ),
     "There is no more time": "Il n’y a pas plus de temps",
 }

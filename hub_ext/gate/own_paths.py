@@ -30,10 +30,25 @@ MORE_TIME = "more-time"
 _FORM = "more time"
 
 NO_MORE_TIME = "There is no more time"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why no more time is given: a code for programs, and an English sentence."""
+
+    reason: str
+    text: str
+
+
+# Where a request comes from was judged before: who has no token of this sign-in has an old page.
+STALE = Refusal("stale", "This page was from an earlier sign-in. Press the button again.")
 REFUSED = {
-    MoreTime.NOT_DUE: "This server is not about to be stopped: there is nothing to extend.",
-    MoreTime.NONE_LEFT: (
-        "More time was asked for as often as is allowed here. Use the server, or save your work."
+    MoreTime.NOT_DUE: Refusal(
+        "not-due", "This server is not about to be stopped: there is nothing to extend."
+    ),
+    MoreTime.NONE_LEFT: Refusal(
+        "none-left",
+        "More time was asked for as often as is allowed here. Use the server, or save your work.",
     ),
 }
 
@@ -121,7 +136,7 @@ class OwnPaths:
         self, reserved: Reserved, form: Mapping[str, str], language: str, chosen: str, *, is_html: bool
     ) -> OwnAnswer:
         if not self._is_own_form(reserved, form):
-            return pages.CROSS_SITE
+            return await self._refused(reserved, STALE, 403, language, chosen, is_html=is_html)
         owner = await self._hub_client.owner_of(reserved.token)
         if owner is None or owner.is_service:
             return pages.NO_RIGHT
@@ -135,11 +150,16 @@ class OwnPaths:
                 return SeeOther(self._addresses(reserved.server, chosen).page)
             case MoreTime.GIVEN:
                 return await self._shown(reserved, language, chosen, is_html=False, status=201)
-        said = REFUSED[came]
-        if is_html:
-            said = translated(said, language)
-            return await self._shown(reserved, language, chosen, is_html=True, said=said, status=409)
-        return Notice(409, came.value, NO_MORE_TIME, said)
+        return await self._refused(reserved, REFUSED[came], 409, language, chosen, is_html=is_html)
+
+    async def _refused(
+        self, reserved: Reserved, refusal: Refusal, status: int, language: str, chosen: str, *, is_html: bool
+    ) -> OwnAnswer:
+        """The page with the reason above it, or the reason alone."""
+        if not is_html:
+            return Notice(status, refusal.reason, NO_MORE_TIME, refusal.text)
+        said = translated(refusal.text, language)
+        return await self._shown(reserved, language, chosen, is_html=True, said=said, status=status)
 
     def _is_own_form(self, reserved: Reserved, form: Mapping[str, str]) -> bool:
         """Whether the form came from this page. A program with an API token has no page, and needs none."""

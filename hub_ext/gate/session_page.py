@@ -119,7 +119,7 @@ def _more_time(session: Session, reader: Reader, addresses: Addresses, token: st
         "address": addresses.more_time,
         "token": token,
         "seconds": stop.seconds,
-        "hours": hours,
+        "label": translated("More time ({hours} h)", reader.language).format(hours=hours),
         "left": stop.left,
     }
 

@@ -51,6 +51,7 @@ FRENCH = {
         "Votre tour d’avoir un GPU est venu, et votre serveur n’a pas pu démarrer ({moment})."
     ),
     "Open": "Ouvrir",
+    "Session": "Session",
     "See how far it is": "Voir où il en est",
     "Choose and start": "Choisir et démarrer",
     "Stop it": "L’arrêter",

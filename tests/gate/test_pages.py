@@ -27,7 +27,8 @@ def texts() -> set[str]:
             label = node.elts[0].value
             if isinstance(label, str) and label[:1].isupper() and label not in ("GET", "HEAD"):
                 found.add(label)
-    found |= {own_paths.NO_MORE_TIME, *own_paths.REFUSED.values(), *session_page.FOLDERS.values()}
+    found |= {own_paths.NO_MORE_TIME, *session_page.FOLDERS.values()}
+    found |= {refusal.text for refusal in (own_paths.STALE, *own_paths.REFUSED.values())}
     found |= set(re.findall(r'translated\("([^"]*)"', (GATE / "session_page.py").read_text()))
     for template in (GATE / "templates").glob("*.html"):
         found |= set(re.findall(r'\b_\("([^"]*)"', template.read_text()))

@@ -150,7 +150,7 @@ def test_the_json_says_the_same(olga: Olga) -> None:
     (warning,) = shown["warnings"]
     assert warning["kind"] == "stop"
     assert "nothing has run in it" in warning["text"]
-    assert (shown["more_time"]["left"], shown["more_time"]["hours"]) == (3, "2")
+    assert (shown["more_time"]["left"], shown["more_time"]["label"]) == (3, "More time (2 h)")
     block = Block(
         *("blo-1", BlockKind.DRAIN, BlockScope.EVERYTHING, "", "a <new> disk", olga.house.site.now(), "op")
     )
@@ -233,7 +233,7 @@ def test_a_form_needs_the_token_of_its_own_sign_in(olga: Olga) -> None:
     for fields in ({}, {"token": ""}, {"token": "x" * 40}, {"token": token_of(other.get(PAGE).body)}):
         answer = olga.browser.send(f"{PAGE}more-time", fields)
         assert answer.status == 403, fields
-        assert "Another site sent you here" in answer.body
+        assert "This page was from an earlier sign-in." in answer.body
     assert olga.warned()
 
 
