@@ -98,7 +98,19 @@ def test_the_main_job(hub: RunningHub, python_image: str, page: Page, kept_state
         page, 2, "import os; print(os.environ['HUB_EXT_PROJECT'], open('/run/hub-ext/session.json').read())"
     )
     expect(page.locator(".jp-OutputArea-output").last).to_contain_text('"slug": "mri"', timeout=60_000)
+    run_cell(page, 3, "import os; open(os.environ['HUB_EXT_SESSION'], 'w')")
+    expect(page.locator(".jp-OutputArea-output").last).to_contain_text(
+        "Read-only file system", timeout=60_000
+    )
     page.screenshot(path=kept_state / "artefacts" / "notebook.png")
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    with page.context.expect_page() as opened:
+        page.locator('.lm-Menu-item[data-command="hub-ext:session"]').click()
+    session = opened.value
+    expect(session.get_by_text("neuro study").first).to_be_visible()
+    expect(session.get_by_text("/data/mri")).to_be_visible()
+    session.screenshot(path=kept_state / "artefacts" / "session-of-notebook.png")
+    session.close()
 
     page.goto(f"{hub.url}/hub/home")
     expect(page.get_by_text("neuro study")).to_be_visible()
