@@ -6,7 +6,7 @@ APT=(apt-get -y -o DPkg::Lock::Timeout=300 -o Acquire::Retries=2 -o Acquire::htt
 # shellcheck disable=SC2034
 NEEDED=(ca-certificates iproute2 iptables mmdebstrap openssl procps python3 python3-venv)
 # shellcheck disable=SC2034
-NEEDED_FOR_TESTS=(apache2-utils chromium curl git gnupg nftables slirp4netns)
+NEEDED_FOR_TESTS=(apache2-utils chromium curl firefox-esr git gnupg nftables slirp4netns)
 # shellcheck disable=SC2034
 NEEDED_FOR_INSTALL_TEST=(git iproute2 iptables mmdebstrap python3 python3-venv slirp4netns)
 # shellcheck disable=SC2034
