@@ -34,6 +34,8 @@ PASSWORDS = {
     "rosa": "asks for data",
     "magda": "leads a study",
     "zelda": "leaves for good",
+    "mallory": "reads over shoulders",
+    "vera": "trusts her browser",
 }
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()
