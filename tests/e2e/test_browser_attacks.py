@@ -5,8 +5,10 @@ The same tries succeed where the same containers and the same Hub stand behind a
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -15,7 +17,7 @@ from hub_ext.settings import RegistrySettings
 from tests.support.browsers import leaks, scripts
 from tests.support.browsers.attack_world import AttackWorld, attack_world, page_of, sign_in
 from tests.support.browsers.chromium import Chromium
-from tests.support.browsers.driver import Browser, Page, Profile
+from tests.support.browsers.driver import Browser, Page, PageError, Profile
 from tests.support.browsers.firefox import Firefox
 from tests.support.browsers.hostile_server import SECRET
 from tests.support.hub import RunningHub, wait_for
@@ -198,6 +200,36 @@ def test_a_page_asks_nobody_else_for_anything(page: Page, world: AttackWorld) ->
     leak(page, world, world.infected.address)
     time.sleep(patient(3))
     assert asked_elsewhere(world) == set()
+
+
+@pytest.fixture
+def relay() -> Iterator[socket.socket]:
+    """Where a call's packets would arrive."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        yield listener
+
+
+def is_called(profile: Profile, address: str, relay: socket.socket) -> bool:
+    """Whether a packet of a call arrives that a page at that address makes."""
+    page = profile.page()
+    page.open(page_of(address))
+    with suppress(PageError):  # Chromium ends a page whose frame may not call
+        page.run(leaks.CALL, port=relay.getsockname()[1])
+    relay.settimeout(patient(4))
+    try:
+        relay.recv(2048)
+    except TimeoutError:
+        return False
+    return True
+
+
+def test_a_page_calls_nobody(
+    browser: Browser, profile: Profile, world: AttackWorld, relay: socket.socket
+) -> None:
+    """By WebRTC. Firefox has no policy against it yet: there it remains, as the documentation says."""
+    assert is_called(profile, world.infected.address, relay) == (browser.name == "firefox")
+    assert is_called(profile, world.weak.origin + world.infected.path, relay)
 
 
 def test_navigation_remains(page: Page, world: AttackWorld) -> None:

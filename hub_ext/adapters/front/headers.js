@@ -22,6 +22,10 @@ const MOST_HEADERS = 100;
 const MOST_LETTERS = 32768; // of all values together
 const MOST_POLICY_LETTERS = 4096;
 
+// No content security policy keeps a page from calls by WebRTC, which say to any address what a page wants them to.
+// Chromium heeds this header against them; everything else is left to the policy.
+const NO_CALLS = '("*://*:*/*");webrtc=block;redirects=allow';
+
 // JupyterLab names its files, and those of its extensions, after a hash of what is in them.
 const HASHED_FILE = /^(static|lab\/extensions)\/([\w@.\-]+\/)*([\w.\-]*[._\-])?[0-9a-f]{16,64}\.[a-z0-9]+$/;
 
@@ -86,6 +90,7 @@ function setOurs(r, stricter_referrer) {
     r.headersOut['X-DNS-Prefetch-Control'] = 'off';
     r.headersOut['Cross-Origin-Opener-Policy'] = 'same-origin';
     r.headersOut['Cross-Origin-Resource-Policy'] = 'same-origin';
+    r.headersOut['Connection-Allowlist'] = NO_CALLS;
 }
 
 // A page speaks to its own origin alone. Notebooks, widgets and JupyterLab's own code need inline scripts, eval,

@@ -18,12 +18,12 @@ from tests.support.patience import patient
 
 PROGRAM = "/usr/bin/firefox-esr"
 START_SECONDS = 60.0
-# Nothing that the browser asks of anybody by itself; windows that scripts open are not held back.
+# Nothing that the browser asks of anybody by itself; windows that scripts open are not held back, and calls
+# are made on loopback too.
 PREFERENCES: Mapping[str, Any] = {
     "remote.active-protocols": 1,
     "dom.disable_open_during_load": False,
     "media.peerconnection.ice.loopback": True,
-    "media.peerconnection.ice.obfuscate_host_addresses": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.aboutwelcome.enabled": False,
     "browser.startup.page": 0,

@@ -61,12 +61,22 @@ for (const [name, script] of Object.entries(all_scripts)) {
 }
 """
 
-# A call by way of a server at the UDP port `port`, whose name for us is the data.
+# Calls from the page and from frames of its own, by way of a server at the UDP port `port`; the name that it
+# is told is the data.
 CALL = """
-try {
-    const server = {urls: `turn:127.0.0.1:${port}?transport=udp`, username: 'data', credential: 'x'};
-    const call = new RTCPeerConnection({iceServers: [{urls: `stun:127.0.0.1:${port}`}, server]});
-    call.createDataChannel('x');
-    await call.setLocalDescription(await call.createOffer());
-} catch { }
+const server = {urls: `turn:127.0.0.1:${port}?transport=udp`, username: 'data', credential: 'x'};
+const call = async (connection) => {
+    connection.createDataChannel('x');
+    await connection.setLocalDescription(await connection.createOffer());
+};
+const inside = document.createElement('iframe');
+await new Promise((done) => {
+    Object.assign(inside, {onload: done, srcdoc: '<p>x'});
+    document.documentElement.append(inside);
+});
+for (const there of [window, inside.contentWindow]) {
+    try {
+        await call(new there.RTCPeerConnection({iceServers: [{urls: `stun:127.0.0.1:${port}`}, server]}));
+    } catch { }
+}
 """
