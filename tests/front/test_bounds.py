@@ -16,6 +16,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from hub_ext.adapters.connections import close_connections
+from hub_ext.cli.setup import front as front_setup
 from hub_ext.expression.jupyter import PORT
 from hub_ext.settings import MIB
 from tests.front.conftest import UPLOAD_MAX_BYTES, Site
@@ -317,3 +318,29 @@ def _assert_dead(site: Site) -> None:
     assert answer.status == 503
     assert "Ce serveur ne répond pas".encode() in answer.body
     assert site.ask("/user/bob/").status == 200
+
+
+@contextlib.contextmanager
+def held_back(site: Site, number: int, length: int) -> Iterator[None]:
+    """So many bodies for the console, of strangers who keep the last byte."""
+    head = f"POST /services/console/ HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n".encode()
+    with contextlib.ExitStack() as connections:
+        for _ in range(number):
+            connection = connections.enter_context(socket.create_connection(("127.0.0.1", site.port), 30))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(head + bytes(length - 1))
+        yield
+
+
+def test_bodies_that_are_held_back_have_a_bound_of_their_own(
+    another_site: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """16 MiB each, from strangers: they would fill the disk of the record."""
+    monkeypatch.setattr(front_setup, "_BODIES_MAX_BYTES", 24 * MIB)
+    with another_site() as site:
+        assert upload(site, "/services/console/", 8 * MIB).startswith(b"HTTP/1.1 200 ")
+        with held_back(site, 4, 8 * MIB):
+            assert upload(site, "/services/console/", 8 * MIB).startswith(b"HTTP/1.1 500 ")
+            # What needs no file still passes.
+            assert site.ask("/services/console/", method="POST", body=b"x" * 8000).status == 200
+            assert site.ask("/hub/home").status == site.ask("/user/alice/").status == 200

@@ -36,21 +36,27 @@ _MOST_WORKERS = 4
 _MOST_OPEN_FILES = 32768
 # More servers than one machine has; nginx goes through their names for each request, in 3 us.
 _MOST_CONTAINERS = 1022
+# Of all bodies together that Hub and console have not been given yet. Strangers may send them, and hold them
+# back for as long as they like: on the state's disk they would leave no room for the record.
+_BODIES_MAX_BYTES = 512 * MIB
 
 # What nginx sees, in its own namespace.
 _SEEN = Path("/run")
-# Arguments: the folders that it sees as gate, programs, conf, logs and scratch, an empty folder, a command.
+# Arguments: the folders that it sees as gate, programs, conf, logs and scratch, an empty folder, the options
+# of a file system for bodies, a command.
 # No mount table is kept (-n). The host's unmounts reach the namespace, and nothing of it reaches the host.
 _ENTER = """\
 set -eu
 root=$6
+bodies=$7
 mount -n -t tmpfs -o mode=755,size=1m,nosuid,nodev front "$root"
 for name in gate programs conf logs scratch; do
     mkdir "$root/$name"
     mount -n --bind "$1" "$root/$name"
     shift
 done
-shift
+shift 2
+mount -n -t tmpfs -o "$bodies" bodies "$root/scratch/body"
 mount -n -o remount,ro "$root"
 cd /
 mount -n --move "$root" /run
@@ -150,6 +156,7 @@ class Front:
             folder.mkdir(mode=0o755, exist_ok=True)
             folder.chmod(0o755)
         self._access_log.parent.chmod(0o755)
+        (self._folder("scratch") / "body").mkdir()
         os.chown(self._folder("scratch"), uid, uid)
         self._folder("scratch").chmod(0o700)
         # Who may enter this folder's parent may hold its locks for ever: nobody but root.
@@ -207,6 +214,7 @@ class Front:
             str(self._access_log.parent),
             str(self._folder("scratch")),
             str(self._folder("root")),
+            f"mode=700,uid={uid},gid={uid},size={_BODIES_MAX_BYTES},nosuid,nodev,noexec",
             *("setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs"),
             *("--bounding-set", capability, "--inh-caps", capability, "--ambient-caps", capability),
             *("setpriv", "--pdeathsig", "KILL", str(_SEEN / "programs/usr/sbin/nginx")),
