@@ -58,7 +58,7 @@ c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = 4
 # Where more time is asked for, and a restart.
 c.JupyterHub.extra_handlers = [*more_time.HANDLERS, *restart.HANDLERS]
-# A server's own token is the secret of its OAuth client, which the gate has; no more is done with it.
+# The token that the Hub makes for a server is taken back when the server starts; until then it may do this.
 c.Spawner.server_token_scopes = ["users:activity!user"]
 
 # --- who comes in ----------------------------------------------------------------------------------

@@ -103,9 +103,7 @@ FRENCH = {
     "never ends": "sans fin",
     "Revoke": "Révoquer",
     "Pages that know you": "Pages qui vous connaissent",
-    "Your servers and the console, where you are signed in through the Hub.": (
-        "Vos serveurs et la console, ouverts par la connexion au Hub."
-    ),
+    "Where you are signed in through the Hub.": "Ouvertes par la connexion au Hub.",
     "Page": "Page",
     "First used": "Premier usage",
     "You are signed out": "Votre session est fermée",

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from jupyterhub import orm
 from traitlets import HasTraits, Unicode, default
 
 from hub_ext.adapters.launch_secrets import LaunchSecrets
@@ -63,7 +64,9 @@ class CuratedMixin(HasTraits):
     launch_id = Unicode("")
 
     # The Hub's, of which there are no types.
+    api_token: str
     authenticator: Any
+    db: Any
     handler: Any
     hub: Any
     log: Any
@@ -136,6 +139,7 @@ class CuratedMixin(HasTraits):
 
     async def start(self) -> str:
         """The server's URL once it answers. Raises Refused or Failed."""
+        self._end_server_token()
         self.launch_id = new_id("lau")
         self._progress = Progress()
         hub_listener().begin()
@@ -235,6 +239,17 @@ class CuratedMixin(HasTraits):
             hub_prefix=self.hub.base_url,
         )
         return start_command(arguments)
+
+    def _end_server_token(self) -> None:
+        """Takes back the token that the Hub has just made for the server, which never asks the Hub anything.
+
+        Its letters stay the secret of the server's OAuth client. As a token it would stand among those of its
+        person, and outlive a server whose Hub was restarted: then the Hub knows it no more.
+        """
+        token = orm.APIToken.find(self.db, self.api_token)
+        if token is not None:
+            self.db.delete(token)
+            self.db.commit()
 
     def _launch_secrets(self) -> LaunchSecrets:
         """A new secret for the server, and the OAuth client that the Hub made for it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyterhub.orm import APIToken, new_token
+from jupyterhub.orm import new_token
 
 from hub_ext.flows import launch
 from hub_ext.flows.site import Site
@@ -43,12 +43,9 @@ async def hand_over(
 
 
 def _end_sign_ins(user: Any) -> None:
-    """Cookies and tokens of this user hold no more, but for those of servers that run: they are their own."""
-    held = [spawner.api_token for spawner in user.spawners.values() if spawner.active and spawner.api_token]
-    kept = [APIToken.find(user.db, token) for token in held]
+    """Cookies and tokens of this user hold no more. Servers that run have none."""
     for token in list(user.orm_user.api_tokens):
-        if token not in kept:
-            user.db.delete(token)
+        user.db.delete(token)
     for code in list(user.orm_user.oauth_codes):
         user.db.delete(code)
     user.orm_user.cookie_id = new_token()

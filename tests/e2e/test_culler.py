@@ -72,8 +72,8 @@ def start(hub: RunningHub, visitor: Visitor, options: dict[str, Any], name: str 
     return known.id
 
 
-def own_token(hub: RunningHub, launch_id: str) -> str:
-    """The token that the Hub made for that server."""
+def client_secret(hub: RunningHub, launch_id: str) -> str:
+    """The secret of that server's OAuth client."""
     kept = launch_secrets.read(hub.site.settings, launch_id)
     assert kept is not None
     return kept.oauth_client_secret

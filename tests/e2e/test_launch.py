@@ -12,7 +12,7 @@ import requests
 from hub_ext.adapters.store import launches
 from hub_ext.expression.docker import LABEL_LAUNCH
 from hub_ext.model import Launch, LaunchState
-from tests.e2e.test_culler import own_token
+from tests.e2e.test_culler import client_secret
 from tests.support.hub import RunningHub, Visitor
 from tests.support.patience import patient
 
@@ -92,8 +92,10 @@ def test_two_servers_of_one_person(hub: RunningHub, ada: Visitor) -> None:
     assert newest(hub).state is LaunchState.RUNNING
 
 
-def test_a_server_s_token_ends_with_it(hub: RunningHub, ada: Visitor) -> None:
-    """Also for the next server of that name, which may be another project's."""
+def test_what_opens_a_server_s_client_is_no_token_and_is_another_one_each_time(
+    hub: RunningHub, ada: Visitor
+) -> None:
+    """The next server of that name may be another project's."""
 
     def status(token: str, path: str) -> int:
         headers = {"Authorization": f"token {token}"}
@@ -101,14 +103,15 @@ def test_a_server_s_token_ends_with_it(hub: RunningHub, ada: Visitor) -> None:
 
     ada.submit(GOOD)
     ada.wait_ready()
-    token = own_token(hub, newest(hub).id)
-    assert status(token, "/hub/api/user") == 200
+    secret = client_secret(hub, newest(hub).id)
+    own = ada.api("POST", "tokens", {"note": "the control", "expires_in": 300}).json()["token"]
+    assert (status(secret, "/hub/api/user"), status(own, "/hub/api/user")) == (403, 200)
     ada.stop()
-    assert status(token, "/hub/api/user") == 403
+    assert status(secret, "/hub/api/user") == 403
     ada.submit(GOOD | {"project": "cardio", "datasets": []})
     ada.wait_ready()
-    assert own_token(hub, newest(hub).id) != token
-    assert status(token, "/hub/api/user") == 403
+    assert client_secret(hub, newest(hub).id) != secret
+    assert status(secret, "/hub/api/user") == 403
 
 
 def test_a_pending_start_can_be_stopped(hub: RunningHub, ada: Visitor) -> None:
