@@ -9,6 +9,7 @@ from hub_ext.model.blocks import Block
 from hub_ext.model.data import Dataset, DatasetVersion, Grant, TermsVersion
 from hub_ext.model.gpu_limits import GpuStanding
 from hub_ext.model.images import ImageEntry, ImageReference, ImageRevision, UnsafeImage
+from hub_ext.model.interfaces import JUPYTER, Interface
 from hub_ext.model.launches import Launch
 from hub_ext.model.machines import Gpu, Lease, Quarantine, Volume
 from hub_ext.model.people import Approval, Ceilings, Membership, Person, Project
@@ -153,3 +154,5 @@ class LaunchPlan:
     shares: tuple[int, ...]
     expires_at: datetime | None
     lease_until: datetime | None = None
+    interface: Interface = JUPYTER
+    allowed_env: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hub_ext.model.interfaces import JUPYTER, Interface
 from hub_ext.model.people import Ceilings
 from hub_ext.model.text import Localised
 
@@ -41,7 +42,8 @@ class ImageEntry:
     """One line of the catalogue. `tag` is what `refresh` looks at; only `digest`s are ever launched.
 
     `projects` empty means every project. `revision` is the number of the revision launched now (0: none
-    published yet); `version` counts edits, and an edit of a stale version is refused.
+    published yet); `version` counts edits, and an edit of a stale version is refused. `allowed_env` are the
+    variables of the image's environment that stay as they are although they are usually emptied.
     """
 
     slug: str
@@ -56,9 +58,10 @@ class ImageEntry:
     version: int = 1
     projects: tuple[str, ...] = ()
     ceilings: Ceilings = Ceilings()
-    interface: str = "jupyterlab"
+    interface: Interface = JUPYTER
     start_url: str = "/lab"
     needs_gpu: bool = False
+    allowed_env: tuple[str, ...] = ()
     successor: str | None = None
     ended: datetime | None = None
 

@@ -1,8 +1,9 @@
-"""What a browser's page of an interface asks by itself, without anybody at the keyboard."""
+"""How the server of an image is started and reached: an image needs nothing of ours inside."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +34,67 @@ JUPYTER_POLLS = (
     Poll(_READ, r"(?:static|lab/static|lab/extensions|nbextensions|custom)/.*"),
     Poll(_READ, r"(?:favicon\.ico|manifest\.webmanifest|service-worker\.js|logo)"),
     Poll(_READ, r"lsp/status"),
+)
+
+
+class InterfaceKind(StrEnum):
+    """Stored. JUPYTER servers are told of kernels and given arguments; a COMMAND is run as it is written."""
+
+    JUPYTER = "jupyter"
+    COMMAND = "command"
+
+
+class PrefixHandling(StrEnum):
+    """Stored. Whether a request reaches the server with the prefix of its address, or as if it lay at "/"."""
+
+    KEPT = "kept"
+    STRIPPED = "stripped"
+
+
+class SecretScheme(StrEnum):
+    """Stored. What stands before a launch's secret in the Authorization header of each request, if any."""
+
+    NONE = "none"
+    TOKEN = "token"  # noqa: S105 - Jupyter's word
+    BEARER = "bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Where the secret of a launch goes: an environment variable of the container, and a request's header.
+
+    With the scheme NONE no header carries it; with `variable` "" the container does not get it.
+    """
+
+    variable: str
+    scheme: SecretScheme
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """How the server of an image is started and reached.
+
+    `command` is run without a shell, found by the image's PATH. JUPYTER's arguments are put behind it; in a
+    COMMAND, "{port}", "{prefix}" (with both slashes) and "{start_url}" stand for their values. `ready_path`
+    is a path below the prefix, without a slash at its beginning, that answers 200 once the server is up.
+    """
+
+    kind: InterfaceKind
+    command: tuple[str, ...]
+    port: int
+    prefix: PrefixHandling
+    ready_path: str
+    polls: tuple[Poll, ...]
+    secret: SecretPlace
+
+
+# Jupyter servers of any image: the secret is jupyter_server's own variable and header.
+JUPYTER = Interface(
+    kind=InterfaceKind.JUPYTER,
+    command=("jupyter-lab",),
+    port=8888,
+    prefix=PrefixHandling.KEPT,
+    ready_path="api",
+    polls=JUPYTER_POLLS,
+    secret=SecretPlace("JUPYTER_TOKEN", SecretScheme.TOKEN),
 )

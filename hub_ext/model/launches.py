@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hub_ext.model.interfaces import JUPYTER, Interface
+
 
 class LaunchState(StrEnum):
     """Stored. A launch holds its resources in every state but the last two."""
@@ -83,3 +85,4 @@ class Launch:
     outcome: str = ""
     ended: datetime | None = None
     upstream: str = ""  # ADDRESS:PORT of its server, once that answers; until then its ADDRESS alone
+    interface: Interface = JUPYTER

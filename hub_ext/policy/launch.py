@@ -78,6 +78,8 @@ def _plan(request: LaunchRequest, facts: Facts) -> LaunchPlan | None:
         mem_bytes=size.mem_bytes,
         idle_seconds=limits.idle_seconds(rules.ceilings(facts)),
         start_url=image.start_url,
+        interface=image.interface,
+        allowed_env=image.allowed_env,
         data=tuple(mount for mount, _ in data),
         gpus=tuple(gpu for gpu, _ in chosen),
         shares=tuple(share for _, share in chosen),

@@ -16,6 +16,14 @@ from sqlalchemy.types import TypeDecorator
 
 from hub_ext.model import Ceilings, Localised, Reason, ReasonCode
 from hub_ext.model.gpu_limits import GpuLimits
+from hub_ext.model.interfaces import (
+    Interface,
+    InterfaceKind,
+    Poll,
+    PrefixHandling,
+    SecretPlace,
+    SecretScheme,
+)
 from hub_ext.phrase import Phrase
 
 T = TypeVar("T")
@@ -111,5 +119,21 @@ REASONS: Json[tuple[Reason, ...]] = Json(
     lambda value: [_reason(one) for one in value],
     lambda stored: tuple(_stored_reason(one) for one in stored),
 )
+
+
+def _stored_interface(stored: dict[str, Any]) -> Interface:
+    secret = stored["secret"]
+    return Interface(
+        kind=InterfaceKind(stored["kind"]),
+        command=tuple(stored["command"]),
+        port=stored["port"],
+        prefix=PrefixHandling(stored["prefix"]),
+        ready_path=stored["ready_path"],
+        polls=tuple(Poll(tuple(poll["methods"]), poll["path"]) for poll in stored["polls"]),
+        secret=SecretPlace(secret["variable"], SecretScheme(secret["scheme"])),
+    )
+
+
+INTERFACE: Json[Interface] = Json(asdict, _stored_interface)
 STRINGS = tuple_of(str)
 INTEGERS = tuple_of(int)

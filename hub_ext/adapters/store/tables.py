@@ -20,7 +20,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from hub_ext.adapters.store.columns import CEILINGS, LOCALISED, MAPPING, STRINGS, OneOf, tuple_of
+from hub_ext.adapters.store.columns import (
+    CEILINGS,
+    INTERFACE,
+    LOCALISED,
+    MAPPING,
+    STRINGS,
+    OneOf,
+    tuple_of,
+)
 from hub_ext.adapters.store.table_parts import (
     has,
     key,
@@ -132,9 +140,10 @@ images = Table(
     whole("version"),
     has("projects", STRINGS),
     has("ceilings", CEILINGS),
-    text("interface"),
+    Column("interface", INTERFACE, nullable=False, server_default="{}"),
     text("start_url"),
     has("needs_gpu", Boolean),
+    Column("allowed_env", STRINGS, nullable=False, server_default="[]"),
     Column("successor", Text, ForeignKey("images.slug")),
     perhaps_when("ended"),
 )
@@ -260,6 +269,7 @@ launches = Table(
     text("outcome"),
     perhaps_when("ended"),
     Column("upstream", Text, nullable=False, server_default=""),
+    Column("interface", INTERFACE, nullable=False, server_default="{}"),
     ForeignKeyConstraint(["image", "revision"], ["revisions.entry", "revisions.number"]),
     Index(None, "person_id", "server_name", "admitted"),
     Index(None, "project", "admitted"),

@@ -207,6 +207,7 @@ def _write_launch(tx: Tx, site: Site, actor: Actor, plan: LaunchPlan, known: Fac
             state=LaunchState.ADMITTED,
             admitted=now,
             expires_at=plan.expires_at,
+            interface=plan.interface,
         ),
     )
     for gpu, share in zip(plan.gpus, plan.shares, strict=True):

@@ -55,6 +55,14 @@ from hub_ext.model.doors import BusySince, Route, ServerUse
 from hub_ext.model.gpu_limits import GpuLimits, LimitKind, OwnGpuLimits
 from hub_ext.model.idleness import GpuUseSum, IdleWarning, TimeExtension
 from hub_ext.model.image_checks import CheckOutcome, CheckRun, CheckRunner, ImageCheck
+from hub_ext.model.interfaces import (
+    Interface,
+    InterfaceKind,
+    Poll,
+    PrefixHandling,
+    SecretPlace,
+    SecretScheme,
+)
 from hub_ext.model.launches import StopNote
 from hub_ext.model.letters import Letter, LetterKind
 from hub_ext.model.proposals import MemberProposal, ProposalState
@@ -97,9 +105,13 @@ GRANT = Grant(
     *("gra-1", "mri", "onco", "apr-1", NOW, LATER, "per-1", NOW, "ver-1", ("per-2",), LATER, "asked to")
 )
 SUCCESSOR = ImageEntry("python-2", TITLE, TITLE, "main", "nb/python", "2", NOW)
+COMMAND = Interface(
+    *(InterfaceKind.COMMAND, ("rserver", "--port={port}"), 8787, PrefixHandling.STRIPPED, "health"),
+    *((Poll(("GET",), "events/.*"),), SecretPlace("PASSWORD", SecretScheme.BEARER)),
+)
 IMAGE = ImageEntry(
     *("python", TITLE, TITLE, "main", "nb/python", "1", NOW, ImageState.DEPRECATED, 1, 1, ("onco",)),
-    *(Ceilings(cpus=0.5), "rstudio", "/rstudio", True, "python-2", LATER),
+    *(Ceilings(cpus=0.5), COMMAND, "/rstudio", True, ("LD_LIBRARY_PATH",), "python-2", LATER),
 )
 REVISION = ImageRevision("python", 1, DIGEST, NOW, "per-1", LATER, {"size": 3, "found": ["é", None]})
 GPU = Gpu(
@@ -109,7 +121,7 @@ GPU = Gpu(
 LAUNCH = Launch(
     *("lau-1", "server", "per-2", "anne", "", "onco", "local", "python", 1, DIGEST),
     *(("ver-1",), ("vol-1",), "m", 1, 2**32, 1.5, 7200, LaunchState.STOPPING, NOW),
-    *(LATER, "0f" * 32, NOW, "idle", "culled", LATER, "10.1.0.2:8888"),
+    *(LATER, "0f" * 32, NOW, "idle", "culled", LATER, "10.1.0.2:8888", COMMAND),
 )
 LEASE = Lease("lea-1", "gpu-1", 1, "lau-1", NOW, LATER, LATER, LATER)
 VOLUME = Volume(
