@@ -17,10 +17,10 @@ _LOOK_SECONDS = 0.01
 _LONGEST_SECONDS = 60
 
 
-async def answering(address: str, path: str) -> float:
-    """When (time.monotonic()) the server at this address first answered 200 to a GET of the path."""
+async def answering(address: str, path: str, port: int = 8888) -> float:
+    """When (time.monotonic()) the server at this address and port first answered 200 to a GET of the path."""
     end = time.monotonic() + _LONGEST_SECONDS
-    while not await notebook_server.answers(address, path):
+    while not await notebook_server.answers(f"{address}:{port}", path):
         if time.monotonic() > end:
             raise RuntimeError(f"{address} did not answer within {_LONGEST_SECONDS} s")
         await asyncio.sleep(PROBE_SECONDS)

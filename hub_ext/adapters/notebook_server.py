@@ -1,4 +1,4 @@
-"""A notebook server as seen over HTTP from the host: does it answer yet, and what do its kernels do?
+"""A server as seen over HTTP from the host: does it answer yet, and what do a Jupyter server's kernels do?
 
 The container belongs to its user, and so does every answer: each is bounded in size and time and parsed
 into values, and leads to no other address.
@@ -19,7 +19,6 @@ from yarl import URL
 
 from hub_ext.model.server_activity import KernelActivity, NoActivity, ServerActivity
 
-PORT = 8888
 MOST_BYTES = 256 * 1024
 MOST_KERNELS = 256
 MOST_TERMINALS = 10_000
@@ -28,25 +27,29 @@ SERVER_SECONDS = 5.0
 UNTRACKED = "no_track_activity=1"
 
 
-async def answers(address: str, path: str, *, seconds: float = 1.0) -> bool:
-    """Whether the server at this address answers 200 to a GET of this path within `seconds`.
+async def answers(upstream: str, path: str, *, authorization: str = "", seconds: float = 1.0) -> bool:
+    """Whether the server at ADDRESS:PORT answers 200 to a GET of this path within `seconds`.
 
-    One connection per question, without a client library: it is asked twenty times a second.
+    `authorization` is the header of that name, "" for none. One connection per question, without a client
+    library: it is asked twenty times a second.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _status(address, path) == 200
+            return await _status(upstream, path, authorization) == 200
     except (OSError, TimeoutError, ValueError):
         return False
 
 
-async def _status(address: str, path: str) -> int:
+async def _status(upstream: str, path: str, authorization: str) -> int:
     if any(letter.isspace() or not letter.isascii() for letter in path):
         raise ValueError(f"{path!r} is no path of a URL")
-    reader, writer = await asyncio.open_connection(address, PORT)
+    address, _, port = upstream.rpartition(":")
+    reader, writer = await asyncio.open_connection(address, int(port))
     try:
-        request = f"GET {path} HTTP/1.1\r\nHost: {address}:{PORT}\r\nConnection: close\r\n\r\n"
-        writer.write(request.encode())
+        lines = [f"GET {path} HTTP/1.1", f"Host: {upstream}", "Connection: close"]
+        if authorization:
+            lines.append(f"Authorization: {authorization}")
+        writer.write("".join(f"{line}\r\n" for line in (*lines, "")).encode())
         await writer.drain()
         line = await reader.readline()
         return int(line.split(maxsplit=2)[1]) if line.startswith(b"HTTP/1.") else 0

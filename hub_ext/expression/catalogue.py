@@ -52,16 +52,22 @@ SENTENCES: dict[Code, Localised] = {
         "L’image a {layers} couches, et le moteur en accepte {most}. Regroupez des étapes du Dockerfile.",
     ),
     Code.VOLUMES: Localised(
-        "The image declares volumes ({names}), which no plan contains. Remove VOLUME from its Dockerfile; "
-        "if its base image declares them, build on another one.",
-        "L’image déclare des volumes ({names}), qu’aucun plan ne contient. Retirez VOLUME du Dockerfile ; "
-        "si l’image de base les déclare, partez d’une autre.",
+        "The image declares volumes ({names}) where servers have folders of their own, or where none can be. "
+        "Remove VOLUME from its Dockerfile; if its base image declares them, build on another one.",
+        "L’image déclare des volumes ({names}) à l’intérieur des dossiers des serveurs, ou là où il ne peut "
+        "pas y en avoir. Retirez VOLUME du Dockerfile ; si l’image de base les déclare, partez d’une autre.",
+    ),
+    Code.VOLUMES_EMPTY: Localised(
+        "The image declares volumes ({names}). In servers these folders are empty at the start, lie in "
+        "memory, and end with the server.",
+        "L’image déclare des volumes ({names}). Dans les serveurs, ces dossiers sont vides au départ, "
+        "restent en mémoire et disparaissent avec le serveur.",
     ),
     Code.CONTRACT_MISSING: Localised(
-        "The image does not say that it starts as hub-ext needs it. Build it on the base image, or add "
-        "{start} and the label {label}.",
-        "L’image ne dit pas qu’elle démarre comme hub-ext le demande. Construisez-la sur l’image de base, "
-        "ou ajoutez {start} et l’étiquette {label}.",
+        "The image did not say that it starts as servers had to. Nothing of the kind is needed any more: "
+        "look at its tag again.",
+        "L’image ne disait pas qu’elle démarre comme il le fallait. Ce n’est plus demandé : relisez son "
+        "étiquette dans le registre.",
     ),
     Code.RESERVED_LABELS: Localised(
         "The image carries labels by which hub-ext knows its own containers ({names}). Remove them.",
@@ -80,8 +86,14 @@ SENTENCES: dict[Code, Localised] = {
         "Le contrôle de santé de l’image est désactivé.",
     ),
     Code.ENV_EMPTIED: Localised(
-        "The image sets {names}; servers start with them empty. Check that it works without.",
-        "L’image définit {names} ; les serveurs les reçoivent vides. Vérifiez qu’elle s’en passe.",
+        "The image sets {names}; for safety, servers start with them empty. Check that it works without, or "
+        "allow them for this entry.",
+        "L’image définit {names} ; par sécurité, les serveurs les reçoivent vides. Vérifiez qu’elle s’en "
+        "passe, ou autorisez-les pour cette entrée.",
+    ),
+    Code.ENV_ALLOWED: Localised(
+        "The image sets {names}, which this entry allows: servers get them as the image has them.",
+        "L’image définit {names}, que cette entrée autorise : les serveurs les reçoivent telles quelles.",
     ),
     Code.ENV_OVERRIDDEN: Localised(
         "The image sets {names}; servers get our values.",

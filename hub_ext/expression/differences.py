@@ -15,7 +15,7 @@ MASKED_PATHS = frozenset({"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys
 READONLY_PATHS = frozenset({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
 
 _PATHS = {"MaskedPaths": MASKED_PATHS, "ReadonlyPaths": READONLY_PATHS}
-_COMPARED_APART = ("Env", "Labels", "HostConfig", "NetworkingConfig")
+_COMPARED_APART = ("Env", "Labels", "Healthcheck", "HostConfig", "NetworkingConfig")
 
 
 def differences(body: Mapping[str, Any], inspected: Mapping[str, Any]) -> tuple[str, ...]:
@@ -33,6 +33,7 @@ def differences(body: Mapping[str, Any], inspected: Mapping[str, Any]) -> tuple[
     ]
     lines += _env(body.get("Env") or (), config.get("Env") or ())
     lines += _labels(body.get("Labels") or {}, config.get("Labels") or {})
+    lines += _health_check(body.get("Healthcheck") or {}, config.get("Healthcheck") or {})
     lines += _host_config(body["HostConfig"], inspected.get("HostConfig") or {})
     lines += _mounts(body["HostConfig"].get("Mounts") or (), inspected.get("Mounts") or ())
     lines += _networks(body, inspected)
@@ -74,6 +75,13 @@ def _labels(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
         for name, value in wanted.items()
         for line in _difference(f"Config.Labels[{name!r}]", value, found.get(name))
     ]
+
+
+def _health_check(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """The engine fills in the image's intervals, which mean nothing where the test is "NONE"."""
+    if wanted.get("Test") == ["NONE"]:
+        wanted, found = {"Test": wanted["Test"]}, {"Test": found.get("Test")}
+    return _difference("Config.Healthcheck", wanted, found)
 
 
 def _mounts(wanted: Iterable[Mapping[str, Any]], found: Iterable[Mapping[str, Any]]) -> list[str]:

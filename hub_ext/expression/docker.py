@@ -28,7 +28,7 @@ LABEL_LAUNCH = "io.hub-ext.launch"
 
 # An image's ENV cannot be taken out at creation, only overridden. These make a program, or a hook that the
 # engine runs on the host with the container's environment (CVE-2025-23266), load code of the image's choice.
-# Each is read as "not set" when it is empty.
+# Each is read as "not set" when it is empty. What an entry allows stays as its image has it.
 DENIED_ENV = (
     "BASH_ENV",
     "ENV",
@@ -45,6 +45,8 @@ DENIED_ENV = (
     "PYTHONPATH",
     "PYTHONSTARTUP",
 )
+
+_MOUNTED = (HOME, PROJECT, "/tmp", "/run")  # noqa: S108 - whatever the image says of them
 
 RUN_BYTES = 16 * 1024**2
 LOG_FILES = 2
@@ -131,7 +133,8 @@ def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:
     }
     if container.session_folder:
         ours["HUB_EXT_SESSION"] = SESSION_FILE
-    env = {**dict.fromkeys(DENIED_ENV, ""), **container.env, **ours}
+    denied = [name for name in DENIED_ENV if name not in plan.allowed_env]
+    env = {**dict.fromkeys(denied, ""), **container.env, **ours}
     return sorted(f"{name}={value}" for name, value in env.items())
 
 
@@ -158,6 +161,12 @@ def _host_config(plan: LaunchPlan, container: ContainerSettings) -> dict[str, An
             # write: one place allows it.
             "/tmp": f"rw,exec,nosuid,nodev,mode=1777,{owner},size={tmp_bytes}",  # noqa: S108
             "/run": f"rw,noexec,nosuid,nodev,mode=0755,{owner},size={RUN_BYTES}",
+            # Else the engine would mount a volume of its own there, without any bound.
+            **{
+                path: f"rw,exec,nosuid,nodev,mode=1777,{owner},size={tmp_bytes}"
+                for path in plan.image_volumes
+                if path not in _MOUNTED
+            },
         },
         "Binds": [],
         "Mounts": _mounts(plan, container),

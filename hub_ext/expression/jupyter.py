@@ -1,23 +1,14 @@
-"""How a notebook server is started: plain JupyterLab, told on its command line where it will be found.
+"""The arguments of a Jupyter server: plain JupyterLab, told on its command line where it will be found.
 
 Who may enter is decided outside of the container, so no argument names a person's right or a secret. The
-secret that the server expects comes in the environment variable JUPYTER_TOKEN, which is jupyter_server's own.
+secret that the server expects comes in an environment variable.
 """
 
 from __future__ import annotations
 
-START = "/opt/hub-ext/start"
-PROGRAM = "jupyter-lab"
-PORT = 8888
-
-
-def start_command(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The command of a container: the image's start, the notebook server and its arguments."""
-    return (START, PROGRAM, *arguments)
-
 
 def jupyter_arguments(
-    base_url: str, start_url: str, *, user: str, hub_host: str = "", hub_prefix: str = "/hub/"
+    base_url: str, start_url: str, *, port: int, user: str, hub_host: str = "", hub_prefix: str = "/hub/"
 ) -> tuple[str, ...]:
     """Arguments of `jupyter-lab` for the server at the path `base_url`, which shows `start_url` first.
 
@@ -27,7 +18,7 @@ def jupyter_arguments(
     """
     return (
         "--ServerApp.ip=0.0.0.0",
-        f"--ServerApp.port={PORT}",
+        f"--ServerApp.port={port}",
         # At another port nobody would find it.
         "--ServerApp.port_retries=0",
         "--ServerApp.open_browser=False",

@@ -58,7 +58,8 @@ async def review_image(site: Site, entry: ImageEntry, reference: str) -> Review:
     async with site.registry(entry.alias) as registry:
         manifest = await registry.manifest(entry.path, reference, platform)
         config = await registry.config(entry.path, manifest)
-    findings = policy.review(_image(manifest, config), platform=str(platform), emptied=DENIED_ENV)
+    image = _image(manifest, config)
+    findings = policy.review(image, platform=str(platform), emptied=DENIED_ENV, allowed=entry.allowed_env)
     report = {
         "report": REPORT,
         "index": manifest.index_digest,
@@ -66,6 +67,7 @@ async def review_image(site: Site, entry: ImageEntry, reference: str) -> Review:
         "platform": f"{config.os}/{config.architecture}",
         "total_bytes": manifest.total_bytes,
         "layers": len(manifest.layers),
+        "volumes": list(policy.volume_paths(image)),
         "created": config.created[:40],
         "findings": [plain(finding) for finding in findings],
     }

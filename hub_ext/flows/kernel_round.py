@@ -1,4 +1,7 @@
-"""One round of questions to all running servers: what do your kernels do? Bounded in connections and time."""
+"""One round of questions to all running Jupyter servers: what do your kernels do?
+
+Bounded in connections and time. Servers of other interfaces have no kernels, and are not asked.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from datetime import datetime
 from hub_ext.adapters import launch_secrets, notebook_server
 from hub_ext.adapters.launch_secrets import LaunchSecretsError
 from hub_ext.adapters.store import busy_since, launches
+from hub_ext.expression.interfaces import request_path
 from hub_ext.flows.site import Site
 from hub_ext.model import Launch
+from hub_ext.model.interfaces import InterfaceKind
 from hub_ext.model.server_activity import NoActivity, ServerActivity
 from hub_ext.policy import idle
 
@@ -34,16 +39,19 @@ class Bounds:
 
 async def ask(site: Site, running: Sequence[Launch], bounds: Bounds = Bounds()) -> dict[str, Activity]:
     """What each launch's server says, by launch id; unknown is whoever was not reached in time."""
-    activities: dict[str, Activity] = {launch.id: NoActivity.UNKNOWN for launch in running}
-    tokens = await asyncio.to_thread(_tokens, site, activities)
-    asked = [launch for launch in running if launch.upstream and launch.id in tokens]
+    jupyter = [launch for launch in running if launch.interface.kind is InterfaceKind.JUPYTER]
+    activities: dict[str, Activity] = {launch.id: NoActivity.NO_KERNELS for launch in running}
+    activities |= {launch.id: NoActivity.UNKNOWN for launch in jupyter}
+    tokens = await asyncio.to_thread(_tokens, site, [launch.id for launch in jupyter])
+    asked = [launch for launch in jupyter if launch.upstream and launch.id in tokens]
     # Where many hang, it is not always the same servers that are not reached.
     random.shuffle(asked)
     slots = asyncio.Semaphore(bounds.at_once)
     async with notebook_server.session(bounds.at_once) as client:
 
         async def ask_one(launch: Launch) -> None:
-            path = notebook_server.base_path(launch.username, launch.server_name)
+            prefix = notebook_server.base_path(launch.username, launch.server_name)
+            path = request_path(launch.interface, prefix, prefix)
             async with slots:
                 try:
                     activities[launch.id] = await notebook_server.activity(

@@ -13,7 +13,7 @@ from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE
 from hub_ext.adapters.store import Tx, datasets, exposures, launches, memberships, persons, volumes
 from hub_ext.errors import Conflict, EngineError, InputError, NotFound
 from hub_ext.flows import checks
-from hub_ext.flows.image_check.trial import KIND
+from hub_ext.flows.image_check.body import KIND
 from hub_ext.flows.site import Site
 from hub_ext.model import Actor, Launch, Verb, Volume
 from hub_ext.model.duties import Deed

@@ -19,7 +19,7 @@ _NAMES = "names are opaque: c.HubExt.instance"
 _ENGINE = "use c.HubExt.engine_url"
 _REMOVED = "a container is removed once its end is recorded, always"
 _FORM = "the form offers what policy admits, and options are parsed strictly"
-_COMMAND = "the command is the image's contract: /opt/hub-ext/start"
+_COMMAND = "the command is that of the entry's interface"
 
 # Settings of the parents that would be silently without effect, or would open what must be closed.
 NOT_HONOURED = {

@@ -11,14 +11,16 @@ import secrets
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
+import jupyterhub
 from jupyterhub import orm
 from traitlets import HasTraits, Unicode, default
 
 from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.errors import HubExtError
-from hub_ext.expression.jupyter import jupyter_arguments, start_command
+from hub_ext.expression.interfaces import ServerPlace, ready_path, server_command, server_environment
 from hub_ext.flows import launch as flow
 from hub_ext.flows.site import Site, new_id
 from hub_ext.hub import form, home, options, pages, requester
@@ -37,8 +39,6 @@ from hub_ext.model import (
     StopReason,
 )
 
-# Opens Jupyter's own door. The gate, which alone has it beside the server, sends it along.
-TOKEN_VARIABLE = "JUPYTER_TOKEN"  # noqa: S105 - a name
 _OF_THE_HUB = ("JUPYTERHUB_", "JPY_", "JUPYTER_IMAGE")
 SPAWNER = Actor(ActorKind.SERVICE, "spawner")
 
@@ -156,15 +156,16 @@ class CuratedMixin(HasTraits):
                 self.site,
                 plan,
                 command=self._command(plan),
-                env={**self.get_env(), TOKEN_VARIABLE: launch_secrets.token},
+                env={**self.get_env(), **server_environment(plan.interface, launch_secrets.token)},
                 secrets=launch_secrets,
-                probe_path=f"{self.server.base_url}api",
+                probe_path=ready_path(plan.interface, self.server.base_url),
                 tell=self._progress.tell,
             )
         except HubExtError as error:
             raise Failed(error, self.launch_id, language) from error
         finally:
             self._progress.end()
+        self._answer_for_server()
         return f"http://{started.address}:{started.port}"
 
     async def stop(self, now: bool = False) -> None:
@@ -177,6 +178,7 @@ class CuratedMixin(HasTraits):
 
     async def poll(self) -> int | None:
         """None while it runs and whenever the engine fails; its exit status once it has ended for sure."""
+        self._answer_for_server()
         return await flow.poll(self.site, self.launch_id)
 
     def start_polling(self) -> None:
@@ -231,14 +233,38 @@ class CuratedMixin(HasTraits):
         return {name: str(value) for name, value in env.items() if value is not None}
 
     def _command(self, plan: LaunchPlan) -> tuple[str, ...]:
-        arguments = jupyter_arguments(
+        place = ServerPlace(
             self.server.base_url,
             plan.start_url,
             user=self.user.name,
             hub_host=self.site.settings.public_url.rstrip("/"),
             hub_prefix=self.hub.base_url,
         )
-        return start_command(arguments)
+        return server_command(plan.interface, place)
+
+    def _answer_for_server(self) -> None:
+        """Let us answer when the Hub, after `start()` and after `poll()` at its own start, asks the server.
+
+        It would ask for `/api` below the prefix, which is Jupyter's: others may answer that with a failure.
+        """
+        if self.server is not None:
+            self.server.wait_up = self._wait_up
+
+    async def _wait_up(self, **question: Any) -> SimpleNamespace:
+        """Returns once the server answers as its interface says. Raises TimeoutError after "timeout" s.
+
+        The Hub stops the server whatever is raised, so a failure of ours is logged and raises nothing.
+        """
+        seconds = question["timeout"]
+        try:
+            ready = await flow.wait_ready(self.site, self.launch_id, self.server.base_url, seconds=seconds)
+        except HubExtError as error:
+            self.log.error("Whether %s answers is not known: %s", self.server.url, error)
+            ready = True
+        if not ready:
+            raise TimeoutError(f"{self.server.url} did not answer within {seconds} s")
+        # The Hub warns of servers without this header; ours hold no JupyterHub that could be too old.
+        return SimpleNamespace(headers={"X-JupyterHub-Version": jupyterhub.__version__})
 
     def _end_server_token(self) -> None:
         """Takes back the token that the Hub has just made for the server, which never asks the Hub anything.

@@ -130,7 +130,8 @@ class LaunchPlan:
 
     `home` and `project_folder` are None where the volume is yet to be made by the flow.
     `expires_at` is the earliest end of any right that the launch rests on; `lease_until` is when its GPUs go
-    back by the limits of who holds them, and with them the server ends.
+    back by the limits of who holds them, and with them the server ends. `image_volumes` are the paths that
+    the image declares as volumes.
     """
 
     launch_id: str
@@ -156,3 +157,4 @@ class LaunchPlan:
     lease_until: datetime | None = None
     interface: Interface = JUPYTER
     allowed_env: tuple[str, ...] = ()
+    image_volumes: tuple[str, ...] = ()

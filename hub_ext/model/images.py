@@ -96,12 +96,14 @@ class FindingCode(StrEnum):
     TOO_LARGE = "too-large"
     TOO_MANY_LAYERS = "too-many-layers"
     VOLUMES = "volumes"
-    CONTRACT_MISSING = "contract-missing"
+    VOLUMES_EMPTY = "volumes-empty"
+    CONTRACT_MISSING = "contract-missing"  # in earlier reports alone
     RESERVED_LABELS = "reserved-labels"
     USER_IGNORED = "user-ignored"
     ENTRYPOINT_IGNORED = "entrypoint-ignored"
     HEALTHCHECK_IGNORED = "healthcheck-ignored"
     ENV_EMPTIED = "env-emptied"
+    ENV_ALLOWED = "env-allowed"
     ENV_OVERRIDDEN = "env-overridden"
     ENV_SECRET = "env-secret"  # noqa: S105 - a name
     REVISION_NONE = "revision-none"

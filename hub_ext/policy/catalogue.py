@@ -6,6 +6,7 @@ retired entry comes back only when somebody publishes it again, by name. A depre
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from hub_ext.model import Finding, FindingCode, ImageEntry, ImageRevision, Image
 
 # What entries may be launched in.
 LAUNCHABLE = (ImageState.PUBLISHED, ImageState.DEPRECATED)
-START = "/opt/hub-ext/start"
-CONTRACT_LABEL = "io.hub-ext.contract"
-CONTRACTS = ("1",)
+# Ours are mounted over what an image has there; the kernel's are nobody's.
+MOUNTED = ("/home/jovyan", "/project", "/data", "/tmp", "/run")  # noqa: S108 - paths of a container
+OF_THE_KERNEL = ("/proc", "/sys", "/dev")
 # By these labels we know our own containers; a container inherits its image's labels.
 RESERVED_LABELS = ("io.hub-ext.instance", "io.hub-ext.launch", "io.hub-ext.probe", "io.hub-ext.seed")
 MOST_LAYERS = 127  # overlay2 takes 128, and a container adds its own
@@ -48,14 +49,36 @@ def looks_secret(name: str) -> bool:
     return _SECRET.search(name.upper()) is not None
 
 
+def volume_paths(image: ImageFacts) -> tuple[str, ...]:
+    """The paths that the image declares as volumes, as the engine mounts them."""
+    return tuple(sorted({_clean(path) for path in image.volumes}))
+
+
+def _clean(path: str) -> str:
+    clean = posixpath.normpath(path)
+    return f"/{clean.lstrip('/')}" if path.startswith("/") else clean
+
+
+def _takes_volume(path: str) -> bool:
+    """Whether an empty folder may lie there. Below a home it would hide what people keep."""
+    below_ours = any(path.startswith(f"{folder}/") for folder in (*MOUNTED, *OF_THE_KERNEL))
+    return path.startswith("/") and path not in ("/", *OF_THE_KERNEL) and not below_ours
+
+
 def review(
-    image: ImageFacts, *, platform: str, emptied: Collection[str] = (), most_bytes: int = MOST_BYTES
+    image: ImageFacts,
+    *,
+    platform: str,
+    emptied: Collection[str] = (),
+    allowed: Collection[str] = (),
+    most_bytes: int = MOST_BYTES,
 ) -> tuple[Finding, ...]:
     """Everything worth knowing before this image is published; what is blocking keeps it out.
 
-    `platform` is the node's; `emptied` are the variables that every launch sets to nothing.
+    `platform` is the node's; `emptied` are the variables that launches set to nothing, but for those that
+    the entry has `allowed`.
     """
-    return (*_blocking(image, platform, most_bytes), *_remarks(image, emptied))
+    return (*_blocking(image, platform, most_bytes), *_remarks(image, emptied, allowed))
 
 
 def _blocking(image: ImageFacts, platform: str, most_bytes: int) -> Iterable[Finding]:
@@ -65,26 +88,27 @@ def _blocking(image: ImageFacts, platform: str, most_bytes: int) -> Iterable[Fin
         yield _no(FindingCode.TOO_LARGE, size=_gib(image.total_bytes), most=_gib(most_bytes))
     if image.layers > MOST_LAYERS:
         yield _no(FindingCode.TOO_MANY_LAYERS, layers=image.layers, most=MOST_LAYERS)
-    if image.volumes:
-        # The engine would mount an anonymous volume at each: no plan has it, and it outlives the server.
-        yield _no(FindingCode.VOLUMES, names=_names(image.volumes))
-    starts = (image.entrypoint or image.command)[:1] == (START,)
-    if not starts and image.labels.get(CONTRACT_LABEL) not in CONTRACTS:
-        yield _no(FindingCode.CONTRACT_MISSING, label=f"{CONTRACT_LABEL}={CONTRACTS[-1]}", start=START)
+    if volumes := [path for path in volume_paths(image) if not _takes_volume(path)]:
+        yield _no(FindingCode.VOLUMES, names=_names(volumes))
     if reserved := [label for label in RESERVED_LABELS if label in image.labels]:
         yield _no(FindingCode.RESERVED_LABELS, names=_names(reserved))
 
 
-def _remarks(image: ImageFacts, emptied: Collection[str]) -> Iterable[Finding]:
+def _remarks(image: ImageFacts, emptied: Collection[str], allowed: Collection[str]) -> Iterable[Finding]:
     """What every launch overrides whatever the image says: worth a look, harmless."""
     if image.user.partition(":")[0] in ("", "0", "root"):
         yield _remark(FindingCode.USER_IGNORED, user=image.user or "root")
-    if image.entrypoint and image.entrypoint[0] != START:
+    if image.entrypoint:
         yield _remark(FindingCode.ENTRYPOINT_IGNORED, names=_names(image.entrypoint[:1]))
     if image.healthcheck:
         yield _remark(FindingCode.HEALTHCHECK_IGNORED)
-    if names := [name for name in image.env if name in emptied and image.env[name]]:
+    if volumes := [path for path in volume_paths(image) if _takes_volume(path) and path not in MOUNTED]:
+        yield _remark(FindingCode.VOLUMES_EMPTY, names=_names(volumes))
+    set_names = [name for name in image.env if name in emptied and image.env[name]]
+    if names := [name for name in set_names if name not in allowed]:
         yield _remark(FindingCode.ENV_EMPTIED, names=_names(names))
+    if names := [name for name in set_names if name in allowed]:
+        yield _remark(FindingCode.ENV_ALLOWED, names=_names(names))
     if names := [name for name in image.env if _OURS.match(name)]:
         yield _remark(FindingCode.ENV_OVERRIDDEN, names=_names(names))
     if names := [name for name in image.env if looks_secret(name) and image.env[name]]:

@@ -80,6 +80,7 @@ def _plan(request: LaunchRequest, facts: Facts) -> LaunchPlan | None:
         start_url=image.start_url,
         interface=image.interface,
         allowed_env=image.allowed_env,
+        image_volumes=tuple(revision.report.get("volumes", ())),
         data=tuple(mount for mount, _ in data),
         gpus=tuple(gpu for gpu, _ in chosen),
         shares=tuple(share for _, share in chosen),

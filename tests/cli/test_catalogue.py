@@ -18,7 +18,6 @@ from hub_ext.flows import projects
 from hub_ext.flows.site import open_site
 from hub_ext.model import Actor, ActorKind, AuditEvent, Localised, Verb
 from hub_ext.model.image_checks import CheckOutcome
-from hub_ext.policy.catalogue import START
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
 from tests.support.registry import LiveRegistry, free_port, live_registry
@@ -41,7 +40,7 @@ def push(live: LiveRegistry) -> Callable[..., str]:
             "hub-ext/python",
             "1",
             architecture=machine_platform().architecture,
-            config={"Cmd": [START, "jupyterhub-singleuser"], "User": "65534"} | config,
+            config={"User": "65534"} | config,
             layer=layer,
         )
 
@@ -206,20 +205,20 @@ def test_list_and_show_for_people(typed: Terminal, push: Callable[..., str]) -> 
 
 
 def test_a_bad_image_is_refused_with_every_reason(typed: Terminal, push: Callable[..., str]) -> None:
-    push(b"bad", Volumes={"/x": {}}, Cmd=["sh"], Healthcheck={"Test": ["CMD", "x"]})
+    push(b"bad", Volumes={"/data/x": {}}, Labels={"io.hub-ext.seed": ""}, Healthcheck={"Test": ["CMD", "x"]})
     assert typed(*ADD) == 0
-    assert "! The image declares volumes (/x)" in typed.out
+    assert "! The image declares volumes (/data/x)" in typed.out
     assert "- The image's health check is turned off." in typed.out
     assert typed("review", "python") == 1
     assert "It cannot be published." in typed.out
     assert typed("publish", "python") == 1
     assert typed.out == ""
-    assert "The image declares volumes (/x)" in typed.err
-    assert "does not say that it starts as hub-ext needs it" in typed.err
+    assert "The image declares volumes (/data/x)" in typed.err
+    assert "labels by which hub-ext knows its own containers (io.hub-ext.seed)" in typed.err
     assert "health check" not in typed.err
     assert typed("publish", "python", "--json") == 1
     refused = json.loads(typed.out)
-    assert [known["code"] for known in refused["refused"]] == ["volumes", "contract-missing"]
+    assert [known["code"] for known in refused["refused"]] == ["volumes", "reserved-labels"]
     push(b"mended")
     assert typed("review", "python") == 0
     assert "It can be published." in typed.out

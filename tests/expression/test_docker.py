@@ -160,6 +160,25 @@ def test_what_an_image_may_not_set_is_empty_where_the_site_does_not_set_it():
     assert {f"{name}=" for name in DENIED_ENV} <= set(body["Env"])
 
 
+def test_what_the_entry_allows_is_not_overridden_and_nothing_else_changes():
+    allowed = ("LD_LIBRARY_PATH", "PYTHONPATH", "HOME", "NVIDIA_VISIBLE_DEVICES")
+    container = replace(CONTAINER, env={})
+    body = create_arguments(replace(PLAN, allowed_env=allowed), container)
+    whole = create_arguments(PLAN, container)
+    env = [line for line in whole["Env"] if line not in ("LD_LIBRARY_PATH=", "PYTHONPATH=")]
+    assert body == {**whole, "Env": env}
+    assert "HOME=/home/jovyan" in env
+    assert "NVIDIA_VISIBLE_DEVICES=void" in env
+
+
+def test_an_image_s_volumes_are_empty_folders_in_memory():
+    plan = replace(PLAN, image_volumes=("/home/jovyan", "/project", "/tmp", "/var/lib/state"))
+    body, whole = create_arguments(plan, CONTAINER), create_arguments(PLAN, CONTAINER)
+    tmpfs = f"rw,exec,nosuid,nodev,mode=1777,uid=20001,gid=60001,size={2 * GIB}"
+    whole["HostConfig"]["Tmpfs"]["/var/lib/state"] = tmpfs
+    assert body == whole
+
+
 @pytest.mark.parametrize(
     ("plan", "container"),
     [
@@ -320,6 +339,16 @@ def test_what_an_image_adds_harmlessly_is_no_difference():
     said["Config"]["Labels"] = {**said["Config"]["Labels"], "org.opencontainers.image.title": "x"}
     said["Config"]["ExposedPorts"] = {"99/tcp": {}}
     assert differences(BODY, said) == ()
+
+
+def test_the_intervals_of_an_image_s_health_check_are_no_difference():
+    said = said_of(BODY)
+    said["Config"]["Healthcheck"] = {"Test": ["NONE"], "Interval": 3, "StartInterval": 1, "Retries": 3}
+    assert differences(BODY, said) == ()
+    said["Config"]["Healthcheck"]["Test"] = ["CMD-SHELL", "true"]
+    assert differences(BODY, said) == (
+        "Config.Healthcheck is {'Test': ['CMD-SHELL', 'true']}, wanted {'Test': ['NONE']}",
+    )
 
 
 def test_an_empty_answer_is_all_difference():

@@ -21,6 +21,18 @@ from hub_ext.settings import Settings
 
 from .plans import CONTAINER, PLAN
 
+FOREIGN = (
+    "USER 1000:100",
+    'ENTRYPOINT ["tini", "-g", "--", "start.sh"]',
+    'CMD ["start-notebook.py"]',
+    "STOPSIGNAL SIGINT",
+    "EXPOSE 8888 7860/udp",
+    "VOLUME /var/lib/state /home/jovyan",
+    "LABEL maintainer=somebody",
+    'ONBUILD RUN ["touch", "/x"]',
+    "ENV LD_LIBRARY_PATH=/opt/conda/lib PATH=/opt/conda/bin:/usr/bin",
+    "HEALTHCHECK --interval=3s --timeout=1s --start-period=9s --start-interval=1s --retries=3 CMD /healthy",
+)
 HOSTILE = (
     "USER 0",
     "VOLUME /evil",
@@ -44,10 +56,11 @@ def _import(settings: Settings, name: str, changes: tuple[str, ...]) -> None:
 
 @pytest.fixture(scope="module")
 def images(settings: Settings) -> Iterator[dict[str, str]]:
-    """A harmless image and a hostile one."""
-    names = {kind: f"{settings.instance}-{kind}:1" for kind in ("plain", "hostile")}
+    """A harmless image, one made without a thought of us, and a hostile one."""
+    names = {kind: f"{settings.instance}-{kind}:1" for kind in ("plain", "foreign", "hostile")}
     try:
         _import(settings, names["plain"], ())
+        _import(settings, names["foreign"], FOREIGN)
         _import(settings, names["hostile"], HOSTILE)
         yield names
     finally:
@@ -92,6 +105,32 @@ async def made(engine: Engine, settings: Settings, body: Body) -> AsyncIterator[
 
 async def test_the_engine_makes_what_is_asked(made, body):
     assert differences(body, await made(body)) == ()
+
+
+async def test_what_a_foreign_image_says_makes_no_difference(made, engine, settings, images, tmp_path):
+    container = replace(
+        CONTAINER,
+        instance=settings.instance,
+        network=settings.network_name,
+        home_volume=f"{settings.instance}-expression-home",
+        project_volume=f"{settings.instance}-expression-project",
+        env={},
+    )
+    data = tuple(replace(mount, folder=str(tmp_path)) for mount in PLAN.data)
+    volumes = ("/home/jovyan", "/var/lib/state")
+    plan = replace(PLAN, data=data, allowed_env=("LD_LIBRARY_PATH",), image_volumes=volumes)
+    body = {**create_arguments(plan, container), "Image": images["foreign"]}
+    said = await made(body)
+    assert differences(body, said) == ()
+    config = said["Config"]
+    assert config["Healthcheck"]["Interval"] == 3 * 10**9, "the control: the engine fills in the image's"
+    assert config["Healthcheck"]["Test"] == ["NONE"]
+    assert "LD_LIBRARY_PATH=/opt/conda/lib" in config["Env"]
+    assert not [mount for mount in said["Mounts"] if mount["Destination"] == "/var/lib/state"]
+    # Without the plan's word of it, the engine's own volume is there and is seen.
+    unplanned = {**create_arguments(replace(plan, image_volumes=()), container), "Image": images["foreign"]}
+    (line,) = differences(unplanned, await made(unplanned))
+    assert "/var/lib/state writable, which was not asked for" in line
 
 
 async def test_a_hostile_image_changes_nothing_but_its_volume_which_is_seen(made, body, images):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hub_ext.expression.jupyter import jupyter_arguments, start_command
+from hub_ext.expression.jupyter import jupyter_arguments
 
 
 def test_the_arguments_of_a_named_server_beside_a_hub_of_another_origin() -> None:
     arguments = jupyter_arguments(
         *("/user/ana/gpu/", "/lab/tree/demo"),
+        port=8888,
         user="ana",
         hub_host="https://hub.example.org",
         hub_prefix="/x/hub/",
@@ -29,10 +30,6 @@ def test_the_arguments_of_a_named_server_beside_a_hub_of_another_origin() -> Non
 
 
 def test_without_more_the_hub_is_on_the_server_s_own_origin() -> None:
-    arguments = jupyter_arguments("/user/ana/", "/lab", user="ana")
+    arguments = jupyter_arguments("/user/ana/", "/lab", port=8888, user="ana")
     assert "--ServerApp.tornado_settings=hub_prefix=/hub/" in arguments
     assert "--ServerApp.tornado_settings=hub_host=" in arguments
-
-
-def test_the_command_is_the_image_s_start_and_its_server() -> None:
-    assert start_command(("--a=b",)) == ("/opt/hub-ext/start", "jupyter-lab", "--a=b")

@@ -26,7 +26,6 @@ from hub_ext.model import (
     Verb,
 )
 from hub_ext.model.image_checks import CheckOutcome
-from hub_ext.policy.catalogue import START
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
@@ -60,7 +59,7 @@ def push(live: LiveRegistry) -> Push:
             path,
             tag,
             architecture=machine_platform().architecture,
-            config={"Cmd": [START, "jupyterhub-singleuser"], "User": "65534"} | config,
+            config={"User": "65534"} | config,
             layer=layer,
         )
 
@@ -255,7 +254,7 @@ async def test_a_look_at_a_tag_that_is_changed_meanwhile_counts_for_nothing(
 async def test_check_writes_nothing(site: Site, actor: Actor, push: Push, record: Record) -> None:
     push(b"check")
     await added(site, actor)
-    digest = push(b"checked", Volumes={"/x": {}})
+    digest = push(b"checked", Volumes={"/data/x": {}})
     review = await catalogue.review(site, "python")
     assert review.digest == digest
     assert [finding.code for finding in review.findings] == [FindingCode.VOLUMES]
@@ -282,18 +281,22 @@ async def test_a_bad_image_is_refused_with_every_reason_and_a_row(
     site: Site, actor: Actor, push: Push, record: Record
 ) -> None:
     digest = push(
-        b"bad", Volumes={"/x": {}}, Cmd=["sh"], User="0", Env=["DB_PASSWORD=hunter2", "LD_PRELOAD=/x"]
+        b"bad",
+        Volumes={"/data/x": {}},
+        Labels={"io.hub-ext.seed": ""},
+        User="0",
+        Env=["DB_PASSWORD=hunter2", "LD_PRELOAD=/x"],
     )
     looked = await added(site, actor)
     assert {finding.code: finding.blocking for finding in looked.findings} == {
         FindingCode.VOLUMES: True,
-        FindingCode.CONTRACT_MISSING: True,
+        FindingCode.RESERVED_LABELS: True,
         FindingCode.USER_IGNORED: False,
         FindingCode.ENV_EMPTIED: False,
         FindingCode.ENV_SECRET: False,
     }
     result = await catalogue.publish(site, actor, "python")
-    assert why(result) == [FindingCode.VOLUMES, FindingCode.CONTRACT_MISSING]
+    assert why(result) == [FindingCode.VOLUMES, FindingCode.RESERVED_LABELS]
     assert now(site).state is ImageState.DRAFT
     event = record()[-1]
     assert (event.verb, event.facts["wanted"], event.facts["digest"]) == (
@@ -301,12 +304,12 @@ async def test_a_bad_image_is_refused_with_every_reason_and_a_row(
         "publish",
         digest,
     )
-    assert [reason["code"] for reason in event.facts["reasons"]] == ["volumes", "contract-missing"]
+    assert [reason["code"] for reason in event.facts["reasons"]] == ["volumes", "reserved-labels"]
     assert "hunter2" not in str(record())
 
 
 async def test_an_image_for_another_machine_is_refused(site: Site, actor: Actor, live: LiveRegistry) -> None:
-    live.push_image("hub-ext/other", "1", architecture="s390x", config={"Cmd": [START]})
+    live.push_image("hub-ext/other", "1", architecture="s390x", config={})
     await added(site, actor, path="hub-ext/other")
     assert why(await catalogue.publish(site, actor, "python")) == [FindingCode.PLATFORM]
 

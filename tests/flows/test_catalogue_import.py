@@ -18,7 +18,6 @@ from hub_ext.flows.catalogue_import import export, import_file, preview, wish
 from hub_ext.flows.site import Site, open_site
 from hub_ext.model import Actor, AuditEvent, Ceilings, FindingCode, ImageState, ImportPlan, Localised, Verb
 from hub_ext.model.image_checks import CheckOutcome
-from hub_ext.policy.catalogue import START
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
@@ -49,7 +48,7 @@ def push(live: LiveRegistry) -> Push:
     """Push a good image with these bytes under the tag; its digest."""
 
     def pushing(layer: bytes, path: str = PATH, tag: str = "1", **config: Any) -> str:
-        config = {"Cmd": [START, "jupyterhub-singleuser"], "User": "65534"} | config
+        config = {"User": "65534"} | config
         machine = machine_platform().architecture
         return live.push_image(path, tag, architecture=machine, config=config, layer=layer)
 
@@ -158,7 +157,7 @@ async def test_an_edit_in_the_file_comes_about_with_its_rows(
 async def test_all_or_nothing_with_every_reason(
     filled: Site, actor: Actor, push: Push, record: Record
 ) -> None:
-    bad = push(b"import bad", tag="bad", Cmd=["sh"], Volumes={"/x": {}})
+    bad = push(b"import bad", tag="bad", Cmd=["sh"], Volumes={"/data/x": {}})
     before, rows = said(filled), len(record())
     text = before.replace("    state: draft\n", "    state: published\n    revision: 2\n    tag: x\n", 1)
     text = text.replace("    tag: '1'\n", "", 1).replace("      1: ", f"      2: {bad}\n      1: ", 1)
@@ -169,7 +168,7 @@ async def test_all_or_nothing_with_every_reason(
     refused = await import_file(filled, actor, wish(text.encode()))
     assert not isinstance(refused, ImportPlan)
     assert {one.entry: [finding.code for finding in one.findings] for one in refused} == {
-        "draft": [FindingCode.VOLUMES, FindingCode.CONTRACT_MISSING],
+        "draft": [FindingCode.VOLUMES, FindingCode.RESERVED_LABELS],
         "python": [
             FindingCode.IMAGE_MOVED,
             FindingCode.DIGEST_OTHER,

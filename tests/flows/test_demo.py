@@ -35,7 +35,6 @@ from hub_ext.model import (
     Verb,
 )
 from hub_ext.policy import never_with
-from hub_ext.policy.catalogue import START
 from tests.support.certificates import Authority
 from tests.support.registry import LiveRegistry, live_registry
 
@@ -69,7 +68,7 @@ def push(live: LiveRegistry, request: pytest.FixtureRequest) -> Push:
             path,
             "demo",
             architecture=machine_platform().architecture,
-            config={"Cmd": [START, "jupyterhub-singleuser"], "User": "65534"} | config,
+            config={"User": "65534"} | config,
             layer=layer,
         )
         text = Localised(slug, slug)

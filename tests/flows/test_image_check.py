@@ -15,7 +15,7 @@ from hub_ext.cli.setup.layout import Layout
 from hub_ext.errors import Conflict, NotFound
 from hub_ext.flows import image_check as flow
 from hub_ext.flows import volumes
-from hub_ext.flows.image_check import rows, running, trial
+from hub_ext.flows.image_check import body, rows, running, trial
 from hub_ext.model import Ceilings, ImageRevision, Verb
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner, ImageCheck
 from hub_ext.services.console import checking
@@ -90,12 +90,12 @@ async def test_its_server_then_its_smoke_test_as_hardened_as_a_launch_with_a_liv
     check, told = await tried(scenario, "answer")
     assert (check.outcome, check.status) == (CheckOutcome.PASSED, 0)
     phases = [line for line in check.log.splitlines() if line.startswith("#")]
-    assert phases[0] == "# Notebook server"
+    assert phases[0] == "# Server"
     assert phases[1].startswith("# Server answers after ")
     assert phases[2:] == ["# Smoke test"]
     assert "/opt/trace Read-only file system" in check.log
     assert "/home/jovyan/trace can be written" in check.log, "positive control: writing is tried for real"
-    assert f"user {trial.UID} {trial.GID}" in check.log
+    assert f"user {body.UID} {body.GID}" in check.log
     assert "of the Hub: []" in check.log
     assert "CapEff:\t0000000000000000 NoNewPrivs:\t1" in check.log
     assert len(told) > 1
@@ -152,7 +152,7 @@ async def test_one_that_takes_all_memory_is_told_from_one_that_fails(scenario: S
 async def test_one_that_does_not_end_is_ended(
     scenario: Scenario, smokes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trial, "RUN_SECONDS", 0)
+    monkeypatch.setattr(trial, "RUN_SECONDS", 3)
     check, _ = await tried(scenario, known(scenario, "smoke-hang", smokes))
     assert check.outcome is CheckOutcome.TIMED_OUT
     assert "user" in check.log, "what it said so far is kept"
@@ -183,7 +183,7 @@ async def test_one_that_is_called_off_leaves_nothing(scenario: Scenario) -> None
     assert await left(scenario, check) == []
     ended = flow.find(scenario.site, "hang", check.id)
     assert ended.outcome is CheckOutcome.INTERRUPTED
-    assert "# Notebook server" in ended.log
+    assert "# Server" in ended.log
     assert ends(scenario, check) == ["interrupted"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_ext.cli.setup.engine_sources import engine_source
-from hub_ext.expression.jupyter import jupyter_arguments, start_command
+from hub_ext.expression.jupyter import jupyter_arguments
 
 HERE = Path(__file__).parent
 PYTHON = "/opt/hub-ext/venv/bin/python"
@@ -22,7 +22,8 @@ HOME = f"rw,nosuid,nodev,exec,{OWNER},mode=700,size=64m"
 _START_SECONDS = 60
 BASE_URL = "/user/ana/"
 SECRET = "not-for-a-page"
-ARGUMENTS = jupyter_arguments(BASE_URL, "/lab", user="ana")
+COMMAND = ("/opt/hub-ext/start", "jupyter-lab")
+ARGUMENTS = jupyter_arguments(BASE_URL, "/lab", port=8888, user="ana")
 
 
 def docker(*arguments: str, check: bool = True) -> str:
@@ -144,7 +145,7 @@ def server(
         network=network,
     )
     began = time.monotonic()
-    container = docker("run", "--detach", *run, image, *start_command(tuple(arguments))).strip()
+    container = docker("run", "--detach", *run, image, *COMMAND, *arguments).strip()
     try:
         docker(
             *("exec", container, PYTHON, "-c"),

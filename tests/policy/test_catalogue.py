@@ -23,7 +23,7 @@ GOOD = policy.ImageFacts(
     env={"PATH": "/bin", "LANG": "C.UTF-8"},
     labels={},
     entrypoint=(),
-    command=(policy.START, "jupyterhub-singleuser"),
+    command=("jupyter-lab",),
     volumes=(),
     healthcheck=False,
 )
@@ -46,11 +46,13 @@ def test_a_good_image_raises_nothing() -> None:
         ({"platform": "windows/amd64"}, Code.PLATFORM),
         ({"total_bytes": policy.MOST_BYTES + 1}, Code.TOO_LARGE),
         ({"layers": 128}, Code.TOO_MANY_LAYERS),
-        ({"volumes": ("/home/jovyan",)}, Code.VOLUMES),
-        ({"command": ("jupyter", "lab")}, Code.CONTRACT_MISSING),
-        ({"command": ()}, Code.CONTRACT_MISSING),
-        ({"entrypoint": ("tini", "--")}, Code.CONTRACT_MISSING),
-        ({"command": (), "labels": {policy.CONTRACT_LABEL: "2"}}, Code.CONTRACT_MISSING),
+        *(
+            ({"volumes": (path,)}, Code.VOLUMES)
+            for path in (
+                *("/home/jovyan/work", "/home/jovyan/./x/", "//data/mri", "/project/../project/a", "/tmp/x"),
+                *("/proc", "/sys/fs", "/dev/shm", "/", "//", "", "state", "./x", "/run/x"),
+            )
+        ),
         ({"labels": {"io.hub-ext.launch": "lau-1"}}, Code.RESERVED_LABELS),
         ({"labels": {"io.hub-ext.seed": ""}}, Code.RESERVED_LABELS),
     ],
@@ -64,8 +66,9 @@ def test_what_keeps_an_image_out(change: dict[str, Any], code: Code) -> None:
     [
         {"layers": 127},
         {"total_bytes": policy.MOST_BYTES},
-        {"command": (), "labels": {policy.CONTRACT_LABEL: "1"}},
-        {"entrypoint": (policy.START,), "command": ()},
+        {"command": ()},
+        {"command": ("start-notebook.py",), "labels": {"io.hub-ext.contract": "2"}},
+        {"volumes": ("/home/jovyan", "/tmp/")},
         {"labels": {"maintainer": "x"}},
         {"env": {"LD_PRELOAD": "", "TOKENIZERS_PARALLELISM": "1", "API_TOKEN": ""}},
     ],
@@ -80,7 +83,8 @@ def test_what_is_in_order(change: dict[str, Any]) -> None:
         ({"user": ""}, Code.USER_IGNORED),
         ({"user": "0:100"}, Code.USER_IGNORED),
         ({"user": "root"}, Code.USER_IGNORED),
-        ({"entrypoint": ("tini",), "labels": {policy.CONTRACT_LABEL: "1"}}, Code.ENTRYPOINT_IGNORED),
+        ({"entrypoint": ("tini",)}, Code.ENTRYPOINT_IGNORED),
+        ({"volumes": ("/var/lib/state", "/datasets", "/home")}, Code.VOLUMES_EMPTY),
         ({"healthcheck": True}, Code.HEALTHCHECK_IGNORED),
         ({"env": {"LD_PRELOAD": "/evil.so"}}, Code.ENV_EMPTIED),
         ({"env": {"JUPYTERHUB_API_URL": "http://evil"}}, Code.ENV_OVERRIDDEN),
@@ -93,6 +97,25 @@ def test_what_is_only_remarked(change: dict[str, Any], code: Code) -> None:
     assert codes(replace(GOOD, **change)) == {code: False}
 
 
+def test_what_an_entry_allows_is_said_to_stay() -> None:
+    env = {"LD_PRELOAD": "/a.so", "PYTHONPATH": "/opt/lib", "ALLOWED_TOO": "1"}
+    found = policy.review(
+        replace(GOOD, env=env),
+        platform="linux/amd64",
+        emptied=EMPTIED,
+        allowed=("PYTHONPATH", "ALLOWED_TOO"),
+    )
+    assert found == (
+        Finding(Code.ENV_EMPTIED, False, (("names", "LD_PRELOAD"),)),
+        Finding(Code.ENV_ALLOWED, False, (("names", "PYTHONPATH"),)),
+    )
+
+
+def test_volumes_are_named_as_the_engine_mounts_them() -> None:
+    image = replace(GOOD, volumes=("/b/", "//a/./c", "/a/x/../c", "rel/"))
+    assert policy.volume_paths(image) == ("/a/c", "/b", "rel")
+
+
 def test_findings_show_no_value_of_a_variable_and_stay_short() -> None:
     env = {f"S{number}_TOKEN": "hunter2" for number in range(40)}
     (finding,) = policy.review(replace(GOOD, env=env), platform="linux/amd64")
@@ -102,9 +125,11 @@ def test_findings_show_no_value_of_a_variable_and_stay_short() -> None:
 
 
 def test_names_from_outside_become_printable_and_short() -> None:
-    (finding,) = policy.review(replace(GOOD, volumes=("/\x1b[2J\n" + "x" * 999,)), platform="linux/amd64")
+    (finding,) = policy.review(
+        replace(GOOD, volumes=("/data/\x1b[2J\n" + "x" * 999,)), platform="linux/amd64"
+    )
     shown = str(dict(finding.shown)["names"])
-    assert shown.startswith("/?[2J?x")
+    assert shown.startswith("/data/?[2J?x")
     assert len(shown) == 80
 
 
@@ -116,9 +141,9 @@ images = st.builds(
     layers=st.integers(0, 300),
     user=words,
     env=st.dictionaries(words, words, max_size=5),
-    labels=st.dictionaries(st.sampled_from([*policy.RESERVED_LABELS, policy.CONTRACT_LABEL, "x"]), words),
+    labels=st.dictionaries(st.sampled_from([*policy.RESERVED_LABELS, "x"]), words),
     entrypoint=st.lists(words, max_size=2).map(tuple),
-    command=st.lists(st.one_of(words, st.just(policy.START)), max_size=2).map(tuple),
+    command=st.lists(words, max_size=2).map(tuple),
     volumes=st.lists(words, max_size=3).map(tuple),
     healthcheck=st.booleans(),
 )
@@ -130,7 +155,7 @@ def test_a_volume_more_or_a_smaller_limit_never_admits_more(image: policy.ImageF
         found = policy.review(of, platform="linux/amd64", most_bytes=most_bytes)
         return {finding.code for finding in found if finding.blocking}
 
-    assert blocking(image, most) <= blocking(replace(image, volumes=(*image.volumes, "/x")), most)
+    assert blocking(image, most) <= blocking(replace(image, volumes=(*image.volumes, "/data/x")), most)
     assert blocking(image, most) <= blocking(image, most // 2)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, images, nodes, revisions
-from hub_ext.expression.jupyter import jupyter_arguments, start_command
+from hub_ext.expression.interfaces import ServerPlace, server_command
 from hub_ext.flows import data, dataset_versions, grants, people, projects
 from hub_ext.flows.launch import admit, start
 from hub_ext.flows.launch.end import container_name
@@ -32,10 +32,11 @@ from hub_ext.model import (
     Refusal,
     Verb,
 )
+from hub_ext.model.interfaces import JUPYTER
 
 STEWARD = Actor(ActorKind.HOST_USER, "tester")
 BASE_URL = "/user/ada/"
-COMMAND = start_command(jupyter_arguments(BASE_URL, "/lab", user="ada"))
+COMMAND = server_command(JUPYTER, ServerPlace(BASE_URL, "/lab", user="ada"))
 PROBE_PATH = f"{BASE_URL}api"
 SECRETS = LaunchSecrets(
     token="the launch's",

@@ -57,7 +57,13 @@ def _push(
     registry: RegistrySettings, engine_url: str, config: Path, layer: bytes, path: str, **env: str
 ) -> str:
     name = f"{registry.address}/stub/{path}:1"
-    command = ["import", "--change", "USER 65534:65534", "--change", "LABEL io.hub-ext.contract=1"]
+    command = [
+        "import",
+        "--change",
+        "USER 65534:65534",
+        "--change",
+        "ENV PATH=/opt/hub-ext/bin:/usr/bin:/bin",
+    ]
     command += ["--change", 'CMD ["/opt/hub-ext/start", "jupyter-lab"]']
     for variable, value in env.items():
         command += ["--change", f"ENV {variable}={value}"]

@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 
-BIN = "/opt/hub-ext/bin"
 BEGAN = time.time()
 
 
@@ -21,9 +20,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if sys.argv[0] == "/opt/hub-ext/smoke":
         smoke()
-    elif sys.argv[1:2] == ["python3"]:
-        os.environ["PATH"] = BIN
-        os.execv(sys.executable, [sys.executable, *sys.argv[2:]])  # noqa: S606
     else:
         serve()
 

@@ -163,6 +163,19 @@ class Containers(Connection):
         )
         return unframed(answer.content).decode(errors="replace")
 
+    async def has_file(self, name: str, path: str) -> bool:
+        """Whether that path is there in the container, which need not run. Raises for an absent container."""
+        try:
+            await self._call(
+                "look into a container", "HEAD", f"/containers/{name}/archive", parameters={"path": path}
+            )
+        except EngineAnswered as error:
+            # A HEAD's answer has no words that tell which of the two is not there.
+            if error.status == 404 and await self.inspect(name) is not None:
+                return False
+            raise
+        return True
+
     async def _put_archive(self, name: str, folder: str, tar: bytes) -> None:
         await self._call(
             "write into a container",

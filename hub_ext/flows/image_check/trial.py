@@ -1,39 +1,34 @@
-"""The container of a check: the very body of a launch, with empty volumes of its own and no data.
+"""The trial of a check: the image's server, started as a launch starts it, then the image's own smoke test.
 
-Container and volumes are gone at the end, however it comes. What it prints is the log.
+All of it is looked at from outside: nothing of ours is needed in the image, and an image without a smoke test
+is tried by its server alone. Containers and volumes are gone at the end, however it comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE
-from hub_ext.adapters.store import image_checks
-from hub_ext.errors import InputError, PlanMismatch
+from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, address
+from hub_ext.adapters.store import image_checks, revisions
+from hub_ext.errors import EngineError, InputError, PlanMismatch
 from hub_ext.expression import docker as expression
-from hub_ext.expression.jupyter import PROGRAM, START, jupyter_arguments
-from hub_ext.flows.image_check import inside
+from hub_ext.flows.image_check.body import GID, KIND, RUN_SECONDS, UID, Bodies, bodies
+from hub_ext.flows.launch.start import Probe
 from hub_ext.flows.launch.volumes import HOME_MODE, PROJECT_MODE, ensure_seed
 from hub_ext.flows.site import Site
-from hub_ext.model import ImageEntry, ImageReference, LaunchPlan
+from hub_ext.model import ImageEntry
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
-from hub_ext.policy import limits
 
-KIND = "check"
-# Somebody whom no image knows, and who owns nothing: people's ids begin above, projects' too.
-UID, GID = 19_999, 59_999
-CPUS, MEM_BYTES = 2.0, 2 * 1024**3
-RUN_SECONDS = 300  # beside what a server may take to answer
-LOOK_SECONDS = 0.5
+SMOKE = "/opt/hub-ext/smoke"
+ASK_SECONDS, LOOK_SECONDS = 0.1, 0.5
 LOG_LINES, LOG_CHARACTERS = 1000, 64 * 1024
-USER = "check"
-BASE_URL = f"/user/{USER}/"
+# The engine's exit statuses for a command that it could not find, or not run.
+NOT_STARTED = (126, 127)
 
 Tell = Callable[[str], None]
 
@@ -55,24 +50,27 @@ async def tried(site: Site, entry: ImageEntry, check: ImageCheck, tell: Tell) ->
             "There is no registry {alias!r}.", advice="Add it to c.HubExt.registries.", alias=entry.alias
         )
     repository = f"{registry.address}/{entry.path}"
-    begun = f"{repository}@{check.digest}\n"
-    tell(begun)
+    image = f"{repository}@{check.digest}"
+    log = _Log(f"{image}\n", tell)
     await site.engine.pull(repository, check.digest, registry=registry)
     await ensure_seed(site)
     await sweep(site)
     name = f"{site.settings.instance}-{check.id}"
-    home, project = _volumes(name)
+    volumes = _volumes(name)
     try:
-        for volume, uid, mode in ((home, UID, HOME_MODE), (project, 0, PROJECT_MODE)):
+        for volume, uid, mode in ((volumes[0], UID, HOME_MODE), (volumes[1], 0, PROJECT_MODE)):
             await site.engine.ensure_volume(volume, {LABEL_PROBE: KIND})
             await site.engine.seed_volume(volume, uid=uid, gid=GID, mode=mode)
-        body = _body(site, entry, check, f"{repository}@{check.digest}", home, project)
-        await site.engine.create(name, body)
-        inspected = await site.engine.inspect(name)
-        if inspected is None or (found := expression.differences(body, inspected)):
-            raise PlanMismatch("The engine made another container than asked for: {found}.", found=found)
-        await site.engine.start(name)
-        return await _followed(site, name, begun, tell)
+        made = bodies(
+            site=site,
+            entry=entry,
+            check=check,
+            volumes=volumes,
+            image=(image, await asyncio.to_thread(_image_volumes, site, check)),
+            smoke=SMOKE,
+            secret=secrets.token_hex(16),
+        )
+        return await _Trial(site, name, made, log).run()
     finally:
         await asyncio.shield(_removed(site, name))
 
@@ -93,38 +91,140 @@ async def sweep(site: Site) -> None:
         await _removed(site, name)
 
 
-async def _followed(site: Site, name: str, begun: str, tell: Tell) -> Ended:
-    """Until it ends, or its time is over."""
-    end = time.monotonic() + site.settings.start_seconds + RUN_SECONDS
-    log = begun
-    while True:
-        inspected = await site.engine.inspect(name)
-        now = bounded(begun + await site.engine.logs_tail(name, LOG_LINES)) if inspected else log
-        if now != log:
-            log = now
-            tell(log)
-        state: dict[str, Any] = (inspected or {}).get("State") or {}
-        if not inspected or not (state.get("Running") or state.get("Status") == "created"):
-            return Ended(*_verdict(state), log)
-        if time.monotonic() > end:
-            return Ended(CheckOutcome.TIMED_OUT, -1, log)
-        await asyncio.sleep(LOOK_SECONDS)
+class _Log:
+    """What is shown of a trial: our lines, and between them what the containers printed."""
+
+    def __init__(self, begun: str, tell: Tell) -> None:
+        self._before = self.text = begun
+        self._tell = tell
+        tell(begun)
+
+    def show(self, printed: str) -> None:
+        """What the present container has printed until now."""
+        text = bounded(self._before + printed)
+        if text != self.text:
+            self.text = text
+            self._tell(text)
+
+    def say(self, words: str) -> None:
+        """A line of ours, behind what was printed before it."""
+        line_end = "" if self.text.endswith("\n") else "\n"
+        self._before = self.text = bounded(f"{self.text}{line_end}# {words}\n")
+        self._tell(self.text)
 
 
-def _verdict(state: dict[str, Any]) -> tuple[CheckOutcome, int]:
-    if not state:
-        return CheckOutcome.INTERRUPTED, -1  # somebody removed it
-    if state.get("OOMKilled"):
-        return CheckOutcome.OUT_OF_MEMORY, -1
-    match int(state["ExitCode"]):
-        case 0:
-            return CheckOutcome.PASSED, 0
-        case inside.NO_SMOKE_TEST:
-            return CheckOutcome.NO_SMOKE_TEST, -1
-        case inside.NO_SERVER:
-            return CheckOutcome.NO_SERVER, -1
-        case status:
-            return CheckOutcome.FAILED, status
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The two containers of a trial, one after the other, under one name."""
+
+    site: Site
+    name: str
+    bodies: Bodies
+    log: _Log
+
+    async def run(self) -> Ended:
+        state = await self._started(self.bodies.server, "Server")
+        ended = self._not_started(state) or await self._server()
+        if ended is not None:
+            return ended
+        if not await self.site.engine.has_file(self.name, SMOKE):
+            self.log.say(f"The image has no smoke test: there is no {SMOKE}.")
+            return self._ended(CheckOutcome.NO_SMOKE_TEST)
+        # The smoke test may start a server of its own at the same port.
+        await self.site.engine.stop(self.name)
+        await self.site.engine.remove(self.name)
+        await self.site.engine.wait_gone(self.name)
+        state = await self._started(self.bodies.smoke, "Smoke test")
+        if state is not None:
+            self.log.say(f"The smoke test cannot be run: {state.get('Error')}")
+            return self._ended(CheckOutcome.FAILED, int(state["ExitCode"]))
+        return await self._smoked()
+
+    async def _started(self, body: dict[str, Any], title: str) -> dict[str, Any] | None:
+        """None where it runs; the engine's word on a command that cannot be run. Raises EngineError."""
+        engine = self.site.engine
+        await engine.create(self.name, body)
+        inspected = await engine.inspect(self.name)
+        if inspected is None or (found := expression.differences(body, inspected)):
+            raise PlanMismatch("The engine made another container than asked for: {found}.", found=found)
+        try:
+            await engine.start(self.name)
+        except EngineError:
+            state: dict[str, Any] = ((await engine.inspect(self.name)) or {}).get("State") or {}
+            if state.get("ExitCode") not in NOT_STARTED:
+                raise
+            self.log.say(title)
+            return state
+        self.log.say(title)
+        return None
+
+    def _not_started(self, state: dict[str, Any] | None) -> Ended | None:
+        if state is None:
+            return None
+        self.log.say(f"The server cannot be started: {state.get('Error')}")
+        return self._ended(CheckOutcome.NO_SERVER)
+
+    async def _server(self) -> Ended | None:
+        """None once the server has answered."""
+        began, seconds = time.monotonic(), self.site.settings.start_seconds
+        probe, network = self.bodies.probe, self.site.settings.network_name
+        while time.monotonic() - began < seconds:
+            state, place = await self._look(network)
+            if await _answered(probe, place, LOOK_SECONDS):
+                await self._look(network)
+                self.log.say(f"Server answers after {time.monotonic() - began:.1f} s")
+                return None
+            if ended := self._gone(state):
+                return ended
+            if _over(state):
+                status = int(state["ExitCode"])
+                self.log.say(f"The server ended by itself with status {status} before it answered.")
+                return self._ended(CheckOutcome.NO_SERVER)
+        self.log.say(f"The server did not answer within {seconds} s.")
+        return self._ended(CheckOutcome.NO_SERVER)
+
+    async def _smoked(self) -> Ended:
+        end = time.monotonic() + RUN_SECONDS
+        while True:
+            state, _ = await self._look("")
+            if ended := self._gone(state):
+                return ended
+            if _over(state):
+                status = int(state["ExitCode"])
+                return self._ended(CheckOutcome.FAILED if status else CheckOutcome.PASSED, status)
+            if time.monotonic() > end:
+                return self._ended(CheckOutcome.TIMED_OUT)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self, network: str) -> tuple[dict[str, Any], str]:
+        """Its state, {} where it is gone, and its address; what it printed is shown."""
+        inspected = await self.site.engine.inspect(self.name)
+        if not inspected:
+            return {}, ""
+        self.log.show(await self.site.engine.logs_tail(self.name, LOG_LINES))
+        return inspected.get("State") or {}, address(inspected, network)
+
+    def _gone(self, state: dict[str, Any]) -> Ended | None:
+        if not state:
+            return self._ended(CheckOutcome.INTERRUPTED)  # somebody removed it
+        return self._ended(CheckOutcome.OUT_OF_MEMORY) if state.get("OOMKilled") and _over(state) else None
+
+    def _ended(self, outcome: CheckOutcome, status: int = -1) -> Ended:
+        return Ended(outcome, status, self.log.text)
+
+
+def _over(state: dict[str, Any]) -> bool:
+    return not (state.get("Running") or state.get("Status") == "created")
+
+
+async def _answered(probe: Probe, place: str, seconds: float) -> bool:
+    """Whether the server answers within so many seconds; takes all of them where it does not."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if place and await probe.answered_at(place):
+            return True
+        await asyncio.sleep(ASK_SECONDS)
+    return False
 
 
 def bounded(log: str) -> str:
@@ -144,65 +244,7 @@ def _volumes(name: str) -> tuple[str, str]:
     return f"{name}-home", f"{name}-project"
 
 
-def _body(
-    site: Site, entry: ImageEntry, check: ImageCheck, image: str, home: str, project: str
-) -> dict[str, Any]:
-    plan, settings = _plan(site, entry, check), site.settings
-    server = (PROGRAM, *jupyter_arguments(BASE_URL, plan.start_url, user=USER))
-    arguments = (str(settings.start_seconds), BASE_URL, *server)
-    body = expression.create_arguments(
-        plan,
-        expression.ContainerSettings(
-            instance=settings.instance,
-            image=image,
-            # -I: as little as can be of what the image sets for its own Python.
-            command=(START, "python3", "-I", "-c", inspect.getsource(inside), *arguments),
-            network=settings.network_name,
-            home_volume=home,
-            project_volume=project,
-            env=_environment(plan),
-            pids=settings.pids,
-            shm_bytes=settings.shm_bytes,
-            tmp_bytes=settings.tmp_bytes,
-            log_max_bytes=settings.log_max_bytes,
-            stop_seconds=settings.stop_seconds,
-        ),
-    )
-    # No launch stands behind it: whoever mends launches leaves it alone.
-    return body | {"Labels": {LABEL_INSTANCE: settings.instance, LABEL_PROBE: KIND}}
-
-
-def _plan(site: Site, entry: ImageEntry, check: ImageCheck) -> LaunchPlan:
-    bounds = (limits.SetBy("site", site.settings.ceilings), limits.SetBy("image", entry.ceilings))
-    cpus, mem_bytes = limits.smallest(bounds, "cpus"), limits.smallest(bounds, "mem_bytes")
-    return LaunchPlan(
-        launch_id=check.id,
-        node=site.settings.node,
-        person_id="",
-        server_name="",
-        project="check",
-        image=entry.slug,
-        revision=check.number,
-        reference=ImageReference(entry.alias, entry.path, check.digest),
-        uid=UID,
-        gid=GID,
-        groups=(),
-        size="check",
-        cpus=min(CPUS, cpus.value) if cpus else CPUS,
-        mem_bytes=min(MEM_BYTES, int(mem_bytes.value)) if mem_bytes else MEM_BYTES,
-        idle_seconds=RUN_SECONDS,
-        start_url=entry.start_url,
-        data=(),
-        gpus=(),
-        shares=(),
-        expires_at=None,
-    )
-
-
-def _environment(plan: LaunchPlan) -> dict[str, str]:
-    """What a launch gives its server; the secret is nobody's."""
-    return {
-        inside.SECRET: secrets.token_hex(16),
-        "MEM_LIMIT": str(plan.mem_bytes),
-        "CPU_LIMIT": str(plan.cpus),
-    }
+def _image_volumes(site: Site, check: ImageCheck) -> tuple[str, ...]:
+    with site.store.reading() as tx:
+        found = [one for one in revisions.listing(tx, check.entry) if one.number == check.number]
+    return tuple(found[0].report.get("volumes", ())) if found else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, launches
 from hub_ext.errors import EngineError, HubExtError, ImageUnavailable, LaunchFailed, PlanMismatch
 from hub_ext.expression import docker as expression
+from hub_ext.expression.interfaces import authorization
 from hub_ext.flows.launch import addresses, end, session, volumes
 from hub_ext.flows.launch.facts import FOLDER_SECONDS
 from hub_ext.flows.launch.line import line_of
@@ -58,11 +59,26 @@ def quiet(step: Step) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A server that answers at this IPv4 address."""
+    """A server that answers at this IPv4 address and port."""
 
     container_id: str
     address: str
-    port: int = notebook_server.PORT
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The question whether a server is up. `authorization` is the header of that name, "" for none."""
+
+    path: str
+    port: int
+    authorization: str = field(repr=False)
+
+    async def answered_at(self, address: str) -> bool:
+        """Whether the server at that IPv4 address answers 200 now."""
+        return await notebook_server.answers(
+            f"{address}:{self.port}", self.path, authorization=self.authorization
+        )
 
 
 async def start(
@@ -77,7 +93,8 @@ async def start(
 ) -> Started:
     """Starts an admitted launch and returns once its server answers 200 to a GET of `probe_path`.
 
-    `secrets` are kept for the gate and the culler until the launch has ended.
+    It is asked with the launch's secret, where its interface has a place for that. `secrets` are kept for
+    the gate and the culler until the launch has ended.
 
     Whatever goes wrong, cancellation included, takes the container along, ends the leases and is written
     down before it is raised: EngineError, StoreError, or LaunchFailed for a server that did not come up.
@@ -85,7 +102,8 @@ async def start(
     """
     try:
         await in_store(lambda: launch_secrets.write(site.settings, plan.launch_id, secrets))
-        return await _start(site, plan, command, env, probe_path, tell)
+        probe = Probe(probe_path, plan.interface.port, authorization(plan.interface.secret, secrets.token))
+        return await _start(site, plan, command, env, probe, tell)
     except BaseException as error:
         cleaning = asyncio.create_task(_clean_up(site, plan, error))
         _cleanings.add(cleaning)
@@ -103,7 +121,7 @@ async def _start(
     plan: LaunchPlan,
     command: Sequence[str],
     env: Mapping[str, str],
-    probe_path: str,
+    probe: Probe,
     tell: Tell,
 ) -> Started:
     phases: dict[str, int] = {}
@@ -153,11 +171,11 @@ async def _start(
         tell(Step(StepKind.ANSWER))
         slow = asyncio.get_running_loop().call_later(TURN_SECONDS, leave)
         try:
-            found = await _answering(site, name, inspected, probe_path)
+            found = await _answering(site, name, inspected, probe)
         finally:
             slow.cancel()
         clock.mark("answer_ms")
-    started = Started(container_id, found)
+    started = Started(container_id, found, probe.port)
     await in_store(lambda: _confirm(site, plan, started, phases))
     return started
 
@@ -236,13 +254,13 @@ async def _check_folders(
         )
 
 
-async def _answering(site: Site, name: str, inspected: Mapping[str, Any] | None, path: str) -> str:
+async def _answering(site: Site, name: str, inspected: Mapping[str, Any] | None, probe: Probe) -> str:
     """The address at which the container's server answers. Raises LaunchFailed when it will not."""
     limit = time.monotonic() + site.settings.start_seconds
     found = await _address(site, name, inspected)
     next_look = time.monotonic() + LOOK_SECONDS
     while time.monotonic() < limit:
-        if found and await notebook_server.answers(found, path):
+        if found and await probe.answered_at(found):
             return found
         await asyncio.sleep(PROBE_SECONDS)
         heard = found and site.engine.surely_runs(name)

@@ -31,7 +31,7 @@ async def test_a_server_from_click_to_end(scenario: Scenario) -> None:
     told: list[Step] = []
     started = await scenario.start(plan, tell=told.append)
 
-    assert await notebook_server.answers(started.address, "/user/ada/api")
+    assert await notebook_server.answers(f"{started.address}:{started.port}", "/user/ada/api")
     launch = stored(scenario, plan)
     assert (launch.state, launch.container_id) == (LaunchState.RUNNING, started.container_id)
     assert launch.upstream == f"{started.address}:8888"
@@ -158,7 +158,7 @@ async def test_an_image_that_the_registry_lost_fails_the_launch(scenario: Scenar
 async def test_a_server_that_ends_by_itself_is_released_with_its_exit_status(scenario: Scenario) -> None:
     plan = await scenario.admitted()
     started = await scenario.start(plan)
-    assert not await notebook_server.answers(started.address, "/exit")
+    assert not await notebook_server.answers(f"{started.address}:{started.port}", "/exit")
     for _ in range(50):
         if (status := await flow.poll(scenario.site, plan.launch_id)) is not None:
             break
