@@ -8,6 +8,7 @@ from hub_ext.cli import sizes
 from hub_ext.cli.app import Command
 from hub_ext.flows import admission
 from hub_ext.model import Ceilings
+from hub_ext.model.interfaces import DEFAULTS, InterfaceKind
 
 
 class About(Command):
@@ -32,7 +33,9 @@ class About(Command):
     max_idle = Int(None, allow_none=True, help="Seconds without use after which a server stops.").tag(
         option=True, metavar="SECONDS"
     )
-    interface = Enum(list(admission.INTERFACES), None, allow_none=True, help="What opens.").tag(option=True)
+    interface = Enum([kind.value for kind in InterfaceKind], None, allow_none=True, help="What opens.").tag(
+        option=True
+    )
     start_url = Unicode(None, allow_none=True, help='Page that opens, such as "/lab".').tag(
         option=True, metavar="PATH"
     )
@@ -44,7 +47,7 @@ class About(Command):
         if self.projects:
             typed["projects"] = tuple(self.projects)
         if self.interface is not None:
-            typed["interface"] = self.interface
+            typed["interface"] = DEFAULTS[InterfaceKind(self.interface)]
         if self.start_url is not None:
             typed["start_url"] = self.start_url
         if self.needs_gpu is not None:

@@ -95,6 +95,12 @@ SENTENCES: dict[Code, Localised] = {
         "The image sets {names}, which this entry allows: servers get them as the image has them.",
         "L’image définit {names}, que cette entrée autorise : les serveurs les reçoivent telles quelles.",
     ),
+    Code.ENV_UNSAFE: Localised(
+        "{names} of the image holds a folder that is empty or not absolute, and cannot be allowed. Build it "
+        "with absolute folders alone, or empty the variable again.",
+        "{names} de l’image contient un dossier vide ou qui n’est pas absolu, et ne peut pas être autorisé. "
+        "Construisez-la avec des dossiers absolus seulement, ou videz de nouveau la variable.",
+    ),
     Code.ENV_OVERRIDDEN: Localised(
         "The image sets {names}; servers get our values.",
         "L’image définit {names} ; les serveurs reçoivent nos valeurs.",

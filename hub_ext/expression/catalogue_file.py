@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from hub_ext.expression.interface_file import interface_written
 from hub_ext.expression.units import size_written, time_written
 from hub_ext.model import Ceilings, Stated
 
@@ -57,9 +58,11 @@ def _entry(stated: Stated) -> dict[str, Any]:
         told["projects"] = list(entry.projects)
     if ceilings := ceilings_written(entry.ceilings):
         told["ceilings"] = ceilings
-    told |= {"interface": entry.interface, "start_url": entry.start_url}
+    told |= {"interface": interface_written(entry.interface), "start_url": entry.start_url}
     if entry.needs_gpu:
         told["needs_gpu"] = True
+    if entry.allowed_env:
+        told["allowed_env"] = list(entry.allowed_env)
     return told
 
 

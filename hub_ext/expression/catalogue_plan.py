@@ -6,7 +6,10 @@ from typing import Any
 
 from hub_ext.expression.catalogue import STATES
 from hub_ext.expression.catalogue_file import ceilings_written
+from hub_ext.expression.command_line import joined
+from hub_ext.expression.interface_file import interface_written
 from hub_ext.model import Ceilings, EntryPlan, ImportStep, Localised
+from hub_ext.model.interfaces import Interface
 
 FIELDS = {
     "title": Localised("title", "titre"),
@@ -17,6 +20,7 @@ FIELDS = {
     "interface": Localised("interface", "interface"),
     "start_url": Localised("start page", "page de départ"),
     "needs_gpu": Localised("needs a GPU", "exige un GPU"),
+    "allowed_env": Localised("allowed variables", "variables autorisées"),
     "successor": Localised("successor", "successeur"),
 }
 STEPS = {
@@ -79,10 +83,22 @@ def value_text(field: str, value: Any, language: str = "en") -> str:
         case Ceilings():
             held = ceilings_written(value)
             return ", ".join(f"{name} {limit}" for name, limit in held.items()) or _NONE.text(language)
+        case Interface():
+            return _interface_text(value)
         case tuple():
-            return ", ".join(value) or _EVERY.text(language)
+            return ", ".join(value) or (_EVERY if field == "projects" else _NONE).text(language)
         case bool():
             return (_YES if value else _NO).text(language)
         case None:
             return _NONE.text(language)
     return str(value)
+
+
+def _interface_text(interface: Interface) -> str:
+    """What is written in the file, on one line."""
+    told = interface_written(interface)
+    if isinstance(told, str):
+        return told
+    if "command" in told:
+        told["command"] = joined(interface.command)
+    return ", ".join(f"{name} {value}" for name, value in told.items())

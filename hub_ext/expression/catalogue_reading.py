@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hub_ext.errors import InputError
 from hub_ext.expression.catalogue_file import FORM, KEY, MOST_BYTES
+from hub_ext.expression.interface_reading import interface_read
 from hub_ext.expression.units import size_read, time_read
+from hub_ext.expression.yaml_fields import (
+    flag_of,
+    mapping_of,
+    needed,
+    optional_text,
+    text_of,
+    texts_of,
+    whole_of,
+)
 from hub_ext.expression.yaml_tree import Node, at, tree
 from hub_ext.model import DIGEST, SLUG, Ceilings, ImageEntry, ImageState, Localised, Stated
+from hub_ext.model.interfaces import JUPYTER, START_PAGES
 from hub_ext.phrase import Phrase
 
 _UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
-_WHOLE = re.compile(r"[0-9]{1,9}")
 _FIELDS = (
     *("title", "description", "registry", "path", "tag", "state", "revision", "revisions", "successor"),
-    *("projects", "ceilings", "interface", "start_url", "needs_gpu"),
+    *("projects", "ceilings", "interface", "start_url", "needs_gpu", "allowed_env"),
 )
 
 
@@ -36,19 +45,19 @@ def read(content: bytes) -> tuple[Stated, ...]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise at(line, "This is not UTF-8", "Save the file as UTF-8.") from error
-    whole = tree(text)
-    held = _mapping(whole, (KEY, "images"), Phrase("the file"))
-    form = _needed(held, KEY, whole, Phrase("the file"))
-    if _text(form) != str(FORM):
+    document = tree(text)
+    held = mapping_of(document, (KEY, "images"), Phrase("the file"))
+    form = needed(held, KEY, document, Phrase("the file"))
+    if text_of(form) != str(FORM):
         raise at(
             form.line,
             "{key} is {form!r}, and {known} is what can be read here",
             "",
             key=KEY,
-            form=_text(form)[:20],
+            form=text_of(form)[:20],
             known=FORM,
         )
-    images = _mapping(_needed(held, "images", whole, Phrase("the file")), None, "images")
+    images = mapping_of(needed(held, "images", document, Phrase("the file")), None, "images")
     return tuple(_stated(slug, node) for slug, node in images.items())
 
 
@@ -60,9 +69,9 @@ def _stated(slug: str, node: Node) -> Stated:
             "Use 1 to 40 of a-z, 0-9 and -, with a letter or digit at both ends.",
             slug=slug[:80],
         )
-    held = _mapping(node, _FIELDS, slug)
-    state = _state(_needed(held, "state", node, slug))
-    revision = _whole(held["revision"]) if "revision" in held else 0
+    held = mapping_of(node, _FIELDS, slug)
+    state = _state(needed(held, "state", node, slug))
+    revision = whole_of(held["revision"]) if "revision" in held else 0
     launching = state in (ImageState.PUBLISHED, ImageState.DEPRECATED)
     if launching and not revision:
         raise at(
@@ -79,7 +88,8 @@ def _stated(slug: str, node: Node) -> Stated:
             "Leave revision out.",
             slug=slug,
         )
-    successor = _optional(held, "successor")
+    successor = optional_text(held, "successor")
+    interface = interface_read(held["interface"], slug) if "interface" in held else JUPYTER
     if successor and state not in (ImageState.DEPRECATED, ImageState.RETIRED):
         raise at(
             held["successor"].line,
@@ -90,73 +100,33 @@ def _stated(slug: str, node: Node) -> Stated:
         )
     entry = ImageEntry(
         slug=slug,
-        title=_both(_needed(held, "title", node, slug), slug),
+        title=_both(needed(held, "title", node, slug), slug),
         description=_both(held["description"], slug) if "description" in held else Localised("", ""),
-        alias=_text(_needed(held, "registry", node, slug)),
-        path=_text(_needed(held, "path", node, slug)),
-        tag=_text(_needed(held, "tag", node, slug)),
+        alias=text_of(needed(held, "registry", node, slug)),
+        path=text_of(needed(held, "path", node, slug)),
+        tag=text_of(needed(held, "tag", node, slug)),
         created=_UNKNOWN_TIME,
         state=state,
         revision=revision,
         version=0,
-        projects=_projects(held["projects"]) if "projects" in held else (),
+        projects=tuple(dict.fromkeys(texts_of(held["projects"], "projects"))) if "projects" in held else (),
         ceilings=_ceilings(held["ceilings"], slug) if "ceilings" in held else Ceilings(),
-        interface=_optional(held, "interface") or "jupyterlab",
-        start_url=_optional(held, "start_url") or "/lab",
-        needs_gpu=_flag(held["needs_gpu"]) if "needs_gpu" in held else False,
+        interface=interface,
+        start_url=optional_text(held, "start_url") or START_PAGES[interface.kind],
+        needs_gpu=flag_of(held["needs_gpu"]) if "needs_gpu" in held else False,
+        allowed_env=texts_of(held["allowed_env"], "allowed_env") if "allowed_env" in held else (),
         successor=successor or None,
     )
     return Stated(entry, _revisions(held["revisions"], slug) if "revisions" in held else (), node.line)
 
 
-def _mapping(node: Node, known: Collection[str] | None, where: str | Phrase) -> dict[str, Node]:
-    if not isinstance(node.value, dict):
-        # "images:" with nothing below it says that there are none.
-        if known is None and (_null(node) or node.value == ""):
-            return {}
-        raise at(node.line, "{where} must be names with values", "", where=where)
-    for name, value in node.value.items():
-        if known is not None and name not in known:
-            raise at(
-                value.line,
-                "{where} knows no {name!r}",
-                "Known: {known}.",
-                where=where,
-                name=name[:80],
-                known=tuple(known),
-            )
-    # What is null is left out.
-    return {name: value for name, value in node.value.items() if known is None or not _null(value)}
-
-
-def _null(node: Node) -> bool:
-    return node.plain and node.value in ("null", "~")
-
-
-def _needed(held: dict[str, Node], name: str, above: Node, where: str | Phrase) -> Node:
-    if name not in held:
-        raise at(above.line, "{where} lacks {name}", "Add it.", where=where, name=name)
-    return held[name]
-
-
-def _text(node: Node) -> str:
-    if not isinstance(node.value, str):
-        raise at(node.line, "Here must be a text", "")
-    return node.value
-
-
-def _optional(held: dict[str, Node], name: str) -> str:
-    """The text; "" where it is left out."""
-    return _text(held[name]) if name in held else ""
-
-
 def _both(node: Node, slug: str) -> Localised:
-    held = _mapping(node, ("en", "fr"), slug)
-    return Localised(_text(_needed(held, "en", node, slug)), _text(_needed(held, "fr", node, slug)))
+    held = mapping_of(node, ("en", "fr"), slug)
+    return Localised(text_of(needed(held, "en", node, slug)), text_of(needed(held, "fr", node, slug)))
 
 
 def _state(node: Node) -> ImageState:
-    text = _text(node)
+    text = text_of(node)
     if text not in set(ImageState):
         raise at(
             node.line, "There is no state {text!r}", "Use {states}.", text=text[:40], states=tuple(ImageState)
@@ -164,30 +134,10 @@ def _state(node: Node) -> ImageState:
     return ImageState(text)
 
 
-def _whole(node: Node) -> int:
-    text = _text(node)
-    if not _WHOLE.fullmatch(text):
-        raise at(node.line, "{text!r} is not a whole number", "", text=text[:40])
-    return int(text)
-
-
-def _flag(node: Node) -> bool:
-    text = _text(node)
-    if text not in ("true", "false"):
-        raise at(node.line, "{text!r} is neither true nor false", "", text=text[:40])
-    return text == "true"
-
-
-def _projects(node: Node) -> tuple[str, ...]:
-    if not isinstance(node.value, list):
-        raise at(node.line, "projects must be a list", "Write each on a line of its own, behind a dash.")
-    return tuple(dict.fromkeys(_text(one) for one in node.value))
-
-
 def _revisions(node: Node, slug: str) -> tuple[tuple[int, str], ...]:
     found: dict[int, str] = {}
-    for name, value in _mapping(node, None, Phrase("revisions of {slug}", slug=slug)).items():
-        number, digest = _whole(Node(name, value.line)), _text(value)
+    for name, value in mapping_of(node, None, Phrase("revisions of {slug}", slug=slug)).items():
+        number, digest = whole_of(Node(name, value.line)), text_of(value)
         if not number or number in found:
             raise at(
                 value.line,
@@ -207,28 +157,28 @@ def _revisions(node: Node, slug: str) -> tuple[tuple[int, str], ...]:
 
 
 def _ceilings(node: Node, slug: str) -> Ceilings:
-    held = _mapping(node, ("cpus", "memory", "gpus", "idle"), Phrase("ceilings of {slug}", slug=slug))
+    held = mapping_of(node, ("cpus", "memory", "gpus", "idle"), Phrase("ceilings of {slug}", slug=slug))
     return Ceilings(
         cpus=_cpus(held["cpus"]) if "cpus" in held else None,
         mem_bytes=_unit(held["memory"], size_read) if "memory" in held else None,
-        gpus=_whole(held["gpus"]) if "gpus" in held else None,
+        gpus=whole_of(held["gpus"]) if "gpus" in held else None,
         idle_seconds=_unit(held["idle"], time_read) if "idle" in held else None,
     )
 
 
 def _cpus(node: Node) -> float:
     try:
-        value = float(_text(node))
+        value = float(text_of(node))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise at(node.line, "{text!r} is not a number of CPUs", "", text=_text(node)[:40])
+        raise at(node.line, "{text!r} is not a number of CPUs", "", text=text_of(node)[:40])
     return value
 
 
 def _unit(node: Node, reading: Callable[[str], int]) -> int:
     try:
-        return reading(_text(node))
+        return reading(text_of(node))
     except InputError as error:
         raise InputError(
             "Line {line}: {why}", advice=error.next_step, line=node.line, why=error.fact

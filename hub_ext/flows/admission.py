@@ -8,14 +8,16 @@ from typing import Any, TypedDict
 from hub_ext.adapters.registry import ImageConfig, Manifest, checked_path, checked_tag, machine_platform
 from hub_ext.errors import InputError
 from hub_ext.expression.docker import DENIED_ENV
-from hub_ext.flows import checks
+from hub_ext.expression.image_env import emptied, unsafe_to_allow
+from hub_ext.flows import checks, image_env
+from hub_ext.flows.interface_checks import checked_interface
 from hub_ext.flows.site import Site
 from hub_ext.model import Ceilings, Finding, ImageEntry, Localised
+from hub_ext.model.interfaces import Interface
 from hub_ext.phrase import Phrase
 from hub_ext.policy import catalogue as policy
 
-INTERFACES = ("jupyterlab",)
-REPORT = 1  # the form of a revision's report; a new form gets the next number
+REPORT = 2  # the form of a revision's report; a new form gets the next number
 LEAST_MEM_BYTES = 256 * 1024**2
 
 
@@ -24,9 +26,10 @@ class EntryOptions(TypedDict, total=False):
 
     projects: tuple[str, ...]
     ceilings: Ceilings
-    interface: str
+    interface: Interface
     start_url: str
     needs_gpu: bool
+    allowed_env: tuple[str, ...]
 
 
 class EntryChanges(EntryOptions, total=False):
@@ -59,7 +62,10 @@ async def review_image(site: Site, entry: ImageEntry, reference: str) -> Review:
         manifest = await registry.manifest(entry.path, reference, platform)
         config = await registry.config(entry.path, manifest)
     image = _image(manifest, config)
-    findings = policy.review(image, platform=str(platform), emptied=DENIED_ENV, allowed=entry.allowed_env)
+    findings = (
+        *policy.review(image, platform=str(platform), emptied=DENIED_ENV, allowed=entry.allowed_env),
+        *image_env.unsafe_findings(config.env, entry.allowed_env),
+    )
     report = {
         "report": REPORT,
         "index": manifest.index_digest,
@@ -69,6 +75,8 @@ async def review_image(site: Site, entry: ImageEntry, reference: str) -> Review:
         "layers": len(manifest.layers),
         "volumes": list(policy.volume_paths(image)),
         "created": config.created[:40],
+        "emptied_env": list(emptied(config.env)),
+        "unsafe_env": list(unsafe_to_allow(config.env)),
         "findings": [plain(finding) for finding in findings],
     }
     return Review(manifest.digest, findings, report)
@@ -107,13 +115,6 @@ def checked(entry: ImageEntry) -> ImageEntry:
         raise InputError(
             "The GPU ceiling is below what the image needs.", advice="Raise one, or lower the other."
         )
-    if entry.interface not in INTERFACES:
-        raise InputError(
-            "There is no interface {interface!r}.",
-            advice="Use one of: {interfaces}.",
-            interface=entry.interface,
-            interfaces=tuple(INTERFACES),
-        )
     start_url = checks.line(entry.start_url, Phrase("start URL"), required=True, most=200)
     if not start_url.startswith("/") or start_url.startswith("//") or "\\" in start_url:
         raise InputError(
@@ -126,7 +127,9 @@ def checked(entry: ImageEntry) -> ImageEntry:
         title=checks.localised(entry.title, Phrase("title"), required=True),
         description=checks.localised(entry.description, Phrase("description")),
         projects=tuple(dict.fromkeys(entry.projects)),
+        interface=checked_interface(entry.interface),
         start_url=start_url,
+        allowed_env=image_env.checked_names(entry.allowed_env),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Unpack
 
 from hub_ext.adapters.store import Tx, images, projects, revisions
 from hub_ext.errors import Conflict, InputError, Stale
-from hub_ext.flows import checks, image_check, unsafe_images
+from hub_ext.flows import checks, image_check, image_env, unsafe_images
 from hub_ext.flows.admission import (
     EntryChanges,
     EntryOptions,
@@ -35,6 +35,7 @@ from hub_ext.model import (
     Rejection,
     Verb,
 )
+from hub_ext.model.interfaces import JUPYTER, START_PAGES
 from hub_ext.phrase import Phrase
 from hub_ext.policy import catalogue as policy
 
@@ -97,7 +98,8 @@ async def add(
 ) -> Looked:
     """A draft with the tag's image as revision 1; nobody launches it before `publish`.
 
-    `alias` "" takes the only registry. Raises InputError, Conflict for a known slug, the RegistryError tree.
+    `alias` "" takes the only registry; without a start URL the usual one of the interface is taken. Raises
+    InputError, Conflict for a known slug, the RegistryError tree.
     """
     entry = ImageEntry(
         slug=checks.slug(slug, Phrase("catalogue entry")),
@@ -107,6 +109,7 @@ async def add(
         path=path,
         tag=tag,
         created=site.now(),
+        start_url=START_PAGES[options.get("interface", JUPYTER).kind],
     )
     entry = checked(replace(entry, **options))
     with site.store.reading() as tx:
@@ -142,6 +145,9 @@ def change(
         facts = checks.changed(before, entry)
         if entry.projects != before.projects:
             _projects_exist(tx, entry)
+        if newly_allowed := set(entry.allowed_env) - set(before.allowed_env):
+            launched = revisions.find(tx, slug, before.revision)
+            image_env.refuse_unsafe(launched.report if launched else {}, newly_allowed)
         stored = images.replace(tx, entry, expected_version=before.version)
         site.record(tx, actor, Verb.IMAGE_CHANGED, slug, facts)
     return stored

@@ -104,6 +104,7 @@ class FindingCode(StrEnum):
     HEALTHCHECK_IGNORED = "healthcheck-ignored"
     ENV_EMPTIED = "env-emptied"
     ENV_ALLOWED = "env-allowed"
+    ENV_UNSAFE = "env-unsafe"
     ENV_OVERRIDDEN = "env-overridden"
     ENV_SECRET = "env-secret"  # noqa: S105 - a name
     REVISION_NONE = "revision-none"

@@ -98,3 +98,18 @@ JUPYTER = Interface(
     polls=JUPYTER_POLLS,
     secret=SecretPlace("JUPYTER_TOKEN", SecretScheme.TOKEN),
 )
+
+# A program that knows nothing of where it lies, which most do not.
+COMMAND = Interface(
+    kind=InterfaceKind.COMMAND,
+    command=(),
+    port=8888,
+    prefix=PrefixHandling.STRIPPED,
+    ready_path="",
+    polls=(),
+    secret=SecretPlace("", SecretScheme.NONE),
+)
+
+# What an interface is where only some of it is said.
+DEFAULTS = {InterfaceKind.JUPYTER: JUPYTER, InterfaceKind.COMMAND: COMMAND}
+START_PAGES = {InterfaceKind.JUPYTER: "/lab", InterfaceKind.COMMAND: "/"}

@@ -20,7 +20,10 @@ from hub_ext.model import (
 )
 from hub_ext.policy import catalogue
 
-DESCRIBED = (*("title", "description", "tag", "projects", "ceilings", "interface", "start_url", "needs_gpu"),)
+DESCRIBED = (
+    *("title", "description", "tag", "projects", "ceilings", "interface", "start_url", "needs_gpu"),
+    "allowed_env",
+)
 Known = Mapping[str, tuple[ImageRevision, ...]]
 
 

@@ -7,9 +7,17 @@ from functools import lru_cache
 
 from hub_ext.model.interfaces import Poll
 
+# What `poll_patterns` lets through is matched in a short time up to here.
+MOST_CHARACTERS = 1024
+
 
 def is_poll(polls: tuple[Poll, ...], method: str, path: str) -> bool:
-    """Whether the request is a poll. `path` is below the server's prefix, without query."""
+    """Whether the request is a poll. `path` is below the server's prefix, without query.
+
+    A path that is very long is none.
+    """
+    if len(path) > MOST_CHARACTERS:
+        return False
     pattern = _pattern(polls, method)
     return pattern is not None and pattern.fullmatch(path) is not None
 

@@ -159,7 +159,7 @@ def test_everything_that_can_be_said_of_an_entry(
     words = (
         *("--description-en", "With pandas", "--description-fr", "Avec pandas", "--project", "onco"),
         *("--max-cpus", "2", "--max-mem", "4G", "--max-gpus", "1", "--max-idle", "600", "--needs-gpu"),
-        *("--interface", "jupyterlab", "--start-url", "/lab/tree/a.ipynb", "--registry", "main"),
+        *("--interface", "jupyter", "--start-url", "/lab/tree/a.ipynb", "--registry", "main"),
     )
     entry = typed.json(*ADD, *words)["entry"]
     assert entry["title"] == {"en": "Python for health", "fr": "Python pour la santé"}

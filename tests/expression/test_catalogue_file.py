@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,16 @@ from hub_ext.expression import units
 from hub_ext.expression.catalogue_file import MOST_BYTES, written
 from hub_ext.expression.catalogue_reading import read
 from hub_ext.model import Ceilings, ImageEntry, ImageState, Localised, Stated
+from hub_ext.model.interfaces import (
+    COMMAND,
+    JUPYTER,
+    Interface,
+    InterfaceKind,
+    Poll,
+    PrefixHandling,
+    SecretPlace,
+    SecretScheme,
+)
 from hub_ext.model.text import visible
 
 WHEN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +42,17 @@ CEILINGS = st.builds(
     mem_bytes=st.none() | st.integers(1, 2**60) | st.integers(1, 4096).map(lambda n: n * 2**29),
     gpus=st.none() | st.integers(0, 64),
     idle_seconds=st.none() | st.integers(1, 10**8),
+)
+POLLS = st.builds(Poll, st.lists(NAMES, max_size=2).map(tuple), LINES)
+INTERFACES = st.sampled_from((JUPYTER, COMMAND)) | st.builds(
+    Interface,
+    kind=st.sampled_from(InterfaceKind),
+    command=st.lists(LINES, max_size=4).map(tuple) | st.just(("jupyter-lab",)),
+    port=st.integers(0, 65535),
+    prefix=st.sampled_from(PrefixHandling),
+    ready_path=LINES,
+    polls=st.lists(POLLS, max_size=2).map(tuple) | st.just(JUPYTER.polls),
+    secret=st.builds(SecretPlace, LINES, st.sampled_from(SecretScheme)),
 )
 
 
@@ -54,8 +76,10 @@ def stated(draw: st.DrawFn) -> Stated:
         version=0,
         projects=tuple(draw(st.lists(SLUGS, max_size=3, unique=True))),
         ceilings=draw(CEILINGS),
+        interface=draw(INTERFACES),
         start_url=draw(NAMES),
         needs_gpu=draw(st.booleans()),
+        allowed_env=tuple(draw(st.lists(NAMES, max_size=2))),
         successor=draw(st.none() | SLUGS) if ended else None,
     )
     return Stated(entry, tuple(sorted(known.items())))
@@ -115,6 +139,42 @@ def test_a_file_as_people_write_it() -> None:
     assert (nulls.successor, nulls.ceilings) == (None, Ceilings())
 
 
+def interface_in(text: str) -> Interface:
+    (one,) = read((GOOD + text).encode())
+    return one.entry.interface
+
+
+def test_an_interface_is_a_word_or_what_differs() -> None:
+    assert interface_in("") == interface_in("    interface: jupyter\n") == JUPYTER
+    written_out = """\
+    interface:
+      kind: command
+      command: [rserver, '--www-port={port}']
+      port: 8787
+      polls:
+      - path: events/.*
+      secret: {variable: PASSWORD}
+"""
+    assert interface_in(written_out) == replace(
+        COMMAND,
+        command=("rserver", "--www-port={port}"),
+        port=8787,
+        polls=(Poll(("GET", "HEAD"), "events/.*"),),
+        secret=SecretPlace("PASSWORD", SecretScheme.NONE),
+    )
+    (one,) = read((GOOD + written_out).encode())
+    assert one.entry.start_url == "/"
+    text = written([one])
+    assert "port: 8787" in text
+    assert "prefix" not in text  # as usual
+    assert "interface: jupyter\n" in written(read(GOOD.encode()))
+
+
+def test_a_file_of_before_still_names_images_that_were_built_here() -> None:
+    interface = interface_in("    interface: jupyterlab\n")
+    assert interface == replace(JUPYTER, command=("/opt/hub-ext/start", "jupyter-lab"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
@@ -131,6 +191,14 @@ def test_a_file_as_people_write_it() -> None:
         ("draft", "draft\n    needs_gpu: yes", "Line 9: 'yes' is neither"),
         ("draft", "draft\n    successor: r", "Line 9: python is draft and needs no successor"),
         ("draft", "draft\n    projects: onco", "Line 9: projects must be a list"),
+        ("draft", "draft\n    interface: rstudio", "Line 9: There is no interface 'rstudio'"),
+        ("draft", "draft\n    interface: {port: 1}", "Line 9: interface of python lacks kind"),
+        ("draft", "draft\n    interface: {kind: shiny}", "Line 9: 'shiny' cannot .*jupyter, command"),
+        ("draft", "draft\n    interface: {kind: command, image: x}", "Line 9: .* knows no 'image'"),
+        ("draft", "draft\n    interface: {kind: command, command: a b}", "Line 9: command must be a list"),
+        ("draft", "draft\n    interface: {kind: command, polls: [{methods: [GET]}]}", "lacks path"),
+        ("draft", "draft\n    interface: {kind: command, port: http}", "Line 9: 'http' is not a whole"),
+        ("draft", "draft\n    allowed_env: LD_LIBRARY_PATH", "Line 9: allowed_env must be a list"),
         ("draft", "draft\n    ceilings: {memory: 8 GB}", "Line 9: '8 GB' is not a size"),
         ("draft", "draft\n    ceilings: {cpus: nan}", "Line 9: 'nan' is not a number"),
         ("  python:", "  Py thon:", "cannot be a slug"),

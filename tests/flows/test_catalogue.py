@@ -26,6 +26,7 @@ from hub_ext.model import (
     Verb,
 )
 from hub_ext.model.image_checks import CheckOutcome
+from hub_ext.model.interfaces import COMMAND, JUPYTER, SecretPlace, SecretScheme
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
@@ -124,7 +125,8 @@ async def test_add_makes_a_draft_that_nobody_launches(
         ({"start_url": "https://evil"}, InputError, "does not lie on the server"),
         ({"start_url": "//evil"}, InputError, "does not lie on the server"),
         ({"start_url": "/\\evil"}, InputError, "does not lie on the server"),
-        ({"interface": "rstudio"}, InputError, "no interface 'rstudio'"),
+        ({"interface": COMMAND}, InputError, "The command is empty"),
+        ({"allowed_env": ("LD_PRELOAD",)}, InputError, "LD_PRELOAD is emptied in every server"),
         ({"ceilings": Ceilings(mem_bytes=1)}, InputError, "below 256 MiB"),
         ({"ceilings": Ceilings(cpus=0.0)}, InputError, "not above zero"),
         ({"ceilings": Ceilings(gpus=0), "needs_gpu": True}, InputError, "GPU ceiling"),
@@ -176,6 +178,66 @@ async def test_change_keeps_what_is_launched_and_records_both_values(
         catalogue.change(site, actor, "nobody", tag="2")
     assert now(site) == changed
     assert record()[-1] == event
+
+
+async def test_another_interface_is_on_the_record_with_both_values(
+    site: Site, actor: Actor, push: Push, record: Record
+) -> None:
+    push(b"interface")
+    await added(site, actor)
+    assert now(site).interface == JUPYTER
+    program = replace(
+        COMMAND, command=("server", "{port}"), secret=SecretPlace("PASSWORD", SecretScheme.BEARER)
+    )
+    changed = catalogue.change(site, actor, "python", interface=program, start_url="/")
+    assert changed.interface == program
+    before, after = record()[-1].facts["interface"]
+    assert (before["kind"], before["command"]) == ("jupyter", ["jupyter-lab"])
+    assert (after["kind"], after["command"]) == ("command", ["server", "{port}"])
+    assert after["secret"] == {"variable": "PASSWORD", "scheme": "bearer"}
+
+
+async def test_another_program_opens_at_its_first_page(site: Site, actor: Actor, push: Push) -> None:
+    push(b"first page")
+    await added(site, actor, interface=replace(COMMAND, command=("server",)))
+    assert now(site).start_url == "/"
+    await added(site, actor, slug="lab")
+    assert now(site, "lab").start_url == "/lab"
+
+
+# --- variables that are emptied ---
+
+
+async def test_an_emptied_variable_is_told_until_it_is_allowed_on_the_record(
+    site: Site, actor: Actor, push: Push, record: Record
+) -> None:
+    push(b"env", Env=["LD_LIBRARY_PATH=/usr/local/cuda/lib64", "LD_PRELOAD=/x.so", "PATH=/bin"])
+    looked = await added(site, actor)
+    names = {one.code: dict(one.shown).get("names") for one in looked.findings}
+    assert names == {FindingCode.ENV_EMPTIED: "LD_LIBRARY_PATH, LD_PRELOAD"}
+    assert looked.revision.report["emptied_env"] == ["LD_LIBRARY_PATH", "LD_PRELOAD"]
+
+    catalogue.change(site, actor, "python", allowed_env=("LD_LIBRARY_PATH",))
+    event = record()[-1]
+    assert (event.verb, event.facts) == (Verb.IMAGE_CHANGED, {"allowed_env": [[], ["LD_LIBRARY_PATH"]]})
+    review = await catalogue.review(site, "python")
+    names = {one.code: dict(one.shown).get("names") for one in review.findings}
+    assert names == {FindingCode.ENV_EMPTIED: "LD_PRELOAD", FindingCode.ENV_ALLOWED: "LD_LIBRARY_PATH"}
+    assert isinstance(await catalogue.publish(site, actor, "python"), ImageEntry)
+
+
+async def test_a_folder_that_is_not_absolute_is_never_let_through(
+    site: Site, actor: Actor, push: Push, record: Record
+) -> None:
+    push(b"relative", Env=["LD_LIBRARY_PATH=/usr/lib/x:"])
+    await added(site, actor, allowed_env=("LD_LIBRARY_PATH",))
+    assert why(await catalogue.publish(site, actor, "python")) == [FindingCode.ENV_UNSAFE]
+    catalogue.change(site, actor, "python", allowed_env=())
+    await catalogue.publish(site, actor, "python")
+    rows = record()
+    with pytest.raises(InputError, match="LD_LIBRARY_PATH names folders that are not absolute"):
+        catalogue.change(site, actor, "python", allowed_env=("LD_LIBRARY_PATH",))
+    assert record() == rows
 
 
 # --- a moved tag ---

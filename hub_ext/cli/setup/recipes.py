@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from hub_ext.errors import InputError
 from hub_ext.model import Ceilings, Localised
+from hub_ext.model.interfaces import (
+    DEFAULTS,
+    START_PAGES,
+    Interface,
+    InterfaceKind,
+    Poll,
+    PrefixHandling,
+    SecretPlace,
+)
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 
@@ -33,14 +42,31 @@ class _Limits(BaseModel):
     idle_seconds: int | None = Field(default=None, ge=60)
 
 
+class _Interface(BaseModel):
+    """What differs from the usual interface of its kind."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: InterfaceKind = InterfaceKind.JUPYTER
+    command: tuple[str, ...] | None = None
+    port: int | None = None
+    prefix: PrefixHandling | None = None
+    ready_path: str | None = None
+    polls: tuple[Poll, ...] | None = None
+    secret: SecretPlace | None = None
+
+    def interface(self) -> Interface:
+        differing: dict[str, Any] = {name: value for name, value in self if value is not None}
+        return replace(DEFAULTS[self.kind], **differing)
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     title: _Texts
     description: _Texts
     base: str = ""
     listed: bool = True
-    interface: str = "jupyterlab"
-    start_url: str = "/lab"
+    interface: _Interface = Field(default_factory=_Interface)
+    start_url: str | None = None
     needs_gpu: bool = False
     limits: _Limits = Field(default_factory=_Limits)
 
@@ -58,7 +84,7 @@ class Recipe:
     description: Localised
     base: str
     listed: bool
-    interface: str
+    interface: Interface
     start_url: str
     needs_gpu: bool
     ceilings: Ceilings
@@ -77,6 +103,7 @@ def read_recipe(folder: Path) -> Recipe:
         raise InputError(
             f"{path}: {where}: {first['msg']}.", advice="See images/python/image.toml."
         ) from error
+    interface = read.interface.interface()
     return Recipe(
         slug=folder.name,
         folder=folder,
@@ -84,8 +111,8 @@ def read_recipe(folder: Path) -> Recipe:
         description=read.description.localised(),
         base=read.base,
         listed=read.listed,
-        interface=read.interface,
-        start_url=read.start_url,
+        interface=interface,
+        start_url=START_PAGES[interface.kind] if read.start_url is None else read.start_url,
         needs_gpu=read.needs_gpu,
         ceilings=Ceilings(**read.limits.model_dump()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.cli.setup.recipes import read_recipe, read_recipes, recipe_hash
 from hub_ext.errors import InputError
+from hub_ext.model.interfaces import COMMAND, JUPYTER, Poll
 
+OURS = replace(JUPYTER, command=("/opt/hub-ext/start", "jupyter-lab"))
 TEXTS = '[title]\nen = "A"\nfr = "B"\n[description]\nen = "C"\nfr = "D"\n'
 
 
@@ -28,6 +31,19 @@ def test_the_recipes_of_this_checkout_are_read_and_base_comes_first():
         assert recipe.title.en
         assert recipe.title.fr
         assert (recipe.folder / "smoke").stat().st_mode & 0o100
+        assert recipe.interface == (JUPYTER if recipe.slug == "base" else OURS), recipe.slug
+        assert recipe.start_url == "/lab"
+
+
+def test_an_interface_is_read_strictly(tmp_path: Path):
+    table = '[interface]\nkind = "command"\ncommand = ["server", "{port}"]\n[[interface.polls]]\n'
+    recipe = read_recipe(
+        recipe_in(tmp_path / "mine", "", f'{TEXTS}{table}methods = ["GET"]\npath = "events"\n')
+    )
+    assert recipe.interface == replace(
+        COMMAND, command=("server", "{port}"), polls=(Poll(("GET",), "events"),)
+    )
+    assert recipe.start_url == "/"
 
 
 @pytest.mark.parametrize(
@@ -36,6 +52,9 @@ def test_the_recipes_of_this_checkout_are_read_and_base_comes_first():
         ("colour = 1\n", TEXTS, "colour"),
         ("", '[title]\nen = "A"\n[description]\nen = "C"\nfr = "D"\n', "title.fr"),
         ("", TEXTS + "[limits]\nmem_bytes = 5\n", "limits.mem_bytes"),
+        ("", TEXTS + '[interface]\nkind = "shiny"\n', "interface.kind"),
+        ("", TEXTS + "[interface]\nshell = 1\n", "interface.shell"),
+        ('interface = "jupyterlab"\n', TEXTS, "interface"),
         ("listed = ", TEXTS, "cannot be read"),
     ],
 )

@@ -13,6 +13,8 @@ from hub_ext.expression.catalogue_plan import step_lines
 from hub_ext.flows import catalogue_import as flows
 from hub_ext.model import EntryPlan, ImageState, ImportPlan, ImportStep, Rejection
 from hub_ext.model.duties import Deed
+from hub_ext.model.interfaces import JUPYTER, Interface
+from hub_ext.services.console.api.interfaces import ServerInterface, server_interface
 from hub_ext.services.console.api.parts import Both
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Operation, Problem
 
@@ -30,7 +32,10 @@ class StatedCeilings(ApiModel):
 
 
 class StatedImage(ApiModel):
-    """An entry. `revisions` are digests by their number, `revision` the one that starts, 0 for none."""
+    """An entry. `revisions` are digests by their number, `revision` the one that starts, 0 for none.
+
+    "jupyter" is any Jupyter image, "jupyterlab" one that was built here for a former version.
+    """
 
     title: Both
     description: Both = Both(en="", fr="")
@@ -43,9 +48,10 @@ class StatedImage(ApiModel):
     successor: Word | None = None
     projects: Annotated[tuple[Word, ...], Field(max_length=1000)] = ()
     ceilings: StatedCeilings = StatedCeilings()
-    interface: Word = "jupyterlab"
-    start_url: Word = "/lab"
+    interface: ServerInterface | Literal["jupyter", "jupyterlab"] = "jupyter"
+    start_url: Word | None = None
     needs_gpu: bool = False
+    allowed_env: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
 
 
 class CatalogueDocument(ApiModel):
@@ -99,6 +105,7 @@ def export(call: Call) -> Answer:
     if call.query.format == "yaml":
         return Answer(yaml=written(stated))
     held = document(stated)
+    interfaces = {one.entry.slug: one.entry.interface for one in stated}
     images = {
         slug: StatedImage.model_construct(
             **{
@@ -109,6 +116,8 @@ def export(call: Call) -> Answer:
                 "revisions": {str(number): digest for number, digest in told.get("revisions", {}).items()},
                 "projects": tuple(told.get("projects", ())),
                 "ceilings": StatedCeilings.model_construct(**told.get("ceilings", {})),
+                "interface": _interface(interfaces[slug]),
+                "allowed_env": tuple(told.get("allowed_env", ())),
             }
         )
         for slug, told in held["images"].items()
@@ -141,6 +150,10 @@ async def import_document(call: Call) -> Imported:
         unchanged=plan.unchanged,
         missing=plan.missing,
     )
+
+
+def _interface(interface: Interface) -> ServerInterface | Literal["jupyter"]:
+    return "jupyter" if interface == JUPYTER else server_interface(interface)
 
 
 def _entry(one: EntryPlan, language: str) -> ImportedEntry:

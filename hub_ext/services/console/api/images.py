@@ -25,10 +25,12 @@ from hub_ext.model import (
 )
 from hub_ext.model.duties import Deed
 from hub_ext.model.image_checks import CheckOutcome, ImageCheck
+from hub_ext.services.console.api.interfaces import ServerInterface, server_interface
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation, Problem
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$")]
 Words = Annotated[str, Field(max_length=2000)]
+Variables = Annotated[tuple[Annotated[str, Field(max_length=80)], ...], Field(max_length=32)]
 
 
 class Text(ApiModel):
@@ -52,7 +54,10 @@ class Limits(ApiModel):
 
 
 class Image(ApiModel):
-    """An entry of the catalogue. `revision` is what starts, 0 for nothing; `version` is its ETag."""
+    """An entry of the catalogue. `revision` is what starts, 0 for nothing; `version` is its ETag.
+
+    `allowed_env` are variables of the image that its servers keep although they are usually emptied.
+    """
 
     slug: str
     title: Text
@@ -65,9 +70,10 @@ class Image(ApiModel):
     version: int
     projects: tuple[str, ...]
     ceilings: Limits
-    interface: str
+    interface: ServerInterface
     start_url: str
     needs_gpu: bool
+    allowed_env: tuple[str, ...]
     successor: str | None
     created: AwareDatetime
     ended: AwareDatetime | None
@@ -99,7 +105,7 @@ class ImageQuery(ApiModel):
 
 
 class NewImage(ApiModel):
-    """A draft from an image of a registry."""
+    """A draft from an image of a registry. `start_url` null is the usual one of the interface."""
 
     slug: Slug
     title: Text
@@ -109,20 +115,24 @@ class NewImage(ApiModel):
     tag: Annotated[str, Field(min_length=1, max_length=128)]
     projects: Annotated[tuple[Slug, ...], Field(max_length=1000)] = ()
     ceilings: Limits = Limits()
-    start_url: Annotated[str, Field(max_length=200)] = "/lab"
+    interface: ServerInterface = ServerInterface()
+    start_url: Annotated[str, Field(max_length=200)] | None = None
     needs_gpu: bool = False
+    allowed_env: Variables = ()
 
 
 class ImageChanges(ApiModel):
-    """What is to be otherwise; what is left out stays."""
+    """What is to be otherwise; what is left out stays. An interface is replaced whole."""
 
     title: Text | None = None
     description: Text | None = None
     tag: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     projects: Annotated[tuple[Slug, ...], Field(max_length=1000)] | None = None
     ceilings: Limits | None = None
+    interface: ServerInterface | None = None
     start_url: Annotated[str, Field(max_length=200)] | None = None
     needs_gpu: bool | None = None
+    allowed_env: Variables | None = None
 
 
 class Choice(ApiModel):
@@ -206,6 +216,15 @@ def used(call: Call) -> Usage:
 async def add(call: Call) -> Answer:
     """A draft."""
     body: NewImage = call.body
+    options = EntryOptions(
+        projects=body.projects,
+        ceilings=_ceilings(body.ceilings),
+        interface=body.interface.interface(),
+        needs_gpu=body.needs_gpu,
+        allowed_env=body.allowed_env,
+    )
+    if body.start_url is not None:
+        options["start_url"] = body.start_url
     looked = await flows.add(
         *(call.site, call.actor),
         slug=body.slug,
@@ -214,12 +233,7 @@ async def add(call: Call) -> Answer:
         alias=body.registry,
         path=body.path,
         tag=body.tag,
-        **EntryOptions(
-            projects=body.projects,
-            ceilings=_ceilings(body.ceilings),
-            start_url=body.start_url,
-            needs_gpu=body.needs_gpu,
-        ),
+        **options,
     )
     entry = looked.entry
     return Answer(_image(entry), version=entry.version, location=f"images/{entry.slug}")
@@ -239,10 +253,14 @@ def change(call: Call) -> Answer:
         typed["projects"] = body.projects
     if body.ceilings is not None:
         typed["ceilings"] = _ceilings(body.ceilings)
+    if body.interface is not None:
+        typed["interface"] = body.interface.interface()
     if body.start_url is not None:
         typed["start_url"] = body.start_url
     if body.needs_gpu is not None:
         typed["needs_gpu"] = body.needs_gpu
+    if body.allowed_env is not None:
+        typed["allowed_env"] = body.allowed_env
     entry = flows.change(call.site, call.actor, call.path["slug"], expected_version=call.version, **typed)
     return _answer(entry)
 
@@ -335,9 +353,10 @@ def _image(entry: ImageEntry) -> Image:
             gpus=limits.gpus,
             idle_seconds=limits.idle_seconds,
         ),
-        interface=entry.interface,
+        interface=server_interface(entry.interface),
         start_url=entry.start_url,
         needs_gpu=entry.needs_gpu,
+        allowed_env=entry.allowed_env,
         successor=entry.successor,
         created=entry.created,
         ended=entry.ended,

@@ -1,0 +1,37 @@
+"""Variables of an image that every launch empties, and those that can be allowed for an entry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hub_ext.expression.docker import DENIED_ENV
+
+# Folders in which programs of the image look for their own libraries and modules: images of CUDA, conda and
+# Spark need them. They name what is used inside the container, which is the image's anyway.
+#
+# The others can never be allowed. LD_PRELOAD, LD_AUDIT and GCONV_PATH load code into every program that meets
+# them, also into one that the engine runs on the host with the container's environment (CVE-2025-23266).
+# BASH_ENV, ENV, PROMPT_COMMAND and PERL5OPT do so in every shell and Perl, those of checks among them.
+# LD_DEBUG, LD_PROFILE and PYTHONINSPECT are for finding errors, and change what a server writes or its end.
+ALLOWABLE_ENV = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
+
+_BETWEEN = re.compile("[:;]")  # ld.so takes both
+
+
+def emptied(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The image's variables that servers get empty where nobody allowed them, sorted."""
+    return tuple(name for name in sorted(DENIED_ENV) if env.get(name))
+
+
+def unsafe_to_allow(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of `ALLOWABLE_ENV` that name a folder which depends on where a program happens to be.
+
+    A program that the engine runs on the host begins in the container's file system (CVE-2025-23266): it
+    would load from there what the image put there. An empty folder of a list is where a program is.
+    """
+    return tuple(name for name in ALLOWABLE_ENV if env.get(name) and not _absolute(env[name]))
+
+
+def _absolute(value: str) -> bool:
+    return all(folder.startswith("/") for folder in _BETWEEN.split(value))

@@ -1,0 +1,52 @@
+"""Which of an image's variables an entry allows: checked as they were typed, and by the image's values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from hub_ext.errors import InputError
+from hub_ext.expression.docker import DENIED_ENV
+from hub_ext.expression.image_env import ALLOWABLE_ENV, unsafe_to_allow
+from hub_ext.model import Finding, FindingCode
+
+
+def checked_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, sorted, where each can be allowed. Raises InputError."""
+    found = tuple(sorted(set(names)))
+    for name in found:
+        if name in ALLOWABLE_ENV:
+            continue
+        if name in DENIED_ENV:
+            raise InputError(
+                "The variable {name} is emptied in every server.",
+                advice="It makes programs run code before their own. Only {names} can be allowed.",
+                name=name,
+                names=ALLOWABLE_ENV,
+            )
+        raise InputError(
+            "The variable {name!r} cannot be allowed.",
+            advice="Only {names} are emptied and can be allowed.",
+            name=name[:80],
+            names=ALLOWABLE_ENV,
+        )
+    return found
+
+
+def unsafe_findings(env: Mapping[str, str], allowed: Collection[str]) -> tuple[Finding, ...]:
+    """What is in the way of the variables that the entry allows."""
+    unsafe = [name for name in unsafe_to_allow(env) if name in allowed]
+    return (Finding(FindingCode.ENV_UNSAFE, True, (("names", ", ".join(unsafe)),)),) if unsafe else ()
+
+
+def refuse_unsafe(report: Mapping[str, Any], names: Collection[str]) -> None:
+    """Raises InputError where a revision's report says that one of the names is unsafe.
+
+    Reports of before say nothing of it: a launch looks at the values once more.
+    """
+    if unsafe := [name for name in report.get("unsafe_env", ()) if name in names]:
+        raise InputError(
+            "The image's {name} names folders that are not absolute, or an empty one.",
+            advice="Build the image with absolute folders alone, and with no colon at either end.",
+            name=unsafe[0],
+        )
