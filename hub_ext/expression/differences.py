@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hub_ext.expression.image_env import unsafe_to_allow
+
 # What the engine puts in by itself, and at least must.
 MASKED_PATHS = frozenset({"/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"})
 READONLY_PATHS = frozenset({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
@@ -64,9 +66,13 @@ def _env(wanted: Iterable[str], found: Iterable[str]) -> list[str]:
         name, _, value = line.partition("=")
         values.setdefault(name, []).append(value)
     pairs = [line.partition("=") for line in wanted]
-    return [
+    lines = [
         f"Config.Env has another {name}, or none" for name, _, value in pairs if values.get(name) != [value]
     ]
+    # The image's own values are looked at when it is published; what is allowed after that, here.
+    of_image = {name: found[-1] for name, found in values.items() if name not in {pair[0] for pair in pairs}}
+    lines += [f"Config.Env has a {name} that is not safe to allow" for name in unsafe_to_allow(of_image)]
+    return lines
 
 
 def _labels(wanted: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hub_ext.expression.differences import differences
+from hub_ext.expression.image_env import ALLOWABLE_ENV, DENIED_ENV
 from hub_ext.model import LaunchPlan
 
 __all__ = ["ContainerSettings", "create_arguments", "differences"]
@@ -25,26 +26,6 @@ SESSION_FILE = f"{SESSION}/session.json"
 
 LABEL_INSTANCE = "io.hub-ext.instance"
 LABEL_LAUNCH = "io.hub-ext.launch"
-
-# An image's ENV cannot be taken out at creation, only overridden. These make a program, or a hook that the
-# engine runs on the host with the container's environment (CVE-2025-23266), load code of the image's choice.
-# Each is read as "not set" when it is empty. What an entry allows stays as its image has it.
-DENIED_ENV = (
-    "BASH_ENV",
-    "ENV",
-    "GCONV_PATH",
-    "LD_AUDIT",
-    "LD_DEBUG",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "LD_PROFILE",
-    "PERL5OPT",
-    "PROMPT_COMMAND",
-    "PYTHONHOME",
-    "PYTHONINSPECT",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-)
 
 _MOUNTED = (HOME, PROJECT, "/tmp", "/run")  # noqa: S108 - whatever the image says of them
 
@@ -133,7 +114,7 @@ def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:
     }
     if container.session_folder:
         ours["HUB_EXT_SESSION"] = SESSION_FILE
-    denied = [name for name in DENIED_ENV if name not in plan.allowed_env]
+    denied = [name for name in DENIED_ENV if name not in plan.allowed_env or name not in ALLOWABLE_ENV]
     env = {**dict.fromkeys(denied, ""), **container.env, **ours}
     return sorted(f"{name}={value}" for name, value in env.items())
 

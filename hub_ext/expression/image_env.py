@@ -5,7 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from hub_ext.expression.docker import DENIED_ENV
+# An image's ENV cannot be taken out at creation, only overridden. These make a program, or a hook that the
+# engine runs on the host with the container's environment (CVE-2025-23266), load code of the image's choice.
+# Each is read as "not set" when it is empty. What an entry allows stays as its image has it.
+DENIED_ENV = (
+    "BASH_ENV",
+    "ENV",
+    "GCONV_PATH",
+    "LD_AUDIT",
+    "LD_DEBUG",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "LD_PROFILE",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PYTHONHOME",
+    "PYTHONINSPECT",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+)
 
 # Folders in which programs of the image look for their own libraries and modules: images of CUDA, conda and
 # Spark need them. They name what is used inside the container, which is the image's anyway.

@@ -7,8 +7,7 @@ from typing import Any, TypedDict
 
 from hub_ext.adapters.registry import ImageConfig, Manifest, checked_path, checked_tag, machine_platform
 from hub_ext.errors import InputError
-from hub_ext.expression.docker import DENIED_ENV
-from hub_ext.expression.image_env import emptied, unsafe_to_allow
+from hub_ext.expression.image_env import DENIED_ENV, emptied, unsafe_to_allow
 from hub_ext.flows import checks, image_env
 from hub_ext.flows.interface_checks import checked_interface
 from hub_ext.flows.site import Site

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from hub_ext.errors import InputError
-from hub_ext.expression.docker import DENIED_ENV
-from hub_ext.expression.image_env import ALLOWABLE_ENV, unsafe_to_allow
+from hub_ext.expression.image_env import ALLOWABLE_ENV, DENIED_ENV, unsafe_to_allow
 from hub_ext.model import Finding, FindingCode
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from hub_ext.errors import InputError
-from hub_ext.expression.docker import DENIED_ENV
+from hub_ext.expression.image_env import DENIED_ENV
 from hub_ext.flows import checks
 from hub_ext.model.interfaces import (
     JUPYTER,

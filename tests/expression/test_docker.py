@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub_ext.expression.docker import DENIED_ENV, create_arguments, differences
+from hub_ext.expression.docker import create_arguments, differences
+from hub_ext.expression.image_env import ALLOWABLE_ENV, DENIED_ENV
 
 from ..policy.worlds import DIGEST
 from .plans import CONTAINER, GIB, PLAN, said_of
@@ -171,6 +172,14 @@ def test_what_the_entry_allows_is_not_overridden_and_nothing_else_changes():
     assert "NVIDIA_VISIBLE_DEVICES=void" in env
 
 
+def test_what_can_never_be_allowed_is_empty_whatever_the_plan_says():
+    container = replace(CONTAINER, env={})
+    body = create_arguments(replace(PLAN, allowed_env=DENIED_ENV), container)
+    empty = {line.partition("=")[0] for line in body["Env"] if line.endswith("=")}
+    assert set(DENIED_ENV) - set(ALLOWABLE_ENV) <= empty
+    assert not empty & set(ALLOWABLE_ENV)
+
+
 def test_an_image_s_volumes_are_empty_folders_in_memory():
     plan = replace(PLAN, image_volumes=("/home/jovyan", "/project", "/tmp", "/var/lib/state"))
     body, whole = create_arguments(plan, CONTAINER), create_arguments(PLAN, CONTAINER)
@@ -331,6 +340,15 @@ def test_an_environment_variable_is_seen_and_no_value_is_told(changed):
     (line,) = differences(BODY, said)
     assert "s3cret" not in line
     assert "0ther" not in line
+
+
+@pytest.mark.parametrize(("value", "count"), [("/opt/lib:/opt/lib64", 0), ("/opt/lib:", 1), ("lib", 1)])
+def test_an_allowed_variable_keeps_absolute_folders_alone(value: str, count: int):
+    said = said_of(BODY)
+    wanted = {**BODY, "Env": [line for line in BODY["Env"] if not line.startswith("LD_LIBRARY_PATH=")]}
+    said["Config"]["Env"] = [*wanted["Env"], f"LD_LIBRARY_PATH={value}"]
+    lines = differences(wanted, said)
+    assert lines == ("Config.Env has a LD_LIBRARY_PATH that is not safe to allow",) * count
 
 
 def test_what_an_image_adds_harmlessly_is_no_difference():

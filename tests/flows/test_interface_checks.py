@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from hub_ext.errors import InputError
-from hub_ext.expression.docker import DENIED_ENV
-from hub_ext.expression.image_env import ALLOWABLE_ENV, emptied, unsafe_to_allow
+from hub_ext.expression.image_env import ALLOWABLE_ENV, DENIED_ENV, emptied, unsafe_to_allow
 from hub_ext.flows import image_env
 from hub_ext.flows.interface_checks import MOST_PARTS, MOST_POLLS, checked_interface
 from hub_ext.model import FindingCode
