@@ -71,7 +71,11 @@ class Add(About):
         hub-ext catalogue add python --path hub-ext/python --tag 2026.11 \\
             --title-en "Python for health data" --title-fr "Python pour données de santé"
         hub-ext catalogue add cuda --path hub-ext/cuda --tag 1 --title-en CUDA --title-fr CUDA \\
-            --needs-gpu --max-gpus 1 --project onco --start-url /lab/tree/welcome.ipynb
+            --needs-gpu --max-gpus 1 --project onco --start-url /lab/tree/welcome.ipynb \\
+            --allow-env LD_LIBRARY_PATH
+        hub-ext catalogue add code --path team/code-server --tag 4 --title-en Code --title-fr Code \\
+            --interface command --command "code-server --bind-addr 0.0.0.0:{port} --auth none" \\
+            --ready healthz --poll "GET healthz" --poll "POST update/check"
     """
     arguments = (Argument("entry", "Slug: 1 to 40 of a-z, 0-9 and -. Never renamed."),)
     title_en = Unicode("", help="English title.").tag(option=True, required=True, metavar="TEXT")
@@ -120,6 +124,8 @@ class Change(_Edit, About):
         hub-ext catalogue change python --title-fr "Python, statistiques"
         hub-ext catalogue change python --project onco --project cardio --max-mem 16G
         hub-ext catalogue change python --all-projects
+        hub-ext catalogue change cuda --allow-env LD_LIBRARY_PATH
+        hub-ext catalogue change code --port 8443 --secret-variable PASSWORD --secret-scheme bearer
     """
     arguments = (ENTRY,)
     tag_ = Unicode(None, allow_none=True, help="The tag that `refresh` looks at.").tag(
@@ -127,12 +133,16 @@ class Change(_Edit, About):
     )
     all_projects = Bool(False, help="Every project may use it.").tag(option=True)
     no_gpu = Bool(False, help="It works without a GPU.").tag(option=True)
+    forbid_env = List(Unicode(), help="Variable that servers get empty again.").tag(
+        option=True, metavar="NAME"
+    )
 
     def run(self) -> int:
         """Change the entry."""
         before = flows.show(self.site, self.argument("entry")).entry
         changes = admission.EntryChanges()
-        self.fill(changes, before.ceilings)
+        allowed = tuple(name for name in before.allowed_env if name not in self.forbid_env)
+        self.fill(changes, before.ceilings, before.interface, allowed)
         if self.all_projects:
             changes["projects"] = ()
         if self.no_gpu:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Enum, Float, Int, List, Unicode
+from traitlets import Bool, Float, Int, List, Unicode
 
 from hub_ext.cli import sizes
 from hub_ext.cli.app import Command
+from hub_ext.cli.catalogue_interface import InterfaceOptions
+from hub_ext.expression.image_env import ALLOWABLE_ENV
 from hub_ext.flows import admission
 from hub_ext.model import Ceilings
-from hub_ext.model.interfaces import DEFAULTS, InterfaceKind
+from hub_ext.model.interfaces import JUPYTER, Interface
 
 
-class About(Command):
-    """The options that say something about an entry, shared by `add` and `change`."""
+class _Description(Command):
+    """The options that say what an entry is, who may use it and how much of a machine."""
 
     title_en = Unicode(None, allow_none=True, help="English title.").tag(option=True, metavar="TEXT")
     title_fr = Unicode(None, allow_none=True, help="French title.").tag(option=True, metavar="TEXT")
@@ -33,21 +35,34 @@ class About(Command):
     max_idle = Int(None, allow_none=True, help="Seconds without use after which a server stops.").tag(
         option=True, metavar="SECONDS"
     )
-    interface = Enum([kind.value for kind in InterfaceKind], None, allow_none=True, help="What opens.").tag(
-        option=True
-    )
-    start_url = Unicode(None, allow_none=True, help='Page that opens, such as "/lab".').tag(
-        option=True, metavar="PATH"
-    )
+    start_url = Unicode(
+        None, allow_none=True, help='Page that opens; by default "/lab" of Jupyter, "/" of a command.'
+    ).tag(option=True, metavar="PATH")
     needs_gpu = Bool(None, allow_none=True, help="It does not work without a GPU.").tag(option=True)
 
-    def fill(self, typed: admission.EntryOptions, before: Ceilings) -> None:
-        """Add what was typed of ceilings, projects and pages. Raises InputError."""
-        typed["ceilings"] = self._ceilings(before)
+
+class About(InterfaceOptions, _Description):
+    """The options that say something about an entry, shared by `add` and `change`."""
+
+    allow_env = List(
+        Unicode(),
+        help="Variable of the image that servers keep although it is usually emptied: "
+        f"{', '.join(ALLOWABLE_ENV)}.",
+    ).tag(option=True, metavar="NAME")
+
+    def fill(
+        self,
+        typed: admission.EntryOptions,
+        ceilings: Ceilings,
+        interface: Interface = JUPYTER,
+        allowed_env: tuple[str, ...] = (),
+    ) -> None:
+        """Add what was typed to what was there before. Raises InputError."""
+        typed["ceilings"] = self._ceilings(ceilings)
+        typed["interface"] = self.filled_interface(interface)
+        typed["allowed_env"] = (*allowed_env, *self.allow_env)
         if self.projects:
             typed["projects"] = tuple(self.projects)
-        if self.interface is not None:
-            typed["interface"] = DEFAULTS[InterfaceKind(self.interface)]
         if self.start_url is not None:
             typed["start_url"] = self.start_url
         if self.needs_gpu is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub_ext.cli import sizes
+from hub_ext.cli.catalogue_interface import interface_pairs
 from hub_ext.expression.catalogue import finding_text
 from hub_ext.flows import admission
 from hub_ext.flows import catalogue as flows
@@ -77,7 +78,9 @@ def entry_pairs(entry: ImageEntry) -> list[tuple[str, Any]]:
         ("image", f"{entry.alias}/{entry.path}:{entry.tag}"),
         ("launches", f"revision {entry.revision}" if entry.revision else None),
         ("projects", entry.projects or "every"),
-        ("opens", f"{entry.interface} at {entry.start_url}"),
+        ("opens", entry.start_url),
+        *interface_pairs(entry.interface),
+        ("allowed variables", entry.allowed_env),
         ("needs a GPU", entry.needs_gpu),
         ("CPUs at most", limits.cpus),
         ("memory at most", None if limits.mem_bytes is None else sizes.shown(limits.mem_bytes)),

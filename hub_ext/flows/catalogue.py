@@ -138,9 +138,15 @@ def change(
     expected_version: int | None = None,
     **changes: Unpack[EntryChanges],
 ) -> ImageEntry:
-    """The entry with these fields changed; what is launched stays. Raises InputError, NotFound, Conflict."""
+    """The entry with these fields changed; what is launched stays. Raises InputError, NotFound, Conflict.
+
+    Where another kind of interface comes without a start URL, the usual one becomes that of the new kind.
+    """
     with site.store.transaction() as tx:
         before = _current(tx, slug, expected_version)
+        kind = changes.get("interface", before.interface).kind
+        if before.start_url == START_PAGES[before.interface.kind]:
+            changes.setdefault("start_url", START_PAGES[kind])
         entry = checked(replace(before, **changes))
         facts = checks.changed(before, entry)
         if entry.projects != before.projects:

@@ -181,6 +181,77 @@ def test_everything_that_can_be_said_of_an_entry(
     assert "was changed by somebody else meanwhile." in typed.err
 
 
+CODE = (
+    *("--interface", "command", "--command", "code-server --bind-addr 0.0.0.0:{port} 'a b'"),
+    *("--port", "8080", "--prefix", "kept", "--ready", "healthz", "--secret-variable", "PASSWORD"),
+    *("--secret-scheme", "bearer", "--poll", "healthz", "--poll", "POST,PUT update/.*"),
+)
+
+
+def test_another_program_is_added_changed_and_shown(
+    typed: Terminal, push: Callable[..., str], config: Path
+) -> None:
+    push(b"program")
+    entry = typed.json(*ADD, *CODE)["entry"]
+    assert entry["interface"] == {
+        "kind": "command",
+        "command": ["code-server", "--bind-addr", "0.0.0.0:{port}", "a b"],
+        "port": 8080,
+        "prefix": "kept",
+        "ready_path": "healthz",
+        "polls": [
+            {"methods": ["GET", "HEAD"], "path": "healthz"},
+            {"methods": ["POST", "PUT"], "path": "update/.*"},
+        ],
+        "secret": {"variable": "PASSWORD", "scheme": "bearer"},
+    }
+    assert entry["start_url"] == "/"
+
+    assert typed("show", "python") == 0
+    lines = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in typed.out.splitlines()}
+    assert lines["interface"] == "command"
+    assert lines["command"] == "code-server --bind-addr 0.0.0.0:{port} 'a b'"
+    assert lines["no use"] == "GET,HEAD healthz, POST,PUT update/.*"
+    assert lines["secret"] == "PASSWORD, sent as Authorization: bearer"
+    assert "port" in lines
+
+    changed = typed.json("change", "python", "--port", "9090", "--no-polls", "--secret-scheme", "none")
+    assert changed["interface"] == entry["interface"] | {
+        "port": 9090,
+        "polls": [],
+        "secret": {"variable": "PASSWORD", "scheme": "none"},
+    }
+    facts = last_event(config).facts
+    assert [interface["port"] for interface in facts["interface"]] == [8080, 9090]
+    assert list(facts) == ["interface"]
+
+    jupyter = typed.json("change", "python", "--interface", "jupyter")
+    assert (jupyter["interface"]["command"], jupyter["start_url"]) == (["jupyter-lab"], "/lab")
+    assert typed("show", "python") == 0
+    assert "port" not in typed.out
+    assert ["command", "jupyter-lab"] in [line.split() for line in typed.out.splitlines()]
+
+
+def test_a_variable_is_allowed_and_forbidden_by_its_name_on_the_record(
+    typed: Terminal, push: Callable[..., str], config: Path
+) -> None:
+    push(b"variables", Env=["LD_LIBRARY_PATH=/opt/lib", "PYTHONPATH=/opt/py"])
+    assert typed(*ADD) == 0
+    assert (
+        "The image sets LD_LIBRARY_PATH, PYTHONPATH; for safety, servers start with them empty" in typed.out
+    )
+    assert typed("change", "python", "--allow-env", "LD_LIBRARY_PATH") == 0
+    assert last_event(config).facts == {"allowed_env": [[], ["LD_LIBRARY_PATH"]]}
+    both = typed.json("change", "python", "--allow-env", "PYTHONPATH")
+    assert both["allowed_env"] == ["LD_LIBRARY_PATH", "PYTHONPATH"]
+    assert typed("show", "python") == 0
+    assert "LD_LIBRARY_PATH, PYTHONPATH" in typed.out
+    assert typed("change", "python", "--forbid-env", "LD_LIBRARY_PATH") == 0
+    assert last_event(config).facts == {"allowed_env": [["LD_LIBRARY_PATH", "PYTHONPATH"], ["PYTHONPATH"]]}
+    assert typed("change", "python", "--allow-env", "LD_PRELOAD") == 1
+    assert "The variable LD_PRELOAD is emptied in every server." in typed.err
+
+
 def test_list_and_show_for_people(typed: Terminal, push: Callable[..., str]) -> None:
     assert typed("list") == 0
     assert "The catalogue is empty." in typed.out
@@ -253,6 +324,11 @@ def test_the_end_of_an_entry(typed: Terminal, push: Callable[..., str], config: 
         ((*ADD, "--max-mem", "lots"), 1, "'lots' is not a size."),
         ((*ADD, "--registry", "other"), 1, "There is no registry 'other'."),
         ((*ADD, "--interface", "rstudio"), 2, "invalid choice"),
+        ((*ADD, "--interface", "command"), 1, "The command is empty."),
+        ((*ADD, "--command", "jupyter 'lab"), 1, "A quote of the command is not closed"),
+        ((*ADD, "--command", "server {port}"), 1, "choose another interface."),
+        ((*ADD, "--port", "80"), 1, "The port 80 cannot be used."),
+        ((*ADD, "--poll", "(a+)+"), 1, "The poll '(a+)+' cannot be used: a group is repeated."),
         ((*ADD, "--tag", "absent"), 1, "in the registry."),
     ],
 )
