@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,19 +9,19 @@ from traitlets import Bool, Enum, Int, List, Unicode
 
 from hub_ext.cli.app import Command
 from hub_ext.expression import command_line
+from hub_ext.expression.interface_file import differing
+from hub_ext.expression.poll_lines import poll_read, poll_written
 from hub_ext.model.interfaces import (
     DEFAULTS,
     JUPYTER,
     Interface,
     InterfaceKind,
-    Poll,
     PrefixHandling,
     SecretPlace,
     SecretScheme,
 )
 
 KINDS = [kind.value for kind in InterfaceKind]
-_METHODS = re.compile(r"([A-Z]+(?:,[A-Z]+)*)\s+(\S.*)")
 
 
 class InterfaceOptions(Command):
@@ -86,7 +85,7 @@ class InterfaceOptions(Command):
         if self.ready is not None:
             typed["ready_path"] = self.ready
         if self.polls or self.no_polls:
-            typed["polls"] = tuple(_poll(text) for text in self.polls)
+            typed["polls"] = tuple(poll_read(text) for text in self.polls)
         if self.secret_variable is not None or self.secret_scheme is not None:
             typed["secret"] = self._secret(usual.secret)
         return replace(usual, **typed)
@@ -98,13 +97,6 @@ class InterfaceOptions(Command):
         )
 
 
-def _poll(text: str) -> Poll:
-    """ "GET,POST events/.*", or a pattern alone, which is of GET and HEAD."""
-    if found := _METHODS.fullmatch(text.strip()):
-        return Poll(tuple(found[1].split(",")), found[2])
-    return Poll(("GET", "HEAD"), text.strip())
-
-
 def interface_pairs(interface: Interface) -> list[tuple[str, Any]]:
     """An interface as names and values; of a Jupyter server only what is not usual."""
     secret = interface.secret
@@ -114,7 +106,7 @@ def interface_pairs(interface: Interface) -> list[tuple[str, Any]]:
         "port": ("port", interface.port),
         "prefix": ("prefix", interface.prefix),
         "ready_path": ("up when it answers", f"<prefix>/{interface.ready_path}"),
-        "polls": ("no use", [f"{','.join(poll.methods)} {poll.path}" for poll in interface.polls]),
+        "polls": ("no use", [poll_written(poll) for poll in interface.polls]),
         "secret": ("secret", f"{secret.variable}{header}" if secret.variable else None),
     }
     return [
@@ -122,8 +114,6 @@ def interface_pairs(interface: Interface) -> list[tuple[str, Any]]:
         *(
             pair
             for name, pair in shown.items()
-            if interface.kind is InterfaceKind.COMMAND
-            or name == "command"
-            or getattr(interface, name) != getattr(JUPYTER, name)
+            if interface.kind is InterfaceKind.COMMAND or name == "command" or name in differing(interface)
         ),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hub_ext.model import Finding, ImageState, Localised
 from hub_ext.model import FindingCode as Code
 from hub_ext.model.image_checks import CheckOutcome
+from hub_ext.model.interfaces import InterfaceKind, PrefixHandling, SecretScheme
 
 STATES: dict[ImageState, Localised] = {
     ImageState.DRAFT: Localised("draft", "brouillon"),
@@ -31,6 +32,21 @@ OUTCOMES: dict[CheckOutcome, Localised] = {
         "Not known: the engine or the registry failed", "Inconnu : le moteur ou le registre a échoué"
     ),
     CheckOutcome.INTERRUPTED: Localised("Interrupted", "Interrompu"),
+}
+INTERFACES: dict[InterfaceKind, Localised] = {
+    InterfaceKind.JUPYTER: Localised("Jupyter", "Jupyter"),
+    InterfaceKind.COMMAND: Localised("Another program", "Un autre programme"),
+}
+PREFIXES: dict[PrefixHandling, Localised] = {
+    PrefixHandling.STRIPPED: Localised(
+        "Taken away: the program seems to lie at /", "Enlevé : le programme se croit à la racine /"
+    ),
+    PrefixHandling.KEPT: Localised("Kept", "Gardé"),
+}
+SCHEMES: dict[SecretScheme, Localised] = {
+    SecretScheme.NONE: Localised("Nothing", "Rien"),
+    SecretScheme.TOKEN: Localised("Authorization: token …", "Authorization: token …"),
+    SecretScheme.BEARER: Localised("Authorization: Bearer …", "Authorization: Bearer …"),
 }
 PACKAGES: dict[str, Localised] = {
     "python": Localised("Python packages", "Paquets Python"),

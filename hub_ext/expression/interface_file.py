@@ -14,13 +14,17 @@ def interface_written(interface: Interface) -> str | dict[str, Any]:
     """ "jupyter", or a mapping of `kind` and of every field that is another than the kind's default."""
     if interface == JUPYTER:
         return SHORT
-    usual = DEFAULTS[interface.kind]
-    differing = {
-        one.name: _plain(getattr(interface, one.name))
-        for one in fields(interface)
-        if one.name != "kind" and getattr(interface, one.name) != getattr(usual, one.name)
+    return {
+        "kind": interface.kind.value,
+        **{name: _plain(getattr(interface, name)) for name in differing(interface)},
     }
-    return {"kind": interface.kind.value, **differing}
+
+
+def differing(interface: Interface) -> tuple[str, ...]:
+    """The names of its fields that are other than usual for its kind."""
+    usual = DEFAULTS[interface.kind]
+    names = (one.name for one in fields(interface))
+    return tuple(name for name in names if getattr(interface, name) != getattr(usual, name))
 
 
 def _plain(value: Any) -> Any:

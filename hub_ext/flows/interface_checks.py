@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
 
 from hub_ext.errors import InputError
 from hub_ext.expression.image_env import DENIED_ENV
@@ -15,7 +15,6 @@ from hub_ext.model.interfaces import (
     InterfaceKind,
     Poll,
     PrefixHandling,
-    SecretPlace,
     SecretScheme,
 )
 from hub_ext.model.text import visible
@@ -45,29 +44,21 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 def checked_interface(interface: Interface) -> Interface:
     """The interface, where a server can be started and reached by it. Raises InputError."""
-    _command(interface)
-    if interface.port not in PORTS:
-        raise InputError(
-            "The port {port} cannot be used.",
-            advice="Use one from {least} to {most}.",
-            port=interface.port,
-            least=PORTS.start,
-            most=PORTS.stop - 1,
-        )
-    ready_path = _ready_path(interface.ready_path)
-    polls = tuple(dict.fromkeys(_poll(poll) for poll in interface.polls))
-    if len(polls) > MOST_POLLS or poll_patterns.ways(poll.path for poll in polls) > (
-        poll_patterns.MOST_WAYS_TOGETHER
-    ):
-        raise InputError(
-            "There are too many polls.",
-            advice="Use {most} at most, and fewer alternatives in them.",
-            most=MOST_POLLS,
-        )
-    _secret(interface.secret)
-    if interface.kind is InterfaceKind.JUPYTER:
-        _jupyter(interface)
-    return replace(interface, ready_path=ready_path, polls=polls)
+    for check in _CHECKS.values():
+        check(interface)
+    polls = tuple(Poll(tuple(dict.fromkeys(poll.methods)), poll.path) for poll in interface.polls)
+    return replace(interface, ready_path=interface.ready_path.strip(), polls=tuple(dict.fromkeys(polls)))
+
+
+def problems(interface: Interface) -> dict[str, InputError]:
+    """What keeps each part of the interface from being used, by the part's name, for a form."""
+    found = {}
+    for name, check in _CHECKS.items():
+        try:
+            check(interface)
+        except InputError as error:
+            found[name] = error
+    return found
 
 
 def _command(interface: Interface) -> None:
@@ -111,8 +102,19 @@ def _command(interface: Interface) -> None:
         )
 
 
-def _ready_path(text: str) -> str:
-    path = checks.line(text, Phrase("readiness path"), most=MOST_PATH_CHARACTERS)
+def _port(interface: Interface) -> None:
+    if interface.port not in PORTS:
+        raise InputError(
+            "The port {port} cannot be used.",
+            advice="Use one from {least} to {most}.",
+            port=interface.port,
+            least=PORTS.start,
+            most=PORTS.stop - 1,
+        )
+
+
+def _ready_path(interface: Interface) -> None:
+    path = checks.line(interface.ready_path, Phrase("readiness path"), most=MOST_PATH_CHARACTERS)
     if (
         not path.isascii()
         or path.startswith("/")
@@ -126,12 +128,23 @@ def _ready_path(text: str) -> str:
             "page.",
             path=path,
         )
-    return path
 
 
-def _poll(poll: Poll) -> Poll:
-    methods = tuple(dict.fromkeys(poll.methods))
-    if not methods or not set(methods) <= set(METHODS):
+def _polls(interface: Interface) -> None:
+    polls = set(interface.polls)
+    for poll in interface.polls:
+        _poll(poll)
+    ways = poll_patterns.ways(poll.path for poll in polls)
+    if len(polls) > MOST_POLLS or ways > poll_patterns.MOST_WAYS_TOGETHER:
+        raise InputError(
+            "There are too many polls.",
+            advice="Use {most} at most, and fewer alternatives in them.",
+            most=MOST_POLLS,
+        )
+
+
+def _poll(poll: Poll) -> None:
+    if not poll.methods or not set(poll.methods) <= set(METHODS):
         raise InputError(
             "The poll {path!r} is of no method, or of an unknown one.",
             advice="Use {methods}.",
@@ -146,13 +159,12 @@ def _poll(poll: Poll) -> Poll:
             path=poll.path[: poll_patterns.MOST_CHARACTERS],
             why=why,
         )
-    return Poll(methods, poll.path)
 
 
-def _secret(secret: SecretPlace) -> None:
-    variable = secret.variable
+def _secret(interface: Interface) -> None:
+    variable = interface.secret.variable
     if not variable:
-        if secret.scheme is not SecretScheme.NONE:
+        if interface.secret.scheme is not SecretScheme.NONE:
             raise InputError(
                 "Requests would carry a secret that the server does not get.",
                 advice="Name the variable in which it expects the secret.",
@@ -174,13 +186,21 @@ def _secret(secret: SecretPlace) -> None:
 
 def _jupyter(interface: Interface) -> None:
     """Its arguments say that it lies at its prefix, and its secret is jupyter_server's own."""
-    if interface.prefix is not PrefixHandling.KEPT or interface.secret != JUPYTER.secret:
-        _no_jupyter()
+    if interface.kind is InterfaceKind.JUPYTER and (
+        interface.prefix is not PrefixHandling.KEPT or interface.secret != JUPYTER.secret
+    ):
+        raise InputError(
+            "A Jupyter server keeps its prefix, and takes its secret in {variable}.",
+            advice="Leave both as they are. For another program, choose another interface.",
+            variable=JUPYTER.secret.variable,
+        )
 
 
-def _no_jupyter() -> NoReturn:
-    raise InputError(
-        "A Jupyter server keeps its prefix, and takes its secret in {variable}.",
-        advice="Leave both as they are. For another program, choose another interface.",
-        variable=JUPYTER.secret.variable,
-    )
+_CHECKS: dict[str, Callable[[Interface], None]] = {
+    "command": _command,
+    "port": _port,
+    "ready_path": _ready_path,
+    "polls": _polls,
+    "secret": _secret,
+    "kind": _jupyter,
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub_ext.expression.catalogue import OUTCOMES
-from hub_ext.flows import catalogue, people
+from hub_ext.flows import catalogue, image_env, people
 from hub_ext.flows import image_check as flow
 from hub_ext.model.duties import Deed
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner
@@ -42,13 +42,15 @@ class CheckPage(PageHandler):
     async def get(self, slug: str, check_id: str) -> None:
         """The page, or that part."""
         check = await self.in_thread(flow.find, self.site, slug, check_id)
-        entry = (await self.in_thread(catalogue.show, self.site, slug)).entry
+        shown = await self.in_thread(catalogue.show, self.site, slug)
+        checked = [revision for revision in shown.revisions if revision.number == check.number]
         why = await self.in_thread(flow.why, self.site, check_id)
         alone = "HX-Request" in self.request.headers
         self.show(
             "images/check_state.html" if alone else "images/check.html",
             check=check,
-            entry=entry,
+            entry=shown.entry,
+            variables=image_env.variables(shown.entry, checked),
             log=self.console.checking.log(check),
             why=why,
             running=check.outcome is CheckOutcome.RUNNING,

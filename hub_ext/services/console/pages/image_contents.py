@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub_ext.errors import InputError, RegistryError
 from hub_ext.expression.catalogue import PACKAGES
+from hub_ext.expression.image_env import DENIED_ENV
 from hub_ext.flows import catalogue
 from hub_ext.flows import image_contents as flow
 from hub_ext.model.duties import Deed
@@ -31,6 +32,7 @@ class PickedPage(PageHandler):
             tag=tag,
             slug=self.get_query_argument("slug", "")[:40],
             contents=found,
+            emptied=DENIED_ENV,
             failure=failure,
             kinds=PACKAGES,
         )
@@ -63,6 +65,7 @@ class RevisionPage(PageHandler):
             before=before,
             others=[(str(one), str(one)) for one in numbers if one != after],
             contents=found,
+            emptied=set(DENIED_ENV) - set(shown.entry.allowed_env),
             differ=differ,
             failure=failure,
             kinds=PACKAGES,

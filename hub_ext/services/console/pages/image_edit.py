@@ -8,18 +8,25 @@ from pydantic import Field
 
 from hub_ext.adapters.store import projects
 from hub_ext.errors import Conflict, InputError, RegistryError
+from hub_ext.expression.catalogue import PREFIXES, SCHEMES
+from hub_ext.expression.image_env import ALLOWABLE_ENV
 from hub_ext.flows import catalogue as flows
 from hub_ext.flows.admission import EntryOptions
 from hub_ext.flows.site import Site
 from hub_ext.model import Ceilings, ImageEntry, Localised, Project
 from hub_ext.model.duties import Deed
-from hub_ext.services.console.forms import Filled, FormModel, Line, RequiredLine, Slug, filled
+from hub_ext.model.interfaces import JUPYTER, START_PAGES, Interface
+from hub_ext.services.console.forms import Filled, Line, RequiredLine, Slug, filled
 from hub_ext.services.console.page import PageHandler
+from hub_ext.services.console.pages.interface_form import InterfaceFields, interface_fields
 from hub_ext.settings import GIB
 
 
-class Described(FormModel):
-    """What is said of an entry, whether new or known. Memory is in GiB, idle time in minutes."""
+class Described(InterfaceFields):
+    """What is said of an entry, whether new or known. Memory is in GiB, idle time in minutes.
+
+    An empty start URL is the usual one of the interface.
+    """
 
     tag: RequiredLine
     title_en: RequiredLine
@@ -31,11 +38,12 @@ class Described(FormModel):
     mem_gib: Annotated[float, Field(ge=0.25, le=65536)] | None = None
     gpus: Annotated[int, Field(ge=0, le=64)] | None = None
     idle_minutes: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    start_url: Annotated[Line, Field(max_length=200)] = "/lab"
+    start_url: Annotated[Line, Field(max_length=200)] = ""
     needs_gpu: bool = False
+    allowed_env: tuple[Line, ...] = ()
 
-    def options(self) -> EntryOptions:
-        """As the flows take them."""
+    def options(self, before: Interface = JUPYTER) -> EntryOptions:
+        """As the flows take them; `before` is the entry's present interface. Raises InputError."""
         return EntryOptions(
             projects=self.projects,
             ceilings=Ceilings(
@@ -44,8 +52,10 @@ class Described(FormModel):
                 self.gpus,
                 None if self.idle_minutes is None else self.idle_minutes * 60,
             ),
-            start_url=self.start_url,
+            interface=self.stated(before),
+            start_url=self.start_url or START_PAGES[self.interface],
             needs_gpu=self.needs_gpu,
+            allowed_env=self.allowed_env,
         )
 
     @property
@@ -86,7 +96,18 @@ class _DescribePage(PageHandler):
             held=_held(entry) if entry else _asked(self),
             registries=[(registry.alias, registry.alias) for registry in self.site.settings.registries],
             projects=[(project.slug, project.title.text(self.language)) for project in known],
+            variables=[(name, name) for name in ALLOWABLE_ENV],
+            prefixes=[(one.value, words.text(self.language)) for one, words in PREFIXES.items()],
+            schemes=[(one.value, words.text(self.language)) for one, words in SCHEMES.items()],
         )
+
+    def problems_at_fields(
+        self, form: Filled[Any], value: Described, before: Interface = JUPYTER
+    ) -> Filled[Any]:
+        """The form with what is wrong with its interface, each at its field."""
+        for name, error in value.problems(before).items():
+            form = form.with_error(name, self.told(error))
+        return form
 
 
 class NewImagePage(_DescribePage):
@@ -99,6 +120,8 @@ class NewImagePage(_DescribePage):
     async def post(self) -> None:
         """Looks at the image, and keeps the entry as a draft."""
         form = filled(self, NewEntry, self._)
+        if (value := form.value) is not None:
+            form = self.problems_at_fields(form, value)
         if form.value is not None:
             form = await self._added(form, form.value)
         if not self._finished:
@@ -138,29 +161,31 @@ class EditImagePage(_DescribePage):
     async def post(self, slug: str) -> None:
         """Keeps it, unless somebody else was quicker."""
         form = filled(self, ChangedEntry, self._)
+        entry = (await self.in_thread(flows.show, self.site, slug)).entry
+        if (value := form.value) is not None:
+            form = self.problems_at_fields(form, value, entry.interface)
         if form.value is not None:
-            form = await self._changed(slug, form, form.value)
+            form = await self._changed(entry, form, form.value)
         if not self._finished:
             self.set_status(400)
-            shown = await self.in_thread(flows.show, self.site, slug)
-            await self.form_page(form, shown.entry)
+            await self.form_page(form, entry)
 
     async def _changed(
-        self, slug: str, form: Filled[ChangedEntry], value: ChangedEntry
+        self, entry: ImageEntry, form: Filled[ChangedEntry], value: ChangedEntry
     ) -> Filled[ChangedEntry]:
         try:
             await self.in_thread(
                 flows.change,
-                *(self.site, self.known.actor, slug),
+                *(self.site, self.known.actor, entry.slug),
                 expected_version=value.version,
                 title=value.title,
                 description=value.description,
                 tag=value.tag,
-                **value.options(),
+                **value.options(entry.interface),
             )
         except (InputError, Conflict) as error:
             return form.with_error("", self.told(error))
-        self.notice(f"images/{slug}", self._("Kept."))
+        self.notice(f"images/{entry.slug}", self._("Kept."))
         return form
 
 
@@ -188,6 +213,8 @@ def _held(entry: ImageEntry) -> dict[str, Any]:
         "idle_minutes": _shown(None if limits.idle_seconds is None else limits.idle_seconds // 60),
         "start_url": entry.start_url,
         "needs_gpu": entry.needs_gpu,
+        "allowed_env": entry.allowed_env,
+        **interface_fields(entry.interface),
     }
 
 
@@ -195,7 +222,8 @@ def _asked(page: PageHandler) -> dict[str, Any]:
     """An empty form, but for the image that was picked in the registry."""
     asked = {name: page.get_query_argument(name, "")[:300] for name in ("registry", "path", "tag", "slug")}
     empty = dict.fromkeys(Described.model_fields, "")
-    return {**empty, "projects": (), "start_url": "/lab", "needs_gpu": False, **asked}
+    usual = {"projects": (), "needs_gpu": False, "allowed_env": (), **interface_fields(JUPYTER)}
+    return {**empty, **usual, **asked}
 
 
 def _shown(number: float | None) -> str:

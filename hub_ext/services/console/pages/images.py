@@ -7,13 +7,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hub_ext.errors import InputError
-from hub_ext.expression.catalogue import OUTCOMES, STATES, finding_text
+from hub_ext.expression import command_line
+from hub_ext.expression.catalogue import INTERFACES, OUTCOMES, PREFIXES, SCHEMES, STATES, finding_text
+from hub_ext.expression.interface_file import differing
+from hub_ext.expression.poll_lines import poll_written
 from hub_ext.flows import catalogue as flows
-from hub_ext.flows import catalogue_search, image_check, people
+from hub_ext.flows import catalogue_search, image_check, image_env, people
 from hub_ext.flows.unsafe_images import unsafe
 from hub_ext.flows.usage import usage
 from hub_ext.model import Finding, FindingCode, ImageEntry, ImageState, Rejection
 from hub_ext.model.duties import Deed
+from hub_ext.model.interfaces import Interface, InterfaceKind
 from hub_ext.services.console.forms import Filled, FormModel, Line, filled
 from hub_ext.services.console.page import PageHandler
 
@@ -99,6 +103,7 @@ class ImagePage(PageHandler):
         others = await self.in_thread(flows.listing, self.site)
         used = await self.in_thread(usage, self.site, slug)
         checks = await self.in_thread(image_check.listing, self.site, slug, CHECKS_SHOWN)
+        newest = shown.revisions[0].number if shown.revisions else 0
         named = {revision.created_by for revision in shown.revisions}
         named |= {launch.person_id for launch in used.running}
         names = await self.in_thread(people.names, self.site, named)
@@ -123,6 +128,10 @@ class ImagePage(PageHandler):
             checked=await self.in_thread(image_check.verdicts, self.site, slug),
             doubted=_doubted(findings),
             outcomes=OUTCOMES,
+            **_interface(shown.entry.interface),
+            variables=image_env.variables(
+                shown.entry, [one for one in shown.revisions if one.number in (newest, shown.entry.revision)]
+            ),
             unsafe=await self.in_thread(unsafe, self.site, slug),
         )
 
@@ -141,7 +150,7 @@ class ImagePage(PageHandler):
         return self.worded(kept)
 
 
-class _Action(ImagePage):
+class EntryAction(ImagePage):
     """An action of the entry's page: done, refused with every reason, or its form again."""
 
     deed = Deed.WRITE_IMAGES
@@ -182,7 +191,7 @@ class _Action(ImagePage):
             self.notice(f"images/{slug}", self.done(made))
 
 
-class PublishAction(_Action):
+class PublishAction(EntryAction):
     """A revision for everybody from now on."""
 
     model = Publish
@@ -207,7 +216,7 @@ class PublishAction(_Action):
         return f"{done} {not_yet}"
 
 
-class RollBackAction(_Action):
+class RollBackAction(EntryAction):
     """An earlier revision for everybody from now on."""
 
     async def act(self, slug: str, value: Move) -> ImageEntry | Rejection:
@@ -222,7 +231,7 @@ class RollBackAction(_Action):
         return self._("Rolled back. New servers start revision {number}.", number=entry.revision)
 
 
-class DeprecateAction(_Action):
+class DeprecateAction(EntryAction):
     """Still started, with a word to its users."""
 
     model = Deprecate
@@ -242,7 +251,7 @@ class DeprecateAction(_Action):
         return self._("Deprecated. It still starts, and its users are told.")
 
 
-class RetireAction(_Action):
+class RetireAction(EntryAction):
     """Started no more."""
 
     model = Retire
@@ -265,7 +274,7 @@ class RetireAction(_Action):
         return self._("Retired. Nobody starts it any more; servers that run go on.")
 
 
-class RefreshAction(_Action):
+class RefreshAction(EntryAction):
     """Looks at the tag again."""
 
     async def act(self, slug: str, value: Move) -> ImageEntry | Rejection:
@@ -288,6 +297,19 @@ def _doubted(findings: tuple[Finding, ...]) -> int | None:
     if [finding.code for finding in findings if finding.blocking] != [FindingCode.CHECK_FAILED]:
         return None
     return int(dict(findings[0].shown)["revision"])
+
+
+def _interface(interface: Interface) -> dict[str, Any]:
+    """How an interface is shown: of another program all of it, of a Jupyter server what is not usual."""
+    every = ("port", "prefix", "ready_path", "polls", "secret")
+    return {
+        "interfaces": INTERFACES,
+        "prefixes": PREFIXES,
+        "schemes": SCHEMES,
+        "command": command_line.joined(interface.command),
+        "polls": [poll_written(poll) for poll in interface.polls],
+        "differing": every if interface.kind is InterfaceKind.COMMAND else differing(interface),
+    }
 
 
 def _state(text: str) -> ImageState | None:
