@@ -17,7 +17,7 @@ import pytest
 
 from hub_ext.adapters.connections import close_connections
 from hub_ext.cli.setup import front as front_setup
-from hub_ext.expression.jupyter import PORT
+from hub_ext.model.interfaces import JUPYTER
 from hub_ext.settings import MIB
 from tests.front.conftest import UPLOAD_MAX_BYTES, Site
 from tests.support.front_wire import Handler, Request, Upstream, ask_raw
@@ -156,7 +156,7 @@ def kept_site(another_site: Make) -> Iterator[Site]:
     """A front whose alice and bob have addresses of the closed network."""
     network = f"127.{secrets.randbelow(254) + 1}.{secrets.randbelow(256)}"
     with another_site(subnet=f"{network}.0/28") as site:
-        kept = Upstream(f"{network}.2", PORT), Upstream(f"{network}.3", PORT)
+        kept = Upstream(f"{network}.2", JUPYTER.port), Upstream(f"{network}.3", JUPYTER.port)
         try:
             yield replace(site, alice=kept[0], bob=kept[1])
         finally:

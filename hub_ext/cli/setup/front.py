@@ -24,7 +24,7 @@ from hub_ext.cli.setup.children import Child, ChildFailed, start
 from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, FrontCertificate
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
-from hub_ext.expression.jupyter import PORT
+from hub_ext.model.interfaces import JUPYTER
 from hub_ext.settings import MIB, Settings, check_origins
 
 NAME = "The front"
@@ -237,7 +237,9 @@ def front_settings(settings: Settings) -> FrontSettings:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
     if not address or not port.isascii() or not port.isdigit():
-        raise SettingsError(f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT.")
+        raise SettingsError(
+            f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:JUPYTER.port."
+        )
     check_origins(settings)
     conf = _SEEN / "conf"
     return FrontSettings(
@@ -255,5 +257,7 @@ def front_settings(settings: Settings) -> FrontSettings:
         open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
         public_origin="" if settings.shares_origin else settings.public_url.rstrip("/"),
         tls=TlsFiles(conf / CERTIFICATE_FILE, conf / KEY_FILE) if settings.ssl_cert else None,
-        containers=tuple(f"{host}:{PORT}" for host in islice(subnet(settings).hosts(), 1, _MOST_CONTAINERS)),
+        containers=tuple(
+            f"{host}:{JUPYTER.port}" for host in islice(subnet(settings).hosts(), 1, _MOST_CONTAINERS)
+        ),
     )
