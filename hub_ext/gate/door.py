@@ -143,12 +143,13 @@ def _fail(connection: Connection) -> None:
 
 def _passing(verdict: Pass) -> bytes:
     """The answer that lets a request pass. Raises ValueError for a header with a line break."""
-    return encoded_head(
-        [
-            "HTTP/1.1 204 No Content",
-            f"X-Gate-Upstream: {verdict.upstream}",
-            f"X-Gate-Authorization: {verdict.authorization}",
-            f"X-Gate-Cookie: {verdict.cookie}",
-            f"X-Gate-Prefix: {verdict.prefix}",
-        ]
-    )
+    lines = [
+        "HTTP/1.1 204 No Content",
+        f"X-Gate-Upstream: {verdict.upstream}",
+        f"X-Gate-Authorization: {verdict.authorization}",
+        f"X-Gate-Cookie: {verdict.cookie}",
+        f"X-Gate-Prefix: {verdict.prefix}",
+    ]
+    if verdict.uri:
+        lines += [f"X-Gate-Uri: {verdict.uri}", f"X-Gate-Forwarded-Prefix: {verdict.forwarded_prefix}"]
+    return encoded_head(lines)

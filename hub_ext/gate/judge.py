@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hub_ext.expression.interfaces import authorization, request_path
 from hub_ext.gate import cookies
 from hub_ext.gate.cookies import RequestCookies
 from hub_ext.gate.original import OriginalRequest
@@ -20,11 +21,12 @@ from hub_ext.gate.origins import Origins, host_of
 from hub_ext.gate.rights import Right, Rights
 from hub_ext.gate.routes import Absence, OpenServer, OpenServers
 from hub_ext.gate.seal import Seal
+from hub_ext.model.interfaces import InterfaceKind, PrefixHandling
 from hub_ext.policy.cross_site import SignedInBy, judge_source
 
 RESERVED = "_hub-ext/"  # below a server's prefix, never passed to it
 LEAD = f"{RESERVED}lead"  # at the Hub's name: on to the server's own
-SIGN_OUT = "logout"  # JupyterLab's menu leads there
+SIGN_OUT = "logout"  # JupyterLab's menu leads there; of other interfaces it is the server's own
 ENTER = f"{RESERVED}enter"  # at the server's own name, with a code
 
 
@@ -37,11 +39,15 @@ class Refused(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The request goes to `upstream` with these two headers in place of its own."""
+    """The request goes to `upstream` with these two headers in place of its own; "" is none.
+
+    `uri` is the address to ask there, "" for the one that came.
+    """
 
     server: OpenServer
     authorization: str
     cookie: str
+    uri: str = ""
 
     @property
     def upstream(self) -> str:
@@ -52,6 +58,11 @@ class Pass:
     def prefix(self) -> str:
         """The path to which the server's cookies are bound."""
         return self.server.prefix
+
+    @property
+    def forwarded_prefix(self) -> str:
+        """What the server must put before its own addresses for browsers, "" where it knows its prefix."""
+        return self.server.prefix[:-1] if self.uri else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +211,7 @@ class Judge:
             return MissingSlash(server)
         if request.path == server.oauth_path:
             return OAuthReturn(server)
-        if request.path == server.prefix + SIGN_OUT:
+        if server.interface.kind is InterfaceKind.JUPYTER and request.path == server.prefix + SIGN_OUT:
             return SignOut(server)
         at_home = server.is_at(request.host)
         if at_home and request.path == server.prefix + ENTER:
@@ -246,7 +257,12 @@ class Judge:
             return Forbidden(server, Refused.CROSS_SITE)
         if request.path.startswith(RESERVED, len(server.prefix)):
             return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :], token, by)
-        return Pass(server, f"token {server.secrets.token}", request_cookies.passing)
+        interface = server.interface
+        header = authorization(interface.secret, server.secrets.token)
+        uri = ""
+        if interface.prefix is PrefixHandling.STRIPPED:
+            uri = request_path(interface, server.prefix, request.uri)
+        return Pass(server, header, request_cookies.passing, uri)
 
     def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
         tokens = (

@@ -25,6 +25,7 @@ from hub_ext.flows.site import Site
 from hub_ext.gate.origins import Origins, host_of
 from hub_ext.model import Launch, LaunchState
 from hub_ext.model.doors import Route
+from hub_ext.model.interfaces import JUPYTER, Interface
 
 READ_SECONDS = 1.0
 MISS_SECONDS = 0.2  # between two readings that requests cause
@@ -39,7 +40,7 @@ class OpenServer:
     """A server that runs and has a route. `prefix` is the raw path below which it lies, with both slashes.
 
     `upstream` is ADDRESS:PORT. `oauth_path` is where the Hub's OAuth comes back to. `origin` is where
-    browsers find its pages, "" for the Hub's own.
+    browsers find its pages, "" for the Hub's own. `interface` says what reaches the server.
     """
 
     launch_id: str
@@ -50,6 +51,7 @@ class OpenServer:
     oauth_path: str
     origin: str
     secrets: LaunchSecrets = field(repr=False)
+    interface: Interface = JUPYTER
 
     def is_at(self, host: str) -> bool:
         """Whether its pages are at that name, as a Host header has it."""
@@ -202,6 +204,7 @@ class OpenServers:
             oauth_path=urlsplit(secrets.oauth_callback_url).path,
             origin=self._origins.server(launch.person_id, launch.project),
             secrets=secrets,
+            interface=launch.interface,
         )
 
     def _secrets_of(self, launch_id: str) -> LaunchSecrets | None:

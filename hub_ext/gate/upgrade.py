@@ -97,15 +97,20 @@ async def open_upstream(
 
 
 def _request_head(passed: Pass, request: OriginalRequest, headers: Headers) -> bytes:
+    path = (passed.uri or request.uri).partition("?")[0]
     lines = [
-        f"GET {uri_without_token(request.path, request.query)} HTTP/1.1",
+        f"GET {uri_without_token(path, request.query)} HTTP/1.1",
         f"Host: {request.host}",
         "Upgrade: websocket",
         "Connection: Upgrade",
-        f"Authorization: {passed.authorization}",
     ]
-    if passed.cookie:
-        lines.append(f"Cookie: {passed.cookie}")
+    for name, value in (
+        ("Authorization", passed.authorization),
+        ("Cookie", passed.cookie),
+        ("X-Forwarded-Prefix", passed.forwarded_prefix),
+    ):
+        if value:
+            lines.append(f"{name}: {value}")
     for name, value in headers:
         if name.lower() not in _NOT_COPIED and not name.lower().startswith(_OURS):
             lines.append(f"{name}: {value}")

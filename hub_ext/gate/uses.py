@@ -18,7 +18,6 @@ from hub_ext.errors import HubExtError
 from hub_ext.flows.site import Site
 from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.routes import OpenServer
-from hub_ext.model.interfaces import JUPYTER_POLLS
 from hub_ext.policy.polls import is_poll
 
 SOON_SECONDS = 0.2  # what comes together is written together
@@ -39,8 +38,8 @@ class Uses:
         self._seconds = site.settings.cull_seconds / FLUSHES_PER_SWEEP
 
     def mark_request(self, server: OpenServer, request: OriginalRequest) -> None:
-        """A request has passed. An open page's own polls are no use."""
-        if not is_poll(JUPYTER_POLLS, request.method, request.path[len(server.prefix) :]):
+        """A request has passed. The polls of the server's interface are no use."""
+        if not is_poll(server.interface.polls, request.method, request.path[len(server.prefix) :]):
             self.mark(server.launch_id)
 
     def mark(self, launch_id: str) -> None:

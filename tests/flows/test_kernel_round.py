@@ -18,6 +18,7 @@ from hub_ext.adapters.store import busy_since, launches
 from hub_ext.flows.kernel_round import Bounds, ask, busy_starts
 from hub_ext.flows.site import Site
 from hub_ext.model import Launch, LaunchState
+from hub_ext.model.interfaces import JUPYTER, InterfaceKind
 from hub_ext.model.server_activity import KernelActivity, NoActivity, ServerActivity
 from tests.adapters.store import samples
 from tests.flows.conftest import Clock
@@ -29,7 +30,11 @@ HANG = Bounds(at_once=5, server_seconds=0.2, round_seconds=10)
 def running(site: Site, number: int, upstream: str) -> Launch:
     """A launch with a secret of its own; it need not be in the store."""
     launch = replace(
-        samples.launch(number), username=f"person-{number}", state=LaunchState.RUNNING, upstream=upstream
+        samples.launch(number),
+        username=f"person-{number}",
+        state=LaunchState.RUNNING,
+        upstream=upstream,
+        interface=JUPYTER,
     )
     launch_secrets.write(site.settings, launch.id, LaunchSecrets(f"secret-{number}", "", "", (), ""))
     return launch
@@ -55,6 +60,17 @@ async def test_every_server_is_asked_at_its_own_path_with_its_own_secret(site: S
             launch.id: ServerActivity((KernelActivity(f"s-{number}", clock()),))
             for number, launch in enumerate(known, 30)
         }
+
+
+async def test_a_server_whose_interface_has_no_kernels_is_not_asked(site: Site) -> None:
+    async with notebook_servers() as notebooks:
+        launch = running(site, 30, notebooks.upstream)
+        server = NotebookServer("secret-30")
+        notebooks.servers[base_path(launch.username, launch.server_name)] = server
+        app = replace(launch, interface=replace(JUPYTER, kind=InterfaceKind.COMMAND))
+        assert await ask(site, [app]) == {app.id: NoActivity.NO_KERNELS}
+        assert server.questions == []
+        assert await ask(site, [launch]) == {launch.id: ServerActivity()}, "the control"
 
 
 async def test_those_that_hang_hold_up_no_other_for_long(site: Site, clock: Clock) -> None:

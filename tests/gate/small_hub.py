@@ -23,12 +23,43 @@ from hub_ext.adapters.store import revisions as store_revisions
 from hub_ext.flows.site import Site, new_id, open_site, utc_now
 from hub_ext.model import Launch, LaunchState
 from hub_ext.model.doors import Route
+from hub_ext.model.interfaces import (
+    JUPYTER,
+    Interface,
+    InterfaceKind,
+    Poll,
+    PrefixHandling,
+    SecretPlace,
+    SecretScheme,
+)
 from hub_ext.settings import Settings
 from tests.adapters.store import samples
 
 UPSTREAM_VARIABLE = "TEST_UPSTREAM_PORT"
 PLACE_VARIABLE = "TEST_PLACE"
 HUB_PORT_VARIABLE = "TEST_HUB_PORT"
+
+# By the server's name; of every other name they are Jupyter's.
+INTERFACES = {
+    "app": Interface(
+        kind=InterfaceKind.COMMAND,
+        command=("serve",),
+        port=7860,
+        prefix=PrefixHandling.STRIPPED,
+        ready_path="",
+        polls=(Poll(("GET",), r"status"),),
+        secret=SecretPlace("", SecretScheme.NONE),
+    ),
+    "keyed": Interface(
+        kind=InterfaceKind.COMMAND,
+        command=("serve", "{prefix}"),
+        port=8080,
+        prefix=PrefixHandling.KEPT,
+        ready_path="healthy",
+        polls=(),
+        secret=SecretPlace("APP_KEY", SecretScheme.BEARER),
+    ),
+}
 
 
 def settings_in(place: Path, hub_port: int) -> Settings:
@@ -62,6 +93,7 @@ def launch_of(username: str, server_name: str, upstream: str, **changes: Any) ->
         ended=None,
         outcome="",
         stop_reason="",
+        interface=JUPYTER,
     )
     return replace(launch, **changes)
 
@@ -97,7 +129,8 @@ class AddressSpawner(Spawner):  # type: ignore[misc]
     async def start(self) -> tuple[str, int]:
         environment = self.get_env()
         port = int(os.environ[UPSTREAM_VARIABLE])
-        launch = launch_of(self.user.name, self.name, f"127.0.0.1:{port}")
+        interface = INTERFACES.get(self.name, JUPYTER)
+        launch = launch_of(self.user.name, self.name, f"127.0.0.1:{port}", interface=interface)
         launch_secrets.write(
             self.site.settings,
             launch.id,

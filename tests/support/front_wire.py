@@ -198,6 +198,7 @@ class Gate:
     answer_status: str = "403 Forbidden"
     answer_headers: Headers = field(default_factory=list)
     cookie: str = "kept=1"
+    stripped: bool = False  # whether servers get their addresses without the prefix
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +223,7 @@ class Gate:
 
     def reset(self) -> None:
         """As it was at first, but for its upstreams."""
-        self.check_status, self.cookie = "", "kept=1"
+        self.check_status, self.cookie, self.stripped = "", "kept=1", False
         self.answer_status, self.answer_headers = "403 Forbidden", []
         self.requests.clear()
 
@@ -246,6 +247,8 @@ class Gate:
             ("X-Gate-Cookie", self.cookie),
             ("X-Gate-Prefix", prefix),
         ]
+        if self.stripped:
+            headers += [("X-Gate-Uri", uri[len(prefix) - 1 :]), ("X-Gate-Forwarded-Prefix", prefix[:-1])]
         return handler.send("204 No Content", headers)
 
     def _relay(self, request: Request, handler: Handler) -> bool:

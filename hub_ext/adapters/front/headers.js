@@ -39,7 +39,9 @@ function container(r) {
     checkSize(r);
     const out = r.headersOut;
     const prefix = r.variables.gate_prefix || '';
-    const cookies = many(out['Set-Cookie']).map((line) => cookie(line, prefix)).filter((line) => line != '');
+    const stripped = (r.variables.gate_uri || '') != '';
+    const cookies = many(out['Set-Cookie']).map((line) => cookie(line, prefix, stripped))
+        .filter((line) => line != '');
     const policies = restrictions(many(out['Content-Security-Policy']).join(','));
     const stricter_referrer = many(out['Referrer-Policy']).join(',').trim().toLowerCase() == 'no-referrer';
 
@@ -50,9 +52,12 @@ function container(r) {
     if (cookies.length > 0) {
         out['Set-Cookie'] = cookies;
     }
+    if (stripped && out['Location']) {
+        out['Location'] = location(out['Location'], prefix, r.variables.http_host || '');
+    }
     setOurs(r, stricter_referrer);
     out['Content-Security-Policy'] = [policy(r)].concat(policies).join(', ');
-    if (r.status == 200 && isHashedFile(r.variables.request_uri, prefix)) {
+    if (!stripped && r.status == 200 && isHashedFile(r.variables.request_uri, prefix)) {
         delete out['Expires'];
         delete out['Pragma'];
         out['Cache-Control'] = 'private, max-age=31536000, immutable';
@@ -124,8 +129,26 @@ function restrictions(text) {
         .join('; ')).filter((one) => one != '');
 }
 
+// Where a server that takes itself to lie at "/" sends a browser: below its prefix. It may have the prefix from
+// X-Forwarded-Prefix already, and it may name its own origin by the request's Host. Other origins stay.
+function location(value, prefix, host) {
+    const start = /^https?:\/\//i.exec(value);
+    if (start) {
+        const named = value.slice(start[0].length);
+        const rest = named.slice(host.length);
+        const own = host != '' && named.slice(0, host.length).toLowerCase() == host.toLowerCase()
+            && /^$|^[/?#]/.test(rest);
+        return own ? belowPrefix(rest.startsWith('/') ? rest : `/${rest}`, prefix) : value;
+    }
+    return value.startsWith('/') && !value.startsWith('//') ? belowPrefix(value, prefix) : value;
+}
+
+function belowPrefix(path, prefix) {
+    return path.startsWith(prefix) ? path : prefix + path.slice(1);
+}
+
 // A cookie bound to the server's own path, or '' for one that does not pass.
-function cookie(line, prefix) {
+function cookie(line, prefix, stripped) {
     const parts = line.split(';').map((part) => part.trim());
     const equals = parts[0].indexOf('=');
     const name = parts[0].slice(0, equals).trim();
@@ -143,7 +166,8 @@ function cookie(line, prefix) {
         const attribute = (at < 0 ? part : part.slice(0, at)).trim().toLowerCase();
         attributes[attribute] = at < 0 ? '' : part.slice(at + 1).trim();
     });
-    const path = attributes['path'] || '';
+    const stated = attributes['path'] || '';
+    const path = stripped && stated.startsWith('/') ? belowPrefix(stated, prefix) : stated;
     const below = path.startsWith(prefix) && COOKIE_VALUE.test(path);
     // Jupyter has one for each path; another server's would switch this one's check to a value of its choice.
     if (name.toLowerCase() == '_xsrf' && !below) {

@@ -237,11 +237,10 @@ def front_settings(settings: Settings) -> FrontSettings:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
     if not address or not port.isascii() or not port.isdigit():
-        raise SettingsError(
-            f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:JUPYTER.port."
-        )
+        raise SettingsError(f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT.")
     check_origins(settings)
     conf = _SEEN / "conf"
+    hosts = islice(subnet(settings).hosts(), 1, _MOST_CONTAINERS)
     return FrontSettings(
         address=address,
         port=int(port),
