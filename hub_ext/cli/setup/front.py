@@ -256,7 +256,5 @@ def front_settings(settings: Settings) -> FrontSettings:
         open_files=_MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES),
         public_origin="" if settings.shares_origin else settings.public_url.rstrip("/"),
         tls=TlsFiles(conf / CERTIFICATE_FILE, conf / KEY_FILE) if settings.ssl_cert else None,
-        containers=tuple(
-            f"{host}:{JUPYTER.port}" for host in islice(subnet(settings).hosts(), 1, _MOST_CONTAINERS)
-        ),
+        containers=tuple(f"{host}:{JUPYTER.port}" for host in hosts),
     )
