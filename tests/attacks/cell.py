@@ -34,13 +34,14 @@ Weaken = Callable[[Body], None]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every launch of these tests stands on."""
+    """What every launch of these tests stands on. `session` None: without the facts of a session."""
 
     settings: Settings
     image: str
     home: str
     project: str
     data: Path
+    session: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def hardened(ground: Ground, *, gpus: tuple[Gpu, ...] = ()) -> Body:
             network=ground.settings.network_name,
             home_volume=ground.home,
             project_volume=ground.project,
+            session_folder=str(ground.session or ""),
             pids=PIDS,
             shm_bytes=SHM_BYTES,
             tmp_bytes=TMP_BYTES,

@@ -47,6 +47,15 @@ def data(state: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def session_folder(state: Path) -> Path:
+    """The folder of a session's facts, as if all of it belonged to the attacker."""
+    folder = state / "session"
+    folder.mkdir()
+    lay_out(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def notebook_image(
     registry: RegistrySettings, docker: EngineFacts, built_images: dict[str, BuiltImage], settings: Settings
 ) -> Iterator[str]:
@@ -66,7 +75,9 @@ async def _pull(settings: Settings, repository: str, digest: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def ground(closed_network: Settings, notebook_image: str, data: Path) -> Iterator[Ground]:
+def ground(
+    closed_network: Settings, notebook_image: str, data: Path, session_folder: Path
+) -> Iterator[Ground]:
     """Volumes seeded as a launch seeds them; in the home lies a setuid-root program."""
     made = Ground(
         closed_network,
@@ -74,6 +85,7 @@ def ground(closed_network: Settings, notebook_image: str, data: Path) -> Iterato
         f"{closed_network.instance}-vol-home",
         f"{closed_network.instance}-vol-project",
         data,
+        session_folder,
     )
     asyncio.run(_volumes(made))
     yield made

@@ -65,16 +65,17 @@ def propagating(body: Body) -> None:
     mount_of(body)["BindOptions"] = {"ReadOnlyNonRecursive": True, "Propagation": "rslave"}
 
 
-@pytest.mark.parametrize("below", ["", f"/{SUBMOUNT}"], ids=["dataset", "submount"])
-async def test_no_way_of_writing_works(engine: Engine, ground: Ground, below: str) -> None:
-    before = tree_hash(ground.data)
+@pytest.mark.parametrize(
+    "place", ["/data/mri", f"/data/mri/{SUBMOUNT}", "/run/hub-ext"], ids=["dataset", "submount", "session"]
+)
+async def test_no_way_of_writing_works(engine: Engine, ground: Ground, place: str) -> None:
+    assert ground.session is not None
+    before = tree_hash(ground.data), tree_hash(ground.session)
     body = hardened(ground)
-    seen = await run(
-        engine, body, {**probes(f"/data/mri{below}"), "read": ["read", f"/data/mri{below}/append"]}
-    )
+    seen = await run(engine, body, {**probes(place), "read": ["read", f"{place}/append"]})
     assert seen["read"] == len(b"confidential\n"), "the probes ran as somebody who may not even read"
     assert {way: seen[way] for way in WAYS} == dict.fromkeys(WAYS, "EROFS")
-    assert tree_hash(ground.data) == before
+    assert (tree_hash(ground.data), tree_hash(ground.session)) == before
 
 
 @pytest.mark.parametrize("below", ["", f"/{SUBMOUNT}"], ids=["dataset", "submount"])
@@ -152,6 +153,14 @@ async def test_nothing_of_the_host_is_mounted_but_what_was_granted(engine: Engin
         seen = await run(engine, body, {"mounts": ["mounts"]})
         return {place for place in seen["mounts"] if not place.startswith(own) and place != "/"}
 
-    granted = {"/home/jovyan", "/project", "/data/mri", f"/data/mri/{SUBMOUNT}", "/tmp", "/run"}
+    granted = {
+        "/home/jovyan",
+        "/project",
+        "/data/mri",
+        f"/data/mri/{SUBMOUNT}",
+        "/tmp",
+        "/run",
+        "/run/hub-ext",
+    }
     assert await foreign(body) == granted
     assert await foreign(weak) == granted | {"/mnt"}
