@@ -16,7 +16,7 @@ from typing import cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
 
-# The front takes 128 KiB of headers and adds a few; of a body it hands over 64 KiB at most.
+# The front refuses long cookies and adds a few headers; of a body it hands over 64 KiB at most.
 MOST_REQUEST_BYTES = 320 * 1024
 MOST_EARLY_BYTES = 1024 * 1024
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"

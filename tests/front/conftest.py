@@ -77,10 +77,10 @@ def running(
     *,
     weaken: Weaken | None = None,
     tls: tuple[Path, Path] | None = None,
-    named: bool = False,
+    name: str = "",
     subnet: str = "",
 ) -> Iterator[Site]:
-    """A site in that folder; `weaken` changes its nginx.conf first. `named`: servers have their own names.
+    """A site in that folder; `weaken` changes its nginx.conf first. `name` is the Hub's; servers' are below.
 
     `tls` are the files of certificate and key. `subnet` is the closed network's, to whose addresses
     connections are kept.
@@ -90,6 +90,7 @@ def running(
     layout.state.chmod(0o700)
     alice, bob, hub, console = (Upstream() for _ in range(4))
     port = _free_port()
+    url = f"{'https' if tls else 'http'}://{name}:{port}" if name else ""
     settings = Settings(
         state_dir=layout.state,
         run_root=state / "run",
@@ -97,8 +98,8 @@ def running(
         hub_port=int(hub.address.rpartition(":")[2]),
         console_port=int(console.address.rpartition(":")[2]),
         upload_max_bytes=UPLOAD_MAX_BYTES,
-        public_url=f"http://localhost:{port}" if named else "",
-        subdomain_host=f"http://localhost:{port}" if named else "",
+        public_url=url,
+        subdomain_host=url,
         ssl_cert=tls[0] if tls else None,
         ssl_key=tls[1] if tls else None,
         **({"network_subnet": subnet} if subnet else {}),

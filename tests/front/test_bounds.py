@@ -87,6 +87,25 @@ def test_over_the_bound_is_said(site: Site, target: str, bound: int) -> None:
     assert not any(upstream.requests for upstream in site.upstreams())
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("target", ["/user/alice/lab", "/hub/home", "/services/console/"])
+def test_cookies_beyond_the_bound_are_cleared(site: Site, target: str, method: str) -> None:
+    """A page may set as many as its browser keeps, for a year: nobody is to be shut out by them."""
+    head = f"{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: "
+    allowed, refused = ("; ".join(f"c{n}={'x' * 3900}" for n in range(count)) for count in (7, 9))
+    assert ask_raw(site.port, f"{head}{allowed}\r\n\r\n".encode()).startswith(b"HTTP/1.1 200 ")
+    site.reset()
+    answer = ask_raw(site.port, f"{head}{refused}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'\r\nClear-Site-Data: "cookies"\r\n' in answer
+    assert b"Trop de cookies" in answer
+    assert not any(upstream.requests for upstream in site.upstreams())
+
+
+def test_other_pages_of_the_front_clear_nothing(site: Site) -> None:
+    assert b"Clear-Site-Data" not in upload(site, "/hub/api/users", 2 * MIB + 1)
+
+
 def test_half_sent_requests_harm_nobody(site: Site) -> None:
     beginnings = (
         b"GET /user/alice/",

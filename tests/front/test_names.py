@@ -26,7 +26,7 @@ PLACES = (
 
 @pytest.fixture(scope="module")
 def named_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running(tmp_path_factory.mktemp("named"), named=True) as site:
+    with running(tmp_path_factory.mktemp("named"), name="localhost") as site:
         yield site
 
 

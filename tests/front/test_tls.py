@@ -117,6 +117,17 @@ def test_http_2_and_no_tls_below_1_2(tls_site: Site, authority: Authority) -> No
         assert (curl(authority, *old, url).returncode == 0) == accepted
 
 
+def test_cookies_in_pieces_are_counted_together(tls_site: Site, authority: Authority) -> None:
+    """With HTTP/2 a browser may send each cookie as a header of its own."""
+    url = f"https://127.0.0.1:{tls_site.port}/user/alice/lab"
+    for count, status in ((7, "200"), (8, "400")):
+        pieces = [part for n in range(count) for part in ("-H", f"Cookie: c{n}={'x' * 4050}")]
+        shown = ("-D", "-", "-o", "/dev/null", "-w", "%{http_code}")
+        answer = curl(authority, "--http2", *pieces, *shown, url).stdout
+        assert answer.endswith(status)
+        assert ("clear-site-data" in answer) == (status == "400")
+
+
 def test_who_comes_without_tls_is_led_on(tls_site: Site, authority: Authority) -> None:
     answer = tls_site.ask("/hub/login?next=%2Fhub%2Fhome", host=f"localhost:{tls_site.port}")
     assert answer.status == 302

@@ -38,8 +38,9 @@ p {{ margin: .25rem 0; }}
 """
 
 
-def page_files() -> dict[str, str]:
-    """The HTML of each page by the name of its file."""
+def page_files(public_origin: str = "") -> dict[str, str]:
+    """The HTML of each page by the name of its file. `public_origin` is the Hub's, "" where all share one."""
+    home = f"{public_origin}/hub/home"
     return {
         "restarting.html": _page(
             title_en="The service is restarting",
@@ -55,7 +56,22 @@ def page_files() -> dict[str, str]:
             text_en="It may be starting, or it may have stopped.",
             title_fr="Ce serveur ne répond pas",
             text_fr="Il est peut-être en train de démarrer, ou il s’est arrêté.",
-            link="/hub/home",
+            link=home,
+            link_en="Your servers",
+            link_fr="Vos serveurs",
+        ),
+        "too-many-cookies.html": _page(
+            title_en="Too many cookies",
+            text_en="Your browser sent more cookies than this service accepts, and was asked to remove "
+            "them. You may have to sign in again. If this page comes back, go to your servers; if it comes "
+            "back there too, remove the cookies of this site in your browser.",
+            title_fr="Trop de cookies",
+            text_fr="Votre navigateur a envoyé plus de cookies que ce service n’en accepte ; il lui a été "
+            "demandé de les supprimer. Vous devrez peut-être vous reconnecter. Si cette page revient, "
+            "allez à vos serveurs ; si elle y revient encore, supprimez les cookies de ce site dans votre "
+            "navigateur.",
+            # A browser may clear those of the name that was asked alone, and not those of the one above it.
+            link=home,
             link_en="Your servers",
             link_fr="Vos serveurs",
         ),
@@ -64,7 +80,7 @@ def page_files() -> dict[str, str]:
             text_en="What you sent is larger than this service accepts.",
             title_fr="Trop volumineux",
             text_fr="Ce que vous avez envoyé dépasse la taille acceptée par ce service.",
-            link="/hub/home",
+            link=home,
             link_en="Your servers",
             link_fr="Vos serveurs",
         ),

@@ -164,7 +164,7 @@ class Front:
         self._settings.run_dir.mkdir(mode=0o755, exist_ok=True)
         write_file(conf / "nginx.conf", nginx_conf(values))
         write_file(conf / HEADERS_FILE, headers_js())
-        for name, page in page_files().items():
+        for name, page in page_files(values.public_origin).items():
             write_file(conf / "pages" / name, page)
         self._certificate.copy()
         if not self._access_log.exists():

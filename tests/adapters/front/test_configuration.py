@@ -96,7 +96,7 @@ def test_a_value_is_a_word(value: str) -> None:
 
 
 def test_each_page_is_in_both_languages() -> None:
-    assert set(page_files()) == {"restarting.html", "server.html", "too-large.html"}
+    assert set(page_files()) == {"restarting.html", "server.html", "too-large.html", "too-many-cookies.html"}
     for page in page_files().values():
         assert '<html lang="en">' in page
         assert '<div lang="fr">' in page

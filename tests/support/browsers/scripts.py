@@ -140,3 +140,23 @@ await tries('worker', async () => {
 return results.worker;
 """
 )
+
+# Cookies under all `names`, for this host and for the one above it, whatever the path.
+TOSS = """
+for (const [name, value] of Object.entries(names)) {
+    for (const domain of ['', `; Domain=${location.hostname}`, `; Domain=${parent}`]) {
+        for (const path of ['/', '/hub/', '/hub/home', '/services/console/', ...paths]) {
+            document.cookie = `${name}=${value}; Path=${path}${domain}; Max-Age=86400`;
+            document.cookie = `__Host-${name}=${value}; Path=${path}${domain}; Secure`;
+        }
+    }
+}
+"""
+
+# So many cookies of so many letters, for a year, for `domain` and all names below it.
+FILL = """
+for (let number = 0; number < count; number++) {
+    document.cookie = `filled${number}=${'x'.repeat(letters)}; Path=/; Max-Age=31536000; Domain=${domain}`;
+}
+return document.cookie.length;
+"""

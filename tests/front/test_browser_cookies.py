@@ -1,0 +1,65 @@
+"""Cookies that a server's page sets for the name above its own, in Chromium and in Firefox.
+
+There they reach the Hub and every server: s1.site.localhost has site.localhost above it in both browsers,
+as the names of a site's own domain have. Asked at the server's name, Chromium clears both names' cookies,
+Firefox those of the server's name alone: the page's link leads on to the Hub's, where it clears the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
+from hub_ext.cli.setup.front import TlsSource
+from tests.front.conftest import Site
+from tests.support.browsers import scripts
+from tests.support.browsers.chromium import Chromium
+from tests.support.browsers.driver import Browser, Profile
+from tests.support.browsers.firefox import Firefox
+
+Make = Callable[..., AbstractContextManager[Site]]
+
+
+@pytest.fixture(scope="module", params=[Chromium, Firefox], ids=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A browser that runs."""
+    started: Browser = request.param()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def profile(browser: Browser) -> Iterator[Profile]:
+    """A fresh one."""
+    opened = browser.profile()
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_cookies_that_fill_every_request_are_cleared(
+    profile: Profile, another_site: Make, tmp_path: Path, scheme: str
+) -> None:
+    authority, certificate = (tmp_path / "ca.crt", tmp_path / "ca.key"), (tmp_path / "crt", tmp_path / "key")
+    ensure_authority(*authority, "test")
+    ensure_server_certificate(*certificate, *authority, "127.0.0.1")
+    tls = TlsSource(*certificate) if scheme == "https" else None
+    with another_site(tls=tls, name="site.localhost") as site:
+        site.alice.headers, site.alice.body = [("Content-Type", "text/html")], b"a page of a server"
+        server = f"{scheme}://s1.site.localhost:{site.port}/user/alice/lab"
+        page = profile.page()
+        page.open(server)
+        for domain in ("s1.site.localhost", "site.localhost"):
+            assert page.run(scripts.FILL, count=170, letters=3900, domain=domain) > 500_000
+            page.open(server)
+            assert "Too many cookies" in page.text()
+            page.run("setTimeout(() => document.querySelector('a').click())")
+            page.wait("return location.pathname == '/hub/home' && document.readyState == 'complete'")
+            page.open(server)
+            assert page.text() == "a page of a server"
+        page.open(f"{scheme}://site.localhost:{site.port}/hub/home")
+        assert site.hub.requests[-1].value("cookie") is None
