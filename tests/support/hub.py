@@ -36,6 +36,8 @@ PASSWORDS = {
     "zelda": "leaves for good",
     "mallory": "reads over shoulders",
     "vera": "trusts her browser",
+    "viola": "keeps every cookie",
+    "moriarty": "bakes some more",
 }
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()
