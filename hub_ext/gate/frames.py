@@ -56,6 +56,17 @@ class FrameCounter:
     def feed(self, chunk: bytes | bytearray | memoryview) -> None:
         """Count the frames that begin in the next bytes of the stream."""
         at, end = 0, 0 if self.lost else len(chunk)
+        # The usual chunk is one whole frame of less than 64 KiB.
+        if end >= 8 and not self._left and not self._header:
+            second = chunk[1]
+            length, head = second & 0x7F, 6 if second & _MASKED else 2
+            if length == 126:
+                length, head = chunk[2] << 8 | chunk[3], head + 2
+            if head + length == end and length != 127:
+                self.frames += 1
+                if not chunk[0] & _CONTROL:
+                    self.data_frames += 1
+                return
         while at < end:
             if self._left:
                 step = min(self._left, end - at)

@@ -36,6 +36,7 @@ class Uses:
         self._written: dict[str, datetime] = {}
         self._soon = asyncio.Event()
         self._seconds = site.settings.cull_seconds / FLUSHES_PER_SWEEP
+        self._between = timedelta(seconds=self._seconds)
 
     def mark_request(self, server: OpenServer, request: OriginalRequest) -> None:
         """A request has passed. The polls of the server's interface are no use."""
@@ -46,7 +47,7 @@ class Uses:
         """The launch is used now."""
         now = self._last[launch_id] = self._site.now()
         written = self._written.get(launch_id)
-        if written is None or now - written > timedelta(seconds=self._seconds):
+        if written is None or now - written > self._between:
             self._soon.set()
 
     async def keep_flushing(self) -> None:
@@ -66,7 +67,7 @@ class Uses:
         if taken and not await asyncio.to_thread(self._write, taken):
             self._last = taken | self._last
             return False
-        kept = self._site.now() - timedelta(seconds=self._seconds)
+        kept = self._site.now() - self._between
         self._written = {key: use for key, use in (self._written | taken).items() if use > kept}
         return True
 
