@@ -3,6 +3,10 @@
 A yes is kept for five seconds and asked for again, behind the caller's back, once it is older than three.
 While the Hub is silent a yes holds for ten minutes. A no takes a yes away at once, and is itself kept for a
 second.
+
+Anybody can show made-up tokens, and a question goes on when its caller has left. So each launch has a few
+questions at a time and a short line behind them, and whoever comes then is told that the Hub is silent: the
+other launches wait for none of it.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
@@ -29,6 +33,8 @@ SILENCE_SECONDS = 2.0
 MOST_YES = 20_000
 MOST_NO = 2_000
 MOST_QUESTIONS = 16  # at once, of each kind
+MOST_QUESTIONS_OF_LAUNCH = 4
+MOST_NEWCOMERS_OF_LAUNCH = 32  # those that wait included
 
 log = logging.getLogger("hub_ext.gate")
 
@@ -60,6 +66,10 @@ class Rights:
         # Strangers with made-up tokens must not keep those waiting who are in.
         self._newcomers = asyncio.Semaphore(MOST_QUESTIONS)
         self._refreshes = asyncio.Semaphore(MOST_QUESTIONS)
+        self._turns: defaultdict[tuple[str, bool], asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(MOST_QUESTIONS_OF_LAUNCH)
+        )
+        self._newcomers_of: Counter[str] = Counter()
 
     def answer(self, server: OpenServer, token: str) -> Right | None:
         """The answer at hand; None where the Hub must be asked first. Never waits."""
@@ -87,25 +97,46 @@ class Rights:
         if right is not None:
             return right
         credential = _Credential(server.launch_id, token)
-        return await asyncio.shield(self._asking.get(credential) or self._ask(server, credential))
+        asking = self._asking.get(credential)
+        if asking is None:
+            if (
+                self._newcomers_of[server.launch_id] >= MOST_NEWCOMERS_OF_LAUNCH
+                and credential not in self._yes
+            ):
+                return Right.SILENT
+            asking = self._ask(server, credential)
+        return await asyncio.shield(asking)
 
     def forget(self, launch_ids: frozenset[str]) -> None:
         """Drop all answers for these launches."""
         for kept in (self._yes, self._no):
             for credential in [key for key in kept if key.launch_id in launch_ids]:
                 del kept[credential]
+        for launch_id in launch_ids:
+            for refreshes in (True, False):
+                self._turns.pop((launch_id, refreshes), None)
 
     def __len__(self) -> int:
         return len(self._yes) + len(self._no)
 
     def _ask(self, server: OpenServer, credential: _Credential) -> asyncio.Task[Right]:
-        task = asyncio.create_task(self._question(server, credential))
+        refreshes = credential in self._yes
+        task = asyncio.create_task(self._question(server, credential, refreshes))
         self._asking[credential] = task
-        task.add_done_callback(lambda _: self._asking.pop(credential, None))
+        self._newcomers_of[server.launch_id] += not refreshes
+
+        def done(_: asyncio.Task[Right]) -> None:
+            self._asking.pop(credential, None)
+            self._newcomers_of[server.launch_id] -= not refreshes
+            if not self._newcomers_of[server.launch_id]:
+                del self._newcomers_of[server.launch_id]
+
+        task.add_done_callback(done)
         return task
 
-    async def _question(self, server: OpenServer, credential: _Credential) -> Right:
-        async with self._refreshes if credential in self._yes else self._newcomers:
+    async def _question(self, server: OpenServer, credential: _Credential, refreshes: bool) -> Right:
+        turn = self._turns[credential.launch_id, refreshes]
+        async with turn, self._refreshes if refreshes else self._newcomers:
             asked_at = self._clock()
             try:
                 owner = await self._hub.owner_of(credential.token)

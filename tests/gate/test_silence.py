@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from hub_ext.gate.rights import Right, Rights
 from hub_ext.gate.routes import OpenServer
 from hub_ext.settings import Settings
 from tests.gate.conftest import Clock
+from tests.support.patience import patient
 from tests.support.until import until
 
 SCOPES = ("access:servers!server=alice/", "access:servers!user=alice")
@@ -245,6 +246,26 @@ async def test_strangers_do_not_keep_people_waiting(hub: MoodyHub, rights: Right
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_strangers_at_one_door_hold_up_no_other(hub: MoodyHub, rights: Rights) -> None:
+    """Their questions go on when they have left: the line behind one door has an end."""
+    hub.mood = lambda token: 200 if token == "t" else None
+    other = replace(SERVER, launch_id="lau-2")
+    strangers = [asyncio.create_task(rights.find(SERVER, f"stranger-{number}")) for number in range(400)]
+    await asyncio.sleep(0.1)
+    assert await asyncio.wait_for(rights.find(other, "t"), 0.4) is Right.YES
+    begun = asyncio.get_running_loop().time()
+    for task in strangers:
+        task.cancel()
+    await asyncio.gather(*strangers, return_exceptions=True)
+    hub.mood = lambda token: 200
+    for _ in range(200):
+        if await rights.find(SERVER, "t") is Right.YES:
+            break
+        await asyncio.sleep(0.05)
+    assert asyncio.get_running_loop().time() - begun < patient(5)
+    assert len(hub.asked) < 60
 
 
 async def test_tokens_that_no_header_can_carry(hub: MoodyHub, rights: Rights) -> None:
