@@ -29,7 +29,7 @@ class Seal:
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
-        self.unseal = lru_cache(maxsize=2048)(self._unseal)
+        self._kept_unseal = lru_cache(maxsize=2048)(self._unseal)
 
     def seal(self, text: str, bound_to: str) -> str:
         """The text as letters that fit a cookie."""
@@ -37,10 +37,11 @@ class Seal:
         sealed = nonce + self._cipher.encrypt(nonce, text.encode(), bound_to.encode())
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
-    def _unseal(self, letters: str, bound_to: str) -> str | None:
+    def unseal(self, letters: str, bound_to: str) -> str | None:
         """The text; None for anything that was not sealed so with this key."""
-        if len(letters) > _MOST_LETTERS:
-            return None
+        return self._kept_unseal(letters, bound_to) if len(letters) <= _MOST_LETTERS else None
+
+    def _unseal(self, letters: str, bound_to: str) -> str | None:
         try:
             sealed = base64.b64decode(letters + "=" * (-len(letters) % 4), altchars=b"-_", validate=True)
             nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
