@@ -92,7 +92,8 @@ class SignInFlow:
         answer = parse_qs(request.query)
         state, code = answer.get("state", [""])[0], answer.get("code", [""])[0]
         kept = self._kept(request, server, state)
-        if kept is None or not code:
+        # At a server's own origin a way begins without one.
+        if kept is None or "verifier" not in kept or not code:
             return SignInFailed()
         token = await self._hub.token_for_code(server.secrets, code, str(kept["verifier"]))
         if token is None:

@@ -167,6 +167,18 @@ def test_a_code_serves_only_where_the_way_began(house: House, gate: RunningGate)
     assert mallory.get("/user/mallory/_hub-ext/lead").status == 403
 
 
+def test_a_way_that_began_at_a_servers_own_name_ends_at_no_callback(
+    house: House, gate: RunningGate, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody may begin one there: it must neither fail nor fill the log."""
+    house.start("alice")
+    stranger = at_hub(house)
+    stranger.go_to(host_of(origin_of(stranger.get("/user/alice/lab").location)))
+    state = stranger.get("/user/alice/lab").location.rpartition("state=")[2]
+    assert stranger.get(f"/user/alice/oauth_callback?state={state}&code=x").status == 403
+    assert not caplog.records
+
+
 def test_nobody_elses_server_is_led_to(house: House, gate: RunningGate) -> None:
     house.start("alice")
     bob = at_hub(house, "bob")
