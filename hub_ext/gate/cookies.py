@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,6 +10,9 @@ from functools import lru_cache
 KEPT_BACK = ("jupyterhub-", "hub-ext-", "__host-", "__secure-")
 SESSION = "hub-ext-gate-"  # followed by the launch's id
 STATE = "hub-ext-state-"  # followed by a random name
+
+# As we make them. Pages may set others of their own, which could not be removed by their names.
+_OURS = re.compile(rf"(?:{SESSION}|{STATE})[A-Za-z0-9_-]+")
 
 _KEPT_LETTERS = 4096  # longer headers are split anew each time: strangers choose them
 
@@ -43,7 +47,7 @@ def _split(header: str) -> RequestCookies:
             continue
         if not name.lower().startswith(KEPT_BACK):
             passing.append(f"{name}={value.lstrip()}")
-        elif name.startswith((SESSION, STATE)):
+        elif _OURS.fullmatch(name):
             gate.append((name, value.strip()))
     return RequestCookies(tuple(gate), "; ".join(passing))
 

@@ -394,6 +394,16 @@ def test_who_used_the_browser_before_shuts_nobody_out(house: House, gate: Runnin
     assert browser.get("/user/alice/lab").status == 204
 
 
+@pytest.mark.parametrize("name", ["hub-ext-gate-(", "hub-ext-state-é", "hub-ext-gate-lau 1", "hub-ext-gate-"])
+def test_cookies_of_pages_keep_nobody_from_signing_in(house: House, gate: RunningGate, name: str) -> None:
+    """A script may set them, with any letters in their names."""
+    house.start("alice")
+    browser = house.browser("alice")
+    for number in range(6):
+        browser.jar["/user/alice/", f"{name}{number}" if name[-1] != "-" else name] = "x"
+    assert browser.open("/user/alice/lab").status == 204
+
+
 def test_many_tabs_sign_in_at_once(house: House, gate: RunningGate) -> None:
     house.start("alice")
     browser = house.browser("alice")
