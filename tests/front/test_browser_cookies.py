@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.cli.setup.authority import ensure_authority, ensure_server_certificate
-from hub_ext.cli.setup.front import TlsSource
 from tests.front.conftest import Site
 from tests.support.browsers import scripts
 from tests.support.browsers.chromium import Chromium
 from tests.support.browsers.driver import Browser, Profile
 from tests.support.browsers.firefox import Firefox
+from tests.support.certificates import Authority
 
 Make = Callable[..., AbstractContextManager[Site]]
 
@@ -44,10 +43,10 @@ def profile(browser: Browser) -> Iterator[Profile]:
 def test_cookies_that_fill_every_request_are_cleared(
     profile: Profile, another_site: Make, tmp_path: Path, scheme: str
 ) -> None:
-    authority, certificate = (tmp_path / "ca.crt", tmp_path / "ca.key"), (tmp_path / "crt", tmp_path / "key")
-    ensure_authority(*authority, "test")
-    ensure_server_certificate(*certificate, *authority, "127.0.0.1")
-    tls = TlsSource(*certificate) if scheme == "https" else None
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    names = ("site.localhost", "*.site.localhost")
+    tls = Authority(keys).issue("server", hosts=names) if scheme == "https" else None
     with another_site(tls=tls, name="site.localhost") as site:
         site.alice.headers, site.alice.body = [("Content-Type", "text/html")], b"a page of a server"
         server = f"{scheme}://s1.site.localhost:{site.port}/user/alice/lab"
