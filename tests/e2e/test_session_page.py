@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import Any
 import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from hub_ext.adapters.store import launches, server_uses
+from hub_ext.adapters.store import audit, launches, server_uses
+from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.flows import idle_warnings as idle_warnings_flow
 from hub_ext.flows.launch.end import container_name
-from hub_ext.model import Launch, LaunchState, StopReason
+from hub_ext.model import Launch, LaunchState, StopReason, Verb
 from hub_ext.policy.idle import Warn
+from tests.e2e.test_browser import LAB_MS
 from tests.e2e.test_culler import start
 from tests.support.axe import violations
 from tests.support.hub import PASSWORDS, RunningHub, Visitor, wait_for
@@ -199,10 +203,7 @@ def test_the_page_in_a_browser(
     context = chromium.new_context(locale=locale, color_scheme=scheme)  # type: ignore[arg-type]
     try:
         page = context.new_page()
-        page.goto(f"{session.hub.url}/hub/login?next=%2Fhub%2Fhome")
-        page.fill("#username_input", "ada")
-        page.fill("#password_input", PASSWORDS["ada"])
-        page.click("#login_submit")
+        _sign_in(page, session.hub)
         _open_warned(session, page)
         expect(page.get_by_text(title, exact=True)).to_be_visible()
         for width in (1280, 375):
@@ -227,6 +228,42 @@ def test_the_page_in_a_browser(
             )
     finally:
         context.close()
+
+
+def test_a_running_lab_warns_and_gives_more_time(
+    hub: RunningHub, built_images: dict[str, BuiltImage], page: Page, session: Session
+) -> None:
+    hub.publish("python", built_images["python"])
+    launch_id = start(hub, session.ada, OPTIONS | {"environment": "python"}, "lab")
+    with hub.site.store.reading() as tx:
+        lab = Session(hub, session.ada, launches.get(tx, launch_id), session.ada.enter("lab"))
+    _sign_in(page, hub)
+    page.goto(f"{lab.address}lab")
+    expect(page.locator(".jp-Launcher")).to_be_visible(timeout=LAB_MS)
+    more_time = page.locator(".Toastify__toast").get_by_role("button", name="More time (2 h)")
+
+    def extended() -> bool:
+        with hub.site.store.reading() as tx:
+            return bool(audit.listing(tx, subject=launch_id, verb=Verb.LAUNCH_EXTENDED))
+
+    for _ in range(TRIES):
+        # The culler may take the warning back before the button is pressed.
+        lab.warn()
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        with suppress(PlaywrightTimeout):
+            more_time.click(timeout=1_500)
+            page.wait_for_timeout(500)
+        if extended():
+            break
+    assert extended()
+    expect(page.locator(".Toastify__toast").filter(has_text="It is stopped at")).to_have_count(0)
+
+
+def _sign_in(page: Page, hub: RunningHub) -> None:
+    page.goto(f"{hub.url}/hub/login?next=%2Fhub%2Fhome")
+    page.fill("#username_input", "ada")
+    page.fill("#password_input", PASSWORDS["ada"])
+    page.click("#login_submit")
 
 
 def _open_warned(session: Session, page: Page) -> None:
