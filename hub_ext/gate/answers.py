@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,6 +14,7 @@ from hub_ext.expression.languages import LANGUAGE_COOKIE, LANGUAGES
 from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
 from hub_ext.gate.judge import (
+    LEAD,
     RESERVED,
     Elsewhere,
     Enter,
@@ -110,6 +111,8 @@ class AnswerHandler(web.RequestHandler):
                     self._notice(pages.NOT_SIGNED_IN, server)
             case OAuthReturn(server):
                 ended = await self.parts.sign_in.end(request, server) if request.method == "GET" else None
+                if isinstance(ended, Redirect):
+                    ended = await self._led_on(request, server, ended)
                 self._go_or_fail(request, server, ended)
             case Lead(server, token):
                 self._go_or_fail(request, server, self.parts.sign_in.lead(request, server, token))
@@ -136,6 +139,20 @@ class AnswerHandler(web.RequestHandler):
                 self._notice(pages.NOT_RUNNING)
             case HubSilent():
                 self._notice(pages.SILENT)
+
+    async def _led_on(self, request: OriginalRequest, server: OpenServer, ended: Redirect) -> Redirect:
+        """The end of a sign-in; where it sends the browser to ask for a lead, the lead itself.
+
+        The question is judged as the browser would ask it, with the cookie that it has just got.
+        """
+        path, _, query = ended.location.partition("?")
+        if path != server.prefix + LEAD:
+            return ended
+        got = "; ".join(f"{cookie.name}={cookie.value}" for cookie in ended.cookies if cookie.value)
+        question = replace(request, uri=ended.location, path=path, query=query, cookies=got)
+        verdict = await self.parts.judge.judge(question)
+        led = self.parts.sign_in.lead(question, server, verdict.token) if isinstance(verdict, Lead) else None
+        return Redirect(led.location, ended.cookies) if isinstance(led, Redirect) else ended
 
     def _again(self, request: OriginalRequest) -> None:
         if request.navigates:

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from hub_ext.gate.cookies import STATE
 from hub_ext.gate.origins import Origins, host_of, origin_of
 from hub_ext.gate.routes import OpenServer
 from hub_ext.settings import Settings
-from tests.gate.browser import HUB_NAME, NAVIGATION, Browser
+from tests.gate.browser import HUB_NAME, NAVIGATION, Answer, Browser
 from tests.gate.conftest import House, RunningGate
 
 KEY = b"a key of thirty-two bytes, always"
@@ -86,6 +87,33 @@ def test_the_hubs_name_leads_to_the_servers_own(house: House, gate: RunningGate)
     browser.go_to(HUB_NAME)
     again = browser.get("/user/alice/lab")
     assert again.location == f"http://{own}/user/alice/lab"
+
+
+def test_the_way_in_takes_no_step_twice(house: House, gate: RunningGate) -> None:
+    """Each is a request that somebody waits for on a slow link."""
+    house.start("alice")
+    browser = at_hub(house, "alice")
+    own = server_of(gate, "/user/alice/").origin
+    steps: list[str] = []
+    follow = browser.get
+
+    def get(uri: str, **more: str) -> Answer:
+        answer = follow(uri, **more)
+        steps.append(f"{'own' if browser.front.host == host_of(own) else 'hub'} {uri.partition('?')[0]}")
+        return answer
+
+    browser.get = get  # type: ignore[method-assign]
+    assert browser.open("/user/alice/lab").status == 204
+    assert steps == [
+        "hub /user/alice/lab",
+        "own /user/alice/lab",
+        "hub /user/alice/_hub-ext/lead",
+        "hub /user/alice/oauth_callback",
+        "own /user/alice/_hub-ext/enter",
+        "own /user/alice/lab",
+    ]
+    assert browser.jars[HUB_NAME], "signed in there too"
+    assert not [name for _, name in browser.jars[HUB_NAME] if name.startswith(STATE)]
 
 
 def test_no_page_is_served_at_the_hubs_name(house: House, gate: RunningGate) -> None:
