@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -363,3 +364,32 @@ def test_bodies_that_are_held_back_have_a_bound_of_their_own(
             # What needs no file still passes.
             assert site.ask("/services/console/", method="POST", body=b"x" * 8000).status == 200
             assert site.ask("/hub/home").status == site.ask("/user/alice/").status == 200
+
+
+def test_requests_that_a_server_leaves_waiting_have_a_bound(another_site: Make) -> None:
+    def weaken(text: str) -> str:
+        assert "limit_conn held 512;" in text
+        return text.replace("limit_conn held 512;", "limit_conn held 3;")
+
+    released = threading.Event()
+
+    def wait(request: Request, handler: Handler) -> bool:
+        released.wait(30)
+        return handler.send("200 OK", [], b"here", close=True)
+
+    with another_site(weaken=weaken) as site, contextlib.ExitStack() as waiting:
+        site.alice.handle = wait
+        for target in ("/user/alice/", "/user/alice/named/x", "/user/alice/api?a=b"):
+            connection = waiting.enter_context(socket.create_connection(("127.0.0.1", site.port), 30))
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        end = time.monotonic() + patient(5)
+        while site.alice.connections < 3 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert site.ask("/user/alice/").status == 429
+        assert site.ask("/user/bob/").status == site.ask("/hub/home").status == 200
+        released.set()
+        waiting.close()
+        site.alice.handle = None
+        while (status := site.ask("/user/alice/").status) == 429 and time.monotonic() < end:
+            time.sleep(0.02)
+        assert status == 200

@@ -32,7 +32,8 @@ class FrontSettings:
     `address` and `port` are where browsers come in; `hub` and `console` are HOST:PORT. `public_origin` is the
     Hub's in browsers: where it is given, only its name and ADDRESS:PORT lead to Hub and console. `folder` has
     headers.js and the pages, `modules` nginx's modules, `scratch` is where nginx may write. The bounds in
-    bytes are those of a request's body. `open_files` is what each of `workers` processes may hold open.
+    bytes are those of a request's body. `requests_of_server` is how many requests of one address a person's
+    servers may have in hand, WebSockets beside. `open_files` is what each of `workers` processes may hold.
     `containers` are the HOST:PORT of servers to which connections are kept.
     """
 
@@ -48,6 +49,7 @@ class FrontSettings:
     upload_max_bytes: int = 20 * GIB
     hub_body_bytes: int = 2 * MIB
     console_body_bytes: int = 16 * MIB
+    requests_of_server: int = 512
     workers: int = 2
     open_files: int = 32768
     public_origin: str = ""
