@@ -55,8 +55,8 @@ class InterfaceOptions(Command):
     ).tag(option=True, metavar="PATH")
     polls = List(
         Unicode(),
-        help='Requests that are no use, as methods and a pattern of the path: "GET,HEAD events/.*". They '
-        "stand in the place of the usual or present ones.",
+        help="Requests that do not count as use, as methods and a pattern of the path: "
+        '"GET,HEAD events/.*". They stand in the place of the usual or present ones.',
     ).tag(option="--poll", metavar="POLL")
     no_polls = Bool(False, help="Every request is use.").tag(option=True)
     secret_variable = Unicode(
@@ -106,7 +106,7 @@ def interface_pairs(interface: Interface) -> list[tuple[str, Any]]:
         "port": ("port", interface.port),
         "prefix": ("prefix", interface.prefix),
         "ready_path": ("up when it answers", f"<prefix>/{interface.ready_path}"),
-        "polls": ("no use", [poll_written(poll) for poll in interface.polls]),
+        "polls": ("not counted as use", [poll_written(poll) for poll in interface.polls]),
         "secret": ("secret", f"{secret.variable}{header}" if secret.variable else None),
     }
     return [

@@ -211,7 +211,7 @@ def test_another_program_is_added_changed_and_shown(
     lines = {line.split("  ")[0]: line.split("  ")[-1].strip() for line in typed.out.splitlines()}
     assert lines["interface"] == "command"
     assert lines["command"] == "code-server --bind-addr 0.0.0.0:{port} 'a b'"
-    assert lines["no use"] == "GET,HEAD healthz, POST,PUT update/.*"
+    assert lines["not counted as use"] == "GET,HEAD healthz, POST,PUT update/.*"
     assert lines["secret"] == "PASSWORD, sent as Authorization: bearer"
     assert "port" in lines
 

@@ -25,6 +25,9 @@ from hub_ext.services.console.forms import FormModel, Line
 Lines = Annotated[str, StringConstraints(max_length=10_000)]
 # Fields of another program alone: with Jupyter chosen nobody sees them, whatever they hold.
 _OF_PROGRAM = ("command", "port", "prefix", "ready_path", "polls", "secret_variable", "secret_scheme")
+# Where a part of an interface is said, if not in the field of its name.
+_JUPYTER_FIELDS = {"command": "jupyter_command"}
+_PROGRAM_FIELDS = {"secret": "secret_variable"}
 
 
 class InterfaceFields(FormModel):
@@ -54,9 +57,13 @@ class InterfaceFields(FormModel):
             usual = before if before.kind is InterfaceKind.JUPYTER else JUPYTER
             command = command_line.parts(self.jupyter_command) or JUPYTER.command
             return replace(usual, command=command)
+        return replace(self._program(), command=command_line.parts(self.command))
+
+    def _program(self) -> Interface:
+        """All but the command of another program."""
         return Interface(
             kind=InterfaceKind.COMMAND,
-            command=command_line.parts(self.command),
+            command=COMMAND.command,
             port=self.port,
             prefix=self.prefix,
             ready_path=self.ready_path,
@@ -67,15 +74,17 @@ class InterfaceFields(FormModel):
     def problems(self, before: Interface) -> dict[str, InputError]:
         """What cannot be used, by the field that says it."""
         jupyter = self.interface is InterfaceKind.JUPYTER
-        command = "jupyter_command" if jupyter else "command"
+        unreadable = None
         try:
             stated = self.stated(before)
         except InputError as error:
-            return {command: error}
+            unreadable, stated = error, JUPYTER if jupyter else self._program()
         found = interface_checks.problems(stated)
+        if unreadable:
+            found["command"] = unreadable
         if jupyter:
-            return {command if name == "command" else "interface": error for name, error in found.items()}
-        return {"secret_variable" if name == "secret" else name: error for name, error in found.items()}
+            return {_JUPYTER_FIELDS.get(name, "interface"): error for name, error in found.items()}
+        return {_PROGRAM_FIELDS.get(name, name): error for name, error in found.items()}
 
 
 def interface_fields(interface: Interface) -> dict[str, Any]:
