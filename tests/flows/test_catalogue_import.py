@@ -157,7 +157,7 @@ async def test_an_edit_in_the_file_comes_about_with_its_rows(
 async def test_all_or_nothing_with_every_reason(
     filled: Site, actor: Actor, push: Push, record: Record
 ) -> None:
-    bad = push(b"import bad", tag="bad", Cmd=["sh"], Volumes={"/data/x": {}})
+    bad = push(b"import bad", tag="bad", Labels={"io.hub-ext.seed": ""}, Volumes={"/data/x": {}})
     before, rows = said(filled), len(record())
     text = before.replace("    state: draft\n", "    state: published\n    revision: 2\n    tag: x\n", 1)
     text = text.replace("    tag: '1'\n", "", 1).replace("      1: ", f"      2: {bad}\n      1: ", 1)

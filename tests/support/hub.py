@@ -184,6 +184,7 @@ class RunningHub:
             now,
             ImageState.PUBLISHED,
             revision=1,
+            interface=recipe.interface,
             start_url=recipe.start_url,
             ceilings=ceilings,
         )

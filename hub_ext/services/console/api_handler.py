@@ -110,7 +110,8 @@ class ApiHandler(ConsoleHandler):
             raise Problem(
                 428, "If-Match is missing", advice="Send the ETag of what you read, so that no edit is lost."
             )
-        text = given.strip().strip('"')
+        # The front marks the ETag of an answer that it compresses as weak; a version stays the same number.
+        text = given.strip().removeprefix("W/").strip('"')
         if not text.isascii() or not text.isdigit() or len(text) > 9:
             raise Problem(412, "What you read is not there any more", advice="Read it again.")
         return int(text)
