@@ -10,7 +10,8 @@ from hub_ext.expression.phrases import phrase_text
 from hub_ext.flows import image_check as flow
 from hub_ext.model.duties import Deed
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner, ImageCheck
-from hub_ext.services.console.api.images import ONE, READ, Choice
+from hub_ext.services.console.api.image_models import Choice
+from hub_ext.services.console.api.images import ONE, READ
 from hub_ext.services.console.operations import Answer, ApiModel, Call, Listed, Operation
 from hub_ext.services.console.words import translator
 
