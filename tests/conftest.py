@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -34,6 +35,9 @@ from tests.support import stub_image
 
 # States of the tests lie elsewhere, and use this checkout's programs and engine.
 os.environ.setdefault(SHARED_VARIABLE, str(CHECKOUT / ".state"))
+# A busy machine takes its time with an example; what may take how long is measured in bench/.
+hypothesis.settings.register_profile("any-machine", deadline=None)
+hypothesis.settings.load_profile("any-machine")
 # Browsers lead *.localhost here; Debian's resolver does not.
 _resolve = socket.getaddrinfo
 

@@ -85,7 +85,7 @@ def stated(draw: st.DrawFn) -> Stated:
     return Stated(entry, tuple(sorted(known.items())))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(stated(), max_size=3, unique_by=lambda one: one.entry.slug))
 def test_what_is_written_is_read_as_the_same(wanted: list[Stated]) -> None:
     text = written(wanted)

@@ -114,6 +114,8 @@ async def test_what_a_foreign_image_says_makes_no_difference(made, engine, setti
         network=settings.network_name,
         home_volume=f"{settings.instance}-expression-home",
         project_volume=f"{settings.instance}-expression-project",
+        session_folder=str(tmp_path),
+        address="",
         env={},
     )
     data = tuple(replace(mount, folder=str(tmp_path)) for mount in PLAN.data)

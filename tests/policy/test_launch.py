@@ -176,9 +176,11 @@ def test_taking_a_right_away_never_admits_more(world: World, data: st.DataObject
 
 
 def _without_one(facts: Facts) -> list[Facts]:
+    # Where a device is missing, whoever waits for several cannot be served, and those behind go first.
+    gpus = () if facts.line.rows else ("gpus",)
     worse = [
         replace(facts, **{name: (*held[:place], *held[place + 1 :])})
-        for name in ("memberships", "approvals", "gpus", "sizes", "datasets")
+        for name in ("memberships", "approvals", "sizes", "datasets", *gpus)
         for held in (getattr(facts, name),)
         for place in range(len(held))
     ]

@@ -59,7 +59,7 @@ def test_what_may_take_long_or_means_more_is_refused(pattern: str, why: str) -> 
 PIECES = ["a", ".", "[^/]", "[ab]", r"\w", "(?:", "(", ")", "|", "?", "*", "+", "/"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(PIECES), max_size=24).map("".join))
 def test_what_passes_is_matched_in_a_short_time(pattern: str) -> None:
     """Against the longest path that is looked at, and one that nearly matches."""

@@ -148,7 +148,7 @@ class Weeks:
             assert not any(one.due for one in told if one not in aged)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 4),

@@ -85,7 +85,6 @@ def test_no_input_makes_it_fail(console: Running, name: str) -> None:
     @settings(
         max_examples=EXAMPLES,
         derandomize=True,
-        deadline=None,
         phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
@@ -121,7 +120,6 @@ def tried(console: Running, name: str, token: str) -> list[tuple[int, str]]:
         max_examples=3,
         derandomize=True,
         database=None,
-        deadline=None,
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
