@@ -67,7 +67,7 @@ class Serving:
         while True:
             time.sleep(_WATCH_SECONDS)
             self._front.rotate()
-            self._renew_certificate()
+            self.renew_certificate()
             for child, again in self._ended():
                 failure = child.failed(f"{child.name} ended by itself")
                 if len(starts) == _MOST_RESTARTS and time.monotonic() - starts[0] < _WITHIN_SECONDS:
@@ -75,17 +75,6 @@ class Serving:
                 starts.append(time.monotonic())
                 self.say(f"{failure.message.splitlines()[0]} starting it again. {failure.advice}")
                 again()
-
-    def _renew_certificate(self) -> None:
-        """Says what became of a renewed certificate, once."""
-        try:
-            if self._front.renew():
-                self.say("The front shows the renewed certificate")
-                self._certificate_fault = ""
-        except SettingsError as error:
-            if str(error) != self._certificate_fault:
-                self.say(f"{error.message} The front goes on with the former one. {error.advice}")
-            self._certificate_fault = str(error)
 
     def stop(self) -> None:
         """Stop the Hub, which stops the notebook servers, then the gate and the front. Data stays."""
@@ -110,6 +99,17 @@ class Serving:
     def restart_front(self) -> None:
         """A front, in place of one that ended."""
         self.front = self._front.start()
+
+    def renew_certificate(self) -> None:
+        """Looks once a minute for a renewed certificate, has the front show it, and says what came of it."""
+        try:
+            if self._front.renew():
+                self.say("The front shows the renewed certificate")
+                self._certificate_fault = ""
+        except SettingsError as error:
+            if str(error) != self._certificate_fault:
+                self.say(f"{error.message} The front goes on with the former one. {error.advice}")
+            self._certificate_fault = str(error)
 
     def restart_hub(self) -> None:
         """A Hub, in place of one that ended."""
