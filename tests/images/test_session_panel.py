@@ -81,7 +81,7 @@ def lab(reachable: Server, browser: Browser) -> Iterator[Lab]:
 def test_a_warning_is_shown_once_and_goes_when_it_does(lab: Lab) -> None:
     shown = lab.page.locator(NOTIFICATION)
     expect(shown).to_have_count(1, timeout=LAB_MS)
-    expect(shown).to_contain_text("It is stopped at 19:00.")
+    expect(shown).to_contain_text("About this server: It is stopped at 19:00. <b>Use it.</b>")
     assert lab.gate.asked == ["_hub-ext/session?language=en"]
     lab.look_again()
     lab.page.wait_for_timeout(500)

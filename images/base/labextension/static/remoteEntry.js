@@ -7,8 +7,8 @@
   const RELOAD = 'X-Hub-Ext-Reload';
   const ASK_SECONDS = 60;
   const WORDS = {
-    en: { session: 'This Session', category: 'Hub' },
-    fr: { session: 'Cette session', category: 'Hub' }
+    en: { session: 'This Session', category: 'Hub', about: 'About this server:' },
+    fr: { session: 'Cette session', category: 'Hub', about: 'À propos de ce serveur :' }
   };
   let scope;
 
@@ -46,9 +46,10 @@
 
   // What stands about this server, asked of the gate once a minute while the page is seen. Asking is no use of it.
   class Warnings {
-    constructor(notification, address, isConnected) {
+    constructor(notification, address, about, isConnected) {
       this.notification = notification;
       this.address = address;
+      this.about = about;
       this.isConnected = isConnected;
       this.shown = new Map(); // notifications by what they warn of; also those that were dismissed
     }
@@ -79,7 +80,9 @@
         if (!this.shown.has(key)) {
           const more = warning.kind === 'stop' && session.more_time;
           const actions = more ? [{ label: more.label, callback: () => void this.askMoreTime(more) }] : [];
-          this.shown.set(key, this.notification.warning(warning.text, { autoClose: false, actions }));
+          // Sentences of a page about one server say "it".
+          const text = warning.kind in { stop: 1, end: 1 } ? `${this.about} ${warning.text}` : warning.text;
+          this.shown.set(key, this.notification.warning(text, { autoClose: false, actions }));
         }
       }
     }
@@ -120,7 +123,8 @@
         palette.addItem({ command, category: WORDS[language].category });
       }
       const isConnected = () => !info || info.isConnected;
-      const warnings = new Warnings(Notification, `${own}session?language=${language}`, isConnected);
+      const address = `${own}session?language=${language}`;
+      const warnings = new Warnings(Notification, address, WORDS[language].about, isConnected);
       const ask = () => void warnings.ask();
       void app.restored.then(() => {
         ask();
