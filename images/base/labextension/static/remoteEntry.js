@@ -81,7 +81,7 @@
           const more = warning.kind === 'stop' && session.more_time;
           const actions = more ? [{ label: more.label, callback: () => void this.askMoreTime(more) }] : [];
           // Sentences of a page about one server say "it".
-          const text = warning.kind in { stop: 1, end: 1 } ? `${this.about} ${warning.text}` : warning.text;
+          const text = ['stop', 'end'].includes(warning.kind) ? `${this.about} ${warning.text}` : warning.text;
           this.shown.set(key, this.notification.warning(text, { autoClose: false, actions }));
         }
       }
