@@ -24,6 +24,10 @@ class ChromiumPage(Page):
         except Error as error:
             raise PageError(error.message) from error
 
+    def activate(self) -> None:
+        """Bring it to the front."""
+        self.page.bring_to_front()
+
     def _evaluate(self, function: str) -> str:
         try:
             return str(self.page.evaluate(function))

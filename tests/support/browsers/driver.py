@@ -36,6 +36,10 @@ class Page(ABC):
         """Navigate, and return once the page has loaded. Raises PageError."""
 
     @abstractmethod
+    def activate(self) -> None:
+        """Bring it to the front, as a click on its tab does: a page that is hidden asks for little."""
+
+    @abstractmethod
     def _evaluate(self, function: str) -> str:
         """The text that this async function's text returns, as if the page called it. Raises PageError."""
 

@@ -56,6 +56,10 @@ class FirefoxPage(Page):
         except BiDiError as error:
             raise PageError(str(error)) from error
 
+    def activate(self) -> None:
+        """Bring it to the front."""
+        self._bidi.send("browsingContext.activate", context=self._context)
+
     def _evaluate(self, function: str) -> str:
         try:
             answer = self._bidi.send(
