@@ -104,6 +104,10 @@ class CuratedMixin(HasTraits):
     def _default_apply_user_options(self) -> Any:
         return lambda spawner, user_options: None  # start() does; without this the Hub warns
 
+    @default("progress_ready_hook")
+    def _default_progress_ready_hook(self) -> Any:
+        return CuratedMixin._with_page
+
     @property
     def will_resume(self) -> bool:
         """False: a container never starts again, so its server's token and OAuth client end with it."""
@@ -212,6 +216,11 @@ class CuratedMixin(HasTraits):
         """Steps of the start, in the language of whoever started it."""
         async for event in self._progress.events(self._language(None)):
             yield event
+
+    def _with_page(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The Hub's last message of a start, with the page that the server shows first."""
+        plan = getattr(self, "plan", None)  # none of a start before the Hub's own
+        return {**event, "page": f"{event['url'].rstrip('/')}{plan.start_url}"} if plan else event
 
     def load_state(self, state: dict[str, Any]) -> None:
         """The launch that this server is, as the Hub kept it."""
