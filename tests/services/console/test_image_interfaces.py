@@ -12,6 +12,7 @@ import requests
 
 from hub_ext.adapters.store import audit, images, revisions
 from hub_ext.model import ImageEntry, ImageRevision, Localised, Verb
+from hub_ext.model.image_checks import CheckOutcome
 from hub_ext.model.interfaces import (
     COMMAND,
     JUPYTER,
@@ -21,6 +22,7 @@ from hub_ext.model.interfaces import (
     SecretScheme,
 )
 from tests.services.console.conftest import TOKEN, Running
+from tests.support.image_checks import ended
 
 SLUG = "lab"
 OURS = replace(JUPYTER, command=("/opt/hub-ext/start", "jupyter-lab"), port=9999)
@@ -226,6 +228,24 @@ def test_each_emptied_variable_is_shown_with_a_way_to_allow_it(console: Running)
     assert send(console, f"images/{SLUG}/variables", back).status_code == 303
     assert stored(console).allowed_env == ()
     assert send(console, f"images/{SLUG}/variables", back).status_code == 409, "of an older version"
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", "Allow"), ("fr", "Autoriser")])
+def test_the_page_of_a_check_offers_the_same(console: Running, language: str, label: str) -> None:
+    check = ended(console.site, SLUG, CheckOutcome.NO_SERVER, 1)
+    page = get(console, f"images/{SLUG}/checks/{check.id}", language)
+    assert re.findall(rf'aria-label="{label} (\w+)"', page) == ["LD_LIBRARY_PATH", "PYTHONHOME"]
+
+
+def test_who_may_only_read_is_offered_nothing(console: Running) -> None:
+    headers = {"Authorization": "Bearer of-an-auditor"}
+    page = requests.get(f"{console.url}images/{SLUG}", headers=headers, timeout=30)
+    assert "LD_LIBRARY_PATH" in page.text
+    assert 'aria-label="Allow' not in page.text
+    form = {"version": stored(console).version, "name": "LD_LIBRARY_PATH", "allowed": "true"}
+    sent = requests.post(f"{console.url}images/{SLUG}/variables", form, headers=headers, timeout=30)
+    assert sent.status_code == 403
+    assert stored(console).allowed_env == ()
 
 
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "PATH", "", "x" * 300])
