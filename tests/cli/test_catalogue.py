@@ -252,6 +252,21 @@ def test_a_variable_is_allowed_and_forbidden_by_its_name_on_the_record(
     assert "The variable LD_PRELOAD is emptied in every server." in typed.err
 
 
+def test_the_difference_of_two_revisions_marks_what_is_emptied(
+    typed: Terminal, push: Callable[..., str]
+) -> None:
+    push(b"env", Env=["LD_LIBRARY_PATH=/a", "PYTHONPATH=/a", "LANG=C"])
+    assert typed(*ADD, "--allow-env", "PYTHONPATH") == 0
+    push(b"env", Env=["LD_LIBRARY_PATH=/b", "PYTHONPATH=/b", "LANG=C.UTF-8"])
+    assert typed("refresh", "python") == 0
+    assert typed("diff", "python") == 0
+    rows = [line.split() for line in typed.out.splitlines()]
+    assert ["env", "LANG", "C", "C.UTF-8"] in rows
+    assert ["env", "LD_LIBRARY_PATH", "(emptied)", "/a", "/b"] in rows
+    assert ["env", "PYTHONPATH", "/a", "/b"] in rows
+    assert typed.json("diff", "python")[1]["name"] == "LD_LIBRARY_PATH"
+
+
 def test_list_and_show_for_people(typed: Terminal, push: Callable[..., str]) -> None:
     assert typed("list") == 0
     assert "The catalogue is empty." in typed.out
