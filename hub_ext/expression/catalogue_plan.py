@@ -7,7 +7,8 @@ from typing import Any
 from hub_ext.expression.catalogue import STATES
 from hub_ext.expression.catalogue_file import ceilings_written
 from hub_ext.expression.command_line import joined
-from hub_ext.expression.interface_file import interface_written
+from hub_ext.expression.interface_file import differing
+from hub_ext.expression.poll_lines import poll_written
 from hub_ext.model import Ceilings, EntryPlan, ImportStep, Localised
 from hub_ext.model.interfaces import Interface
 
@@ -95,10 +96,12 @@ def value_text(field: str, value: Any, language: str = "en") -> str:
 
 
 def _interface_text(interface: Interface) -> str:
-    """What is written in the file, on one line."""
-    told = interface_written(interface)
-    if isinstance(told, str):
-        return told
-    if "command" in told:
-        told["command"] = joined(interface.command)
-    return ", ".join(f"{name} {value}" for name, value in told.items())
+    """Its kind, and what is not usual for it, on one line."""
+    secret = interface.secret
+    shown = {
+        "command": joined(interface.command),
+        "polls": "; ".join(poll_written(poll) for poll in interface.polls),
+        "secret": f"{secret.variable} ({secret.scheme.value})",
+    }
+    parts = [f"{name} {shown.get(name, getattr(interface, name))}" for name in differing(interface)]
+    return ", ".join([interface.kind.value, *parts])

@@ -109,6 +109,7 @@ def _entry(
         *_places(before, entry, numbers, stated.revisions, registries),
         *_states(before, after, {*numbers, *dict(new)}),
         *_successors(before, after, later),
+        *([] if ImportStep.PUBLISH in steps else _variables(before, after, known)),
     ]
     fresh = after.projects if before is None or before.projects != after.projects else ()
     findings += [
@@ -202,6 +203,22 @@ def _successors(
         yield from catalogue.may_deprecate(after, later, after.successor)
     elif after.successor not in later:
         yield _no(FindingCode.SUCCESSOR_UNKNOWN, entry=after.slug, successor=_shown(after.successor))
+
+
+def _variables(
+    before: ImageEntry | None, after: ImageEntry, known: Collection[ImageRevision]
+) -> Iterable[Finding]:
+    """What is newly allowed of the revision that starts; one to be published is reviewed anyway."""
+    old = () if before is None else before.allowed_env
+    unsafe = [
+        name
+        for revision in known
+        if revision.number == after.revision
+        for name in revision.report.get("unsafe_env", ())
+        if name in after.allowed_env and name not in old
+    ]
+    if unsafe:
+        yield _no(FindingCode.ENV_UNSAFE, names=", ".join(unsafe))
 
 
 def _shown(text: str) -> str:

@@ -154,6 +154,41 @@ async def test_an_edit_in_the_file_comes_about_with_its_rows(
         await done(cut_off, actor, edited.replace(f"2: {second}", f"3: {second}").replace("on: 2", "on: 3"))
 
 
+async def test_an_interface_and_allowed_variables_come_with_the_file(
+    filled: Site, actor: Actor, record: Record
+) -> None:
+    before = said(filled)
+    begin = before.index("  python:")
+    stated = "interface:\n      kind: command\n      command:\n      - server\n      - two words\n"
+    stated += "      polls:\n      - path: events/.*\n      secret: {variable: PASSWORD, scheme: bearer}\n"
+    stated += "    allowed_env:\n    - PYTHONPATH\n"
+    edited = before[:begin] + before[begin:].replace("interface: jupyter\n", stated)
+    plan = await preview(filled, wish(edited.encode()))
+    assert [line for one in plan.entries for line in step_lines(one)] == [
+        "interface: jupyter → command, command server 'two words', polls GET,HEAD events/.*, "
+        "secret PASSWORD (bearer)",
+        "allowed variables: none → PYTHONPATH",
+    ]
+    await done(filled, actor, edited)
+    entry = catalogue.show(filled, "python").entry
+    assert (entry.interface.command, entry.allowed_env) == (("server", "two words"), ("PYTHONPATH",))
+    assert record()[-1].facts["allowed_env"] == [[], ["PYTHONPATH"]]
+    assert (await done(filled, actor, said(filled))).nothing
+
+
+async def test_a_folder_that_is_not_absolute_comes_with_no_file(
+    site: Site, actor: Actor, push: Push, record: Record
+) -> None:
+    push(b"relative", Env=["PYTHONPATH=lib"])
+    await catalogue.add(site, actor, slug="python", title=TITLE, path=PATH, tag="1")
+    await catalogue.publish(site, actor, "python")
+    edited = said(site) + "    allowed_env:\n    - PYTHONPATH\n"
+    result = await import_file(site, actor, wish(edited.encode()))
+    assert not isinstance(result, ImportPlan)
+    assert [finding.code for finding in result[0].findings] == [FindingCode.ENV_UNSAFE]
+    assert catalogue.show(site, "python").entry.allowed_env == ()
+
+
 async def test_all_or_nothing_with_every_reason(
     filled: Site, actor: Actor, push: Push, record: Record
 ) -> None:
