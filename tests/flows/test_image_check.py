@@ -115,6 +115,20 @@ async def test_one_whose_server_ends_is_not_tried_further(scenario: Scenario) ->
     assert await left(scenario, check) == []
 
 
+async def test_one_without_the_interface_s_command_is_told_from_a_failing_engine(
+    scenario: Scenario,
+) -> None:
+    with scenario.site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        interface = replace(entry.interface, command=("no-such-server",))
+        images.replace(tx, replace(entry, interface=interface), expected_version=entry.version)
+    check, _ = await tried(scenario, "answer")
+    assert (check.outcome, check.status) == (CheckOutcome.NO_SERVER, -1)
+    assert "no-such-server" in check.log
+    assert "# The server ended by itself with status 127 before it answered." in check.log
+    assert await left(scenario, check) == []
+
+
 async def test_one_whose_server_does_not_answer(scenario: Scenario) -> None:
     check, _ = await tried(scenario, "hang")
     assert check.outcome is CheckOutcome.NO_SERVER

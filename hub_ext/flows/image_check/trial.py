@@ -15,7 +15,7 @@ from typing import Any
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE, address
 from hub_ext.adapters.store import image_checks, revisions
-from hub_ext.errors import EngineError, InputError, PlanMismatch
+from hub_ext.errors import InputError, PlanMismatch
 from hub_ext.expression import docker as expression
 from hub_ext.flows.image_check.body import GID, KIND, RUN_SECONDS, UID, Bodies, bodies
 from hub_ext.flows.launch.start import Probe
@@ -27,8 +27,6 @@ from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 SMOKE = "/opt/hub-ext/smoke"
 ASK_SECONDS, LOOK_SECONDS = 0.1, 0.5
 LOG_LINES, LOG_CHARACTERS = 1000, 64 * 1024
-# The engine's exit statuses for a command that it could not find, or not run.
-NOT_STARTED = (126, 127)
 
 Tell = Callable[[str], None]
 
@@ -123,9 +121,8 @@ class _Trial:
     log: _Log
 
     async def run(self) -> Ended:
-        state = await self._started(self.bodies.server, "Server")
-        ended = self._not_started(state) or await self._server()
-        if ended is not None:
+        await self._start(self.bodies.server, "Server")
+        if ended := await self._server():
             return ended
         if not await self.site.engine.has_file(self.name, SMOKE):
             self.log.say(f"The image has no smoke test: there is no {SMOKE}.")
@@ -134,35 +131,18 @@ class _Trial:
         await self.site.engine.stop(self.name)
         await self.site.engine.remove(self.name)
         await self.site.engine.wait_gone(self.name)
-        state = await self._started(self.bodies.smoke, "Smoke test")
-        if state is not None:
-            self.log.say(f"The smoke test cannot be run: {state.get('Error')}")
-            return self._ended(CheckOutcome.FAILED, int(state["ExitCode"]))
+        await self._start(self.bodies.smoke, "Smoke test")
         return await self._smoked()
 
-    async def _started(self, body: dict[str, Any], title: str) -> dict[str, Any] | None:
-        """None where it runs; the engine's word on a command that cannot be run. Raises EngineError."""
+    async def _start(self, body: dict[str, Any], title: str) -> None:
+        """Raises EngineError. A command that is not there ends the container, whose init says so."""
         engine = self.site.engine
         await engine.create(self.name, body)
         inspected = await engine.inspect(self.name)
         if inspected is None or (found := expression.differences(body, inspected)):
             raise PlanMismatch("The engine made another container than asked for: {found}.", found=found)
-        try:
-            await engine.start(self.name)
-        except EngineError:
-            state: dict[str, Any] = ((await engine.inspect(self.name)) or {}).get("State") or {}
-            if state.get("ExitCode") not in NOT_STARTED:
-                raise
-            self.log.say(title)
-            return state
+        await engine.start(self.name)
         self.log.say(title)
-        return None
-
-    def _not_started(self, state: dict[str, Any] | None) -> Ended | None:
-        if state is None:
-            return None
-        self.log.say(f"The server cannot be started: {state.get('Error')}")
-        return self._ended(CheckOutcome.NO_SERVER)
 
     async def _server(self) -> Ended | None:
         """None once the server has answered."""

@@ -6,7 +6,13 @@ import asyncio
 
 import pytest
 
-from hub_ext.adapters.engine import LABEL_INSTANCE, ContainerEvent, Engine, address
+from hub_ext.adapters.engine import (
+    LABEL_INSTANCE,
+    ContainerEvent,
+    Engine,
+    EngineAnswered,
+    address,
+)
 from hub_ext.errors import EngineError, EngineUnreachable, ImageUnavailable
 from hub_ext.settings import Settings
 from tests.support.python_image import PYTHON
@@ -85,6 +91,17 @@ async def test_an_image_that_is_not_there_is_not_pulled(engine: Engine, containe
     with pytest.raises(ImageUnavailable, match="not on the engine"):
         await engine.create(container, body("hub-ext.invalid:1/none@sha256:" + "0" * 64))
     assert await engine.inspect(container) is None
+
+
+async def test_files_of_a_container_that_does_not_run(
+    engine: Engine, small_image: str, container: str
+) -> None:
+    with pytest.raises(EngineAnswered):
+        await engine.has_file(container, PYTHON)
+    await engine.create(container, body(small_image))
+    assert await engine.has_file(container, PYTHON)
+    assert await engine.has_file(container, "/etc")
+    assert not await engine.has_file(container, "/opt/hub-ext/smoke")
 
 
 async def test_a_name_is_taken_once(engine: Engine, small_image: str, container: str) -> None:

@@ -17,6 +17,7 @@ from hub_ext.flows import launch as flow
 from hub_ext.flows.launch import Step, StepKind, addresses
 from hub_ext.flows.launch.end import container_name
 from hub_ext.model import Launch, LaunchPlan, LaunchState, StopReason
+from hub_ext.model.interfaces import JUPYTER, SecretPlace, SecretScheme
 from tests.support.asked import asked, heard
 from tests.support.scenario import SECRETS, Scenario
 
@@ -125,6 +126,35 @@ async def test_a_server_that_does_not_come_up_leaves_nothing(
     assert launch.outcome == f"LaunchFailed: {cause}"
     assert await scenario.container(plan.launch_id) is None
     assert scenario.verbs(plan.launch_id) == ["launch.admitted", "launch.failed"]
+
+
+async def test_a_command_that_the_image_does_not_have_is_no_failure_of_the_engine(
+    scenario: Scenario,
+) -> None:
+    plan = await scenario.admitted()
+    with pytest.raises(LaunchFailed) as caught:
+        await scenario.start(plan, command=("no-such-server", "--port=1"))
+    assert caught.value.cause == "ended"
+    assert "no-such-server" in caught.value.advice
+    assert stored(scenario, plan).outcome == "LaunchFailed: ended"
+    assert await scenario.container(plan.launch_id) is None
+
+
+async def test_it_is_asked_at_its_interface_s_port_with_the_secret(scenario: Scenario) -> None:
+    """The stub answers at 8888 whatever it is told, and without its secret only to `/api`."""
+    plan = await scenario.admitted()
+    keyed = {"env": {"JUPYTER_TOKEN": SECRETS.token}, "probe_path": "/user/ada/api/kernels"}
+    started = await scenario.start(plan, **keyed)
+    assert stored(scenario, plan).upstream == f"{started.address}:8888"
+    for interface in (
+        replace(JUPYTER, port=8889),
+        replace(JUPYTER, secret=SecretPlace("JUPYTER_TOKEN", SecretScheme.NONE)),
+        replace(JUPYTER, secret=SecretPlace("JUPYTER_TOKEN", SecretScheme.BEARER)),
+    ):
+        other = replace(await scenario.admitted(server_name="other"), interface=interface)
+        with pytest.raises(LaunchFailed) as caught:
+            await scenario.start(other, **keyed)
+        assert caught.value.cause == "silent"
 
 
 async def test_a_start_that_is_given_up_leaves_nothing(scenario: Scenario) -> None:
