@@ -182,7 +182,7 @@ async def test_a_load_that_was_cut_short_is_finished_by_the_next(site: Site, roo
     with pytest.raises(InputError, match="no file"):
         await load(site, roots)
     (roots / "survival" / "values.csv").write_text("1")
-    bad = push("python", USER="0", Cmd=["/bin/sh"])
+    bad = push("python", Labels={"io.hub-ext.seed": ""})
     with pytest.raises(HubExtError, match="cannot be published"):
         await load(site, roots, {"python": bad})
     await load(site, roots, {"python": push("python", b"mended")})
