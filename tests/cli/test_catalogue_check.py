@@ -141,7 +141,7 @@ def test_an_image_of_ours_passes(place: Place) -> None:
     assert process.returncode == 0, log
     assert json.loads(out)["outcome"] == "passed"
     phases = [line for line in log.splitlines() if line.startswith("# ")]
-    assert phases[0] == "# Notebook server"
+    assert phases[0] == "# Server"
     assert phases[1].startswith("# Server answers after ")
     assert phases[2] == "# Smoke test"
     assert log.count("# Server answers") == 1, "what is shown already is not shown again"

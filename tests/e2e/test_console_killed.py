@@ -30,7 +30,7 @@ def test_a_check_of_a_killed_console_is_ended_by_the_next_one(hub: RunningHub) -
     begun = api.call("POST", "images/hang/checks", {})
     where = begun.headers["Location"].partition("/api/v1/")[2]
     name = f"{hub.site.settings.instance}-{begun.json()['id']}"
-    wait_for(lambda: "# Notebook server" in api.call("GET", where).json()["log"], 30)
+    wait_for(lambda: "# Server" in api.call("GET", where).json()["log"], 30)
     labels = {LABEL_INSTANCE: hub.site.settings.instance, LABEL_PROBE: KIND}
     assert hub.containers(labels) == [name]
     (console,) = consoles(hub)
