@@ -15,7 +15,7 @@ from hub_ext.expression.interfaces import (
     server_command,
     server_environment,
 )
-from hub_ext.flows.launch.start import Probe
+from hub_ext.flows.launch.ready import Probe
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageEntry, ImageReference, LaunchPlan
 from hub_ext.model.image_checks import ImageCheck

@@ -18,7 +18,7 @@ from hub_ext.adapters.store import image_checks, revisions
 from hub_ext.errors import InputError, PlanMismatch
 from hub_ext.expression import docker as expression
 from hub_ext.flows.image_check.body import GID, KIND, RUN_SECONDS, UID, Bodies, bodies
-from hub_ext.flows.launch.start import Probe
+from hub_ext.flows.launch.ready import Probe
 from hub_ext.flows.launch.volumes import HOME_MODE, PROJECT_MODE, ensure_seed
 from hub_ext.flows.site import Site
 from hub_ext.model import ImageEntry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass, field
 
 from hub_ext.adapters import launch_secrets, notebook_server
 from hub_ext.adapters.store import launches
@@ -14,6 +15,21 @@ from hub_ext.flows.site import Site
 ASK_SECONDS = 0.2  # between two questions
 # A server that computes in its only thread answers when it comes to it.
 ANSWER_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The question whether a server is up. `authorization` is the header of that name, "" for none."""
+
+    path: str
+    port: int
+    authorization: str = field(repr=False)
+
+    async def answered_at(self, address: str) -> bool:
+        """Whether the server at that IPv4 address answers 200 now."""
+        return await notebook_server.answers(
+            f"{address}:{self.port}", self.path, authorization=self.authorization
+        )
 
 
 async def wait_ready(site: Site, launch_id: str, prefix: str, *, seconds: float) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from hub_ext.adapters import files, launch_secrets, notebook_server
+from hub_ext.adapters import files, launch_secrets
 from hub_ext.adapters.engine import PullProgress, address
 from hub_ext.adapters.launch_secrets import LaunchSecrets
 from hub_ext.adapters.store import audit, launches
@@ -20,6 +20,7 @@ from hub_ext.expression.interfaces import authorization
 from hub_ext.flows.launch import addresses, end, session, volumes
 from hub_ext.flows.launch.facts import FOLDER_SECONDS
 from hub_ext.flows.launch.line import line_of
+from hub_ext.flows.launch.ready import Probe
 from hub_ext.flows.launch.threads import in_folders, in_store
 from hub_ext.flows.site import Site
 from hub_ext.model import LaunchPlan, LaunchState, StopReason, Verb, VolumeKind
@@ -64,21 +65,6 @@ class Started:
     container_id: str
     address: str
     port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The question whether a server is up. `authorization` is the header of that name, "" for none."""
-
-    path: str
-    port: int
-    authorization: str = field(repr=False)
-
-    async def answered_at(self, address: str) -> bool:
-        """Whether the server at that IPv4 address answers 200 now."""
-        return await notebook_server.answers(
-            f"{address}:{self.port}", self.path, authorization=self.authorization
-        )
 
 
 async def start(
