@@ -146,7 +146,7 @@ def _publish(hub: RunningHub, registry: RegistrySettings, answer_digest: str, do
     digest = stub_image.change(
         *(registry, hub.site.settings.engine_url, answer_digest, f"stub/{HOSTILE}:1"),
         docker_config=docker_config,
-        files={"opt/hub-ext/start": program},
+        files={"opt/hub-ext/bin/jupyter-lab": program},
     )
     with hub.site.store.transaction() as tx:
         answer = images.get(tx, "answer")
