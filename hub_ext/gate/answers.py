@@ -30,6 +30,7 @@ from hub_ext.gate.judge import (
     Reserved,
     SignIn,
     SignOut,
+    TokenInAddress,
     Verdict,
 )
 from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
@@ -127,6 +128,11 @@ class AnswerHandler(web.RequestHandler):
                 self.redirect(f"{self.parts.hub}logout")
             case MissingSlash(server):
                 self.redirect(server.prefix + (f"?{request.query}" if request.query else ""))
+            case TokenInAddress(server):
+                if request.navigates:
+                    self.redirect(uri_without_token(request.path, request.query))
+                else:
+                    self._notice(pages.TOKEN_IN_ADDRESS, server)
             case Forbidden(server, Refused.CROSS_SITE):
                 self._notice(pages.CROSS_SITE, server)
             case Forbidden(server):

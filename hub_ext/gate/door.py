@@ -151,5 +151,7 @@ def _passing(verdict: Pass) -> bytes:
         f"X-Gate-Prefix: {verdict.prefix}",
     ]
     if verdict.uri:
-        lines += [f"X-Gate-Uri: {verdict.uri}", f"X-Gate-Forwarded-Prefix: {verdict.forwarded_prefix}"]
+        lines.append(f"X-Gate-Uri: {verdict.uri}")
+    if verdict.forwarded_prefix:
+        lines.append(f"X-Gate-Forwarded-Prefix: {verdict.forwarded_prefix}")
     return encoded_head(lines)

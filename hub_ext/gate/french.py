@@ -28,6 +28,10 @@ FRENCH = {
         "Une page d’un autre site a fait cette demande ; rien n’a donc été fait. Pour ouvrir votre serveur, "
         "utilisez le bouton."
     ),
+    "The address contains a token": "L’adresse contient un jeton",
+    "Addresses are kept and passed on. Send an API token in the Authorization header.": (
+        "Les adresses sont conservées et transmises. Envoyez un jeton d’API dans l’en-tête Authorization."
+    ),
     "This server is not running": "Ce serveur n’est pas en marche",
     "What lay in your home and in the project's folder is kept.": (
         "Le contenu de votre dossier personnel et du dossier du projet est conservé."

@@ -16,7 +16,7 @@ from enum import StrEnum
 from hub_ext.expression.interfaces import authorization, request_path
 from hub_ext.gate import cookies
 from hub_ext.gate.cookies import RequestCookies
-from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.original import OriginalRequest, uri_without_token
 from hub_ext.gate.origins import Origins, host_of
 from hub_ext.gate.rights import Right, Rights
 from hub_ext.gate.routes import Absence, OpenServer, OpenServers
@@ -62,7 +62,8 @@ class Pass:
     @property
     def forwarded_prefix(self) -> str:
         """What the server must put before its own addresses for browsers, "" where it knows its prefix."""
-        return self.server.prefix[:-1] if self.uri else ""
+        stripped = self.server.interface.prefix is PrefixHandling.STRIPPED
+        return self.server.prefix[:-1] if stripped else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,13 @@ class MissingSlash:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenInAddress:
+    """The address of somebody who may enter has a token of the Hub, which neither page nor server may see."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
 class Forbidden:
     """Somebody is signed in, and the request may not pass."""
 
@@ -153,6 +161,7 @@ Verdict = (
     | Lead
     | Enter
     | MissingSlash
+    | TokenInAddress
     | Forbidden
     | NotRunning
     | HubSilent
@@ -191,6 +200,8 @@ class Judge:
         for token in self._tokens(request, server):
             found[token] = await self._rights.find(server, token)
             if found[token] is Right.YES:
+                for other in self._address_tokens(request, server):
+                    found[other] = await self._rights.find(server, other)
                 break
         verdict = self._verdict(request, server, found.get)
         assert verdict is not None, "every token has been asked for"
@@ -224,7 +235,7 @@ class Judge:
             if by_token is None:
                 return None
             if by_token is Right.YES:
-                return self._let_in(request, server, request_cookies, SignedInBy.TOKEN, api_token)
+                return self._let_in(request, server, right_of, request_cookies, SignedInBy.TOKEN, api_token)
         if session_token := self._session_token(request, request_cookies, server):
             by_cookie = right_of(session_token)
             if by_cookie is None:
@@ -232,7 +243,9 @@ class Judge:
             if by_cookie is Right.YES:
                 if not at_home:
                     return self._elsewhere(request, server, session_token)
-                return self._let_in(request, server, request_cookies, SignedInBy.COOKIE, session_token)
+                return self._let_in(
+                    request, server, right_of, request_cookies, SignedInBy.COOKIE, session_token
+                )
         if Right.SILENT in (by_token, by_cookie):
             return HubSilent()
         if Right.NO_RIGHT in (by_token, by_cookie):
@@ -249,20 +262,29 @@ class Judge:
         self,
         request: OriginalRequest,
         server: OpenServer,
+        right_of: Callable[[str], Right | None],
         request_cookies: RequestCookies,
         by: SignedInBy,
         token: str,
-    ) -> Verdict:
+    ) -> Verdict | None:
         if not judge_source(request.source(self.scheme(request, server)), by).allowed:
             return Forbidden(server, Refused.CROSS_SITE)
         if request.path.startswith(RESERVED, len(server.prefix)):
             return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :], token, by)
+        # Of anybody, for anything: a page reads its own address, and a server each that it is asked for.
+        in_address = [right_of(other) for other in self._address_tokens(request, server)]
+        if None in in_address:
+            return None
+        if Right.YES in in_address or Right.NO_RIGHT in in_address:
+            return TokenInAddress(server)
+        if Right.SILENT in in_address:
+            return HubSilent()
         interface = server.interface
         header = authorization(interface.secret, server.secrets.token)
-        uri = ""
+        uri = uri_without_token(request.path, request.query) if request.websocket else request.uri
         if interface.prefix is PrefixHandling.STRIPPED:
-            uri = request_path(interface, server.prefix, request.uri)
-        return Pass(server, header, request_cookies.passing, uri)
+            uri = request_path(interface, server.prefix, uri)
+        return Pass(server, header, request_cookies.passing, "" if uri == request.uri else uri)
 
     def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
         tokens = (
@@ -274,10 +296,16 @@ class Judge:
     def _api_token(self, request: OriginalRequest, server: OpenServer) -> str:
         """The API token that the request shows; "" without one, and for the secrets of the launch."""
         token = request.api_token
-        secrets = server.secrets
-        if not token or _same(token, secrets.token) or _same(token, secrets.oauth_client_secret):
-            return ""
-        return token
+        return "" if not token or _is_of_launch(token, server) else token
+
+    def _address_tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
+        """What may be the Hub's of the tokens in the address; none of a WebSocket's, which goes on without.
+
+        Interfaces have tokens of their own there, as Jupyter does, so the Hub must say whose each is.
+        """
+        if request.websocket:
+            return ()
+        return tuple(token for token in request.address_tokens if token and not _is_of_launch(token, server))
 
     def _session_token(
         self, request: OriginalRequest, request_cookies: RequestCookies, server: OpenServer
@@ -293,6 +321,11 @@ class Judge:
 def session_binding(server: OpenServer, host: str) -> str:
     """What the session's cookie of that server is sealed for. A change signs everybody in again."""
     return f"session {server.launch_id} {host.lower()}{server.prefix}"
+
+
+def _is_of_launch(token: str, server: OpenServer) -> bool:
+    secrets = server.secrets
+    return _same(token, secrets.token) or _same(token, secrets.oauth_client_secret)
 
 
 def _same(token: str, secret: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote, unquote_plus
 
 from hub_ext.policy.cross_site import RequestSource
 
@@ -80,9 +80,17 @@ class OriginalRequest:
         """
         if match := _TOKEN.fullmatch(self.authorization.strip()):
             return match[1]
-        if self.websocket and "token=" in self.query:
-            return next((value for name, value in parse_qsl(self.query) if name == "token"), "")
+        if self.websocket:
+            return next((token for token in self.address_tokens if token), "")
         return ""
+
+    @property
+    def address_tokens(self) -> tuple[str, ...]:
+        """The values of `?token=`, decoded."""
+        if "=" not in self.query:
+            return ()
+        pairs = (pair.partition("=") for pair in self.query.split("&"))
+        return tuple(unquote_plus(value) for name, _, value in pairs if _is_token(name))
 
 
 def parse(headers: Iterable[tuple[str, str]]) -> OriginalRequest | None:
@@ -150,8 +158,10 @@ _kept_is_plain = lru_cache(maxsize=4096)(_is_plain)
 
 
 def uri_without_token(path: str, query: str) -> str:
-    """The address without `?token=`: a token of the Hub never reaches a container."""
-    if "token=" in query:
-        kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != "token"]
-        query = urlencode(kept)
+    """The address without `?token=`, the rest as it came: a token of the Hub never reaches a container."""
+    query = "&".join(pair for pair in query.split("&") if not _is_token(pair.partition("=")[0]))
     return f"{path}?{query}" if query else path
+
+
+def _is_token(name: str) -> bool:
+    return name == "token" or ("%" in name and unquote(name) == "token")

@@ -52,6 +52,10 @@ CROSS_SITE = Notice(
     "A page of another site made this request, so nothing was done. If you want to open your server, "
     "use the button.",
 )
+TOKEN_IN_ADDRESS = Notice(
+    *(400, "token-in-address", "The address contains a token"),
+    "Addresses are kept and passed on. Send an API token in the Authorization header.",
+)
 SIGN_IN_FAILED = Notice(
     *(403, "sign-in-failed", "The sign-in was not completed"),
     "It took too long, was begun in another browser, or your browser keeps no cookies. Try again.",
@@ -79,7 +83,7 @@ FAILED = Notice(
 )
 NOTICES = (
     *(NO_RIGHT, NOT_SIGNED_IN, CROSS_SITE, SIGN_IN_FAILED, NOT_RUNNING, SILENT, BAD_ADDRESS, NO_SUCH_PAGE),
-    *(ELSEWHERE, FAILED),
+    *(ELSEWHERE, TOKEN_IN_ADDRESS, FAILED),
 )
 # What ends an open page.
 ENDED = (NOT_RUNNING, NOT_SIGNED_IN, NO_RIGHT)

@@ -10,7 +10,7 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, parse_response_start_l
 
 from hub_ext.gate.connection import Headers, encoded_head
 from hub_ext.gate.judge import Pass
-from hub_ext.gate.original import OriginalRequest, uri_without_token
+from hub_ext.gate.original import OriginalRequest
 
 CONNECT_SECONDS = 5.0
 # A Jupyter server waits for the kernel, for a minute at most, before it upgrades.
@@ -97,9 +97,8 @@ async def open_upstream(
 
 
 def _request_head(passed: Pass, request: OriginalRequest, headers: Headers) -> bytes:
-    path = (passed.uri or request.uri).partition("?")[0]
     lines = [
-        f"GET {uri_without_token(path, request.query)} HTTP/1.1",
+        f"GET {passed.uri or request.uri} HTTP/1.1",
         f"Host: {request.host}",
         "Upgrade: websocket",
         "Connection: Upgrade",

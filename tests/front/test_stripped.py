@@ -44,6 +44,16 @@ def test_it_is_told_its_prefix_and_others_are_not(stripped: Site) -> None:
     assert stripped.alice.requests[-1].values("x-forwarded-prefix") == []
 
 
+def test_another_address_alone_strips_nothing(site: Site) -> None:
+    """The gate takes a token out of some."""
+    site.gate.uri = "/user/alice/x?b=%2f"
+    site.alice.status, site.alice.headers = "302 Found", [("Location", "/hub/home")]
+    answer = site.ask("/user/alice/x?b=%2f&token=t")
+    assert [request.target for request in site.alice.requests] == ["/user/alice/x?b=%2f"]
+    assert site.alice.requests[-1].values("x-forwarded-prefix") == []
+    assert answer.value("location") == "/hub/home"
+
+
 def test_a_body_comes_whole(stripped: Site) -> None:
     body = bytes(range(256))
     stripped.ask("/user/alice/upload?to=a", method="POST", body=body)

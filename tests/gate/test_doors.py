@@ -250,6 +250,53 @@ def test_a_token_in_the_address_is_for_websockets_only(house: House, gate: Runni
     assert house.front.request(f"/user/dora/ws?a=b&token={token}", headers=socket).status == 204
 
 
+@pytest.mark.parametrize("spelling", ["?token={}", "?a=b&token=x&%74oken={}", "?token={}&token="])
+@pytest.mark.parametrize("owner", ["dora", "erin"])
+def test_a_token_of_the_hub_in_the_address_goes_no_further(
+    house: House, gate: RunningGate, owner: str, spelling: str
+) -> None:
+    """Neither to the container, nor to its page, which reads its own address."""
+    house.start("dora")
+    token = house.new_token(owner, f"access:servers!user={owner}")
+    query = spelling.format(token)
+    browser = house.browser("dora")
+    assert browser.open("/user/dora/lab").status == 204
+    page = browser.get(f"/user/dora/lab{query}")
+    assert page.status == 302
+    assert page.location in ("/user/dora/lab", "/user/dora/lab?a=b")
+    assert browser.get(page.location).status == 204
+    for answer in (
+        browser.fetch(f"/user/dora/api{query}"),
+        browser.fetch(f"/user/dora/api{query}", "POST"),
+        browser.get(f"/user/dora/lab{query}", **{"Sec-Fetch-Dest": "iframe"}),
+    ):
+        assert answer.status == 400
+    of_dora = house.new_token("dora", "access:servers!user=dora")
+    program = house.front.request(f"/user/dora/api{query}", headers={"Authorization": f"token {of_dora}"})
+    assert json.loads(program.body)["reason"] == "token-in-address"
+
+
+def test_other_tokens_in_the_address_pass_as_they_came(house: House, gate: RunningGate) -> None:
+    """That of an interface's own, and the launch's, as Jupyter's pages send it."""
+    house.start("dora")
+    browser = house.browser("dora")
+    assert browser.open("/user/dora/lab").status == 204
+    secrets = launch_secrets.read(house.site.settings, launch(house, "dora").id)
+    assert secrets is not None
+    for token in ("of-an-invitation", secrets.token, "", "%E9%0A"):
+        answer = browser.get(f"/user/dora/files/a?b=%2f&token={token}&c")
+        assert answer.status == 204
+        assert answer.headers["X-Gate-Uri"] is None
+
+
+def test_a_websocket_goes_on_without_the_token_of_its_address(house: House, gate: RunningGate) -> None:
+    house.start("dora")
+    token = house.new_token("dora", "access:servers!user=dora")
+    answer = house.front.request(f"/user/dora/ws?b=%2f&token={token}&c", headers={"Sec-WebSocket-Key": "x"})
+    assert (answer.status, answer.headers["X-Gate-Uri"]) == (204, "/user/dora/ws?b=%2f&c")
+    assert answer.headers["X-Gate-Forwarded-Prefix"] is None
+
+
 def test_other_pages_get_nothing_done(house: House, gate: RunningGate) -> None:
     house.start("alice")
     browser = house.browser("alice")

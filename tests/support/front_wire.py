@@ -199,6 +199,7 @@ class Gate:
     answer_headers: Headers = field(default_factory=list)
     cookie: str = "kept=1"
     stripped: bool = False  # whether servers get their addresses without the prefix
+    uri: str = ""  # what servers are asked in place of the address that came
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -223,7 +224,7 @@ class Gate:
 
     def reset(self) -> None:
         """As it was at first, but for its upstreams."""
-        self.check_status, self.cookie, self.stripped = "", "kept=1", False
+        self.check_status, self.cookie, self.stripped, self.uri = "", "kept=1", False, ""
         self.answer_status, self.answer_headers = "403 Forbidden", []
         self.requests.clear()
 
@@ -249,6 +250,8 @@ class Gate:
         ]
         if self.stripped:
             headers += [("X-Gate-Uri", uri[len(prefix) - 1 :]), ("X-Gate-Forwarded-Prefix", prefix[:-1])]
+        elif self.uri:
+            headers.append(("X-Gate-Uri", self.uri))
         return handler.send("204 No Content", headers)
 
     def _relay(self, request: Request, handler: Handler) -> bool:

@@ -39,7 +39,7 @@ function container(r) {
     checkSize(r);
     const out = r.headersOut;
     const prefix = r.variables.gate_prefix || '';
-    const stripped = (r.variables.gate_uri || '') != '';
+    const stripped = (r.variables.gate_forwarded_prefix || '') != '';
     const cookies = many(out['Set-Cookie']).map((line) => cookie(line, prefix, stripped))
         .filter((line) => line != '');
     const policies = restrictions(many(out['Content-Security-Policy']).join(','));
