@@ -14,6 +14,7 @@ from hub_ext.expression.languages import LANGUAGE_COOKIE, LANGUAGES
 from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
 from hub_ext.gate.judge import (
+    ENTER,
     LEAD,
     RESERVED,
     Elsewhere,
@@ -44,6 +45,8 @@ from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
 # Says to a page of our images that it should be loaded again: it then gets a page that says why.
 RELOAD_HEADER = "X-Hub-Ext-Reload"
 SIGN_IN_AGAIN = f"{RESERVED}sign-in"
+# A page there names its address, with a state and a code in it, to nobody, not even to the server.
+_CODE_PATHS = (f"/{LEAD}", f"/{ENTER}", "/oauth_callback")
 
 log = logging.getLogger("hub_ext.gate")
 
@@ -89,6 +92,8 @@ class AnswerHandler(web.RequestHandler):
         if request is None:
             self._notice(pages.BAD_ADDRESS)
             return
+        if request.path.endswith(_CODE_PATHS):
+            self.set_header("Referrer-Policy", "no-referrer")
         verdict = self.parts.judge.at_once(request) or await self.parts.judge.judge(request)
         try:
             await self._answer(request, verdict)

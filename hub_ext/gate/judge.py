@@ -256,7 +256,11 @@ class Judge:
 
     def _elsewhere(self, request: OriginalRequest, server: OpenServer, token: str) -> Verdict:
         """For somebody who may enter, at a name at which the server's pages are not."""
-        return Lead(server, token) if request.path == server.prefix + LEAD else Elsewhere(server)
+        if request.path != server.prefix + LEAD:
+            return Elsewhere(server)
+        if not judge_source(request.source(self.scheme(request, server)), SignedInBy.COOKIE).allowed:
+            return Forbidden(server, Refused.CROSS_SITE)
+        return Lead(server, token)
 
     def _let_in(
         self,

@@ -71,6 +71,7 @@ class SignInFlow:
         self._hub = hub
         self._seal = seal
         self._clock = clock
+        self._entered: dict[str, float] = {}  # states that a code was used for, until each one's end
 
     def begin(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
         """Out to the Hub. The browser comes back to `back`, a raw address of this server."""
@@ -124,7 +125,19 @@ class SignInFlow:
         sealed = json.loads(text) if text else None
         if kept is None or sealed is None or sealed["until"] < self._clock():
             return SignInFailed()
+        if not self._first_use(state):
+            return SignInFailed()
         return self._signed_in(request, server, state, str(sealed["token"]), str(kept["next"]))
+
+    def _first_use(self, state: str) -> bool:
+        """Whether no code was used for it yet; one is now. A gate that starts again has forgotten it."""
+        now = self._clock()
+        while self._entered and next(iter(self._entered.values())) < now:
+            del self._entered[next(iter(self._entered))]
+        if state in self._entered:
+            return False
+        self._entered[state] = now + STATE_SECONDS
+        return True
 
     def _remember(
         self, request: OriginalRequest, server: OpenServer, facts: dict[str, str]

@@ -213,6 +213,8 @@ def test_several_policies_of_a_container(site: Site) -> None:
 def test_a_stricter_referrer_policy_is_kept(site: Site) -> None:
     assert passed(site, [("Referrer-Policy", "no-referrer")]).value("referrer-policy") == "no-referrer"
     assert passed(site, [("Referrer-Policy", "unsafe-url")]).value("referrer-policy") == "same-origin"
+    site.gate.answer_headers = [("Referrer-Policy", "no-referrer")]
+    assert site.ask("/user/nobody/x").value("referrer-policy") == "no-referrer"
 
 
 @pytest.mark.parametrize(

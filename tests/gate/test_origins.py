@@ -187,8 +187,12 @@ def test_a_code_serves_only_where_the_way_began(house: House, gate: RunningGate)
     assert alice.get(path).status == 403
     assert alice.jar == {}
     mallory.go_to(own)
+    kept = dict(mallory.jar)
     assert mallory.get(path).status == 302
-    assert mallory.get(path).status == 403, "it serves once"
+    mallory.jar = kept
+    failed = mallory.get(path)
+    assert failed.status == 403, "it serves once, whoever has copied the cookie too"
+    assert failed.headers["Referrer-Policy"] == "no-referrer", "a button there leads to the server"
     # And a code that nobody asked for leads nowhere.
     mallory.go_to(HUB_NAME)
     assert mallory.get("/user/mallory/_hub-ext/lead?state=short").status == 403
@@ -205,6 +209,31 @@ def test_a_way_that_began_at_a_servers_own_name_ends_at_no_callback(
     state = stranger.get("/user/alice/lab").location.rpartition("state=")[2]
     assert stranger.get(f"/user/alice/oauth_callback?state={state}&code=x").status == 403
     assert not caplog.records
+
+
+def test_only_a_page_that_somebody_opens_is_led_on(house: House, gate: RunningGate) -> None:
+    house.start("alice")
+    browser = at_hub(house, "alice")
+    browser.open("/user/alice/lab")
+    browser.go_to(HUB_NAME)
+    assert browser.jar, "signed in here too"
+    lead = f"/user/alice/_hub-ext/lead?state={'s' * 22}"
+    plain = {"Accept": "text/html"}  # HTTP beyond loopback: the browser says no more
+    for headers in (
+        NAVIGATION | {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe"},
+        NAVIGATION | {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        plain | {"Referer": "http://evil.example/"},
+        plain | {"Origin": "null"},
+    ):
+        answer = browser.request(lead, "GET", headers)
+        assert answer.status == 403
+        assert "cross-site" in answer.body or "Another site sent you here" in answer.body
+        assert answer.headers["Location"] is None
+    for headers in (NAVIGATION, NAVIGATION | {"Sec-Fetch-Site": "cross-site"}, plain):
+        led = browser.request(lead, "GET", headers)
+        assert "/user/alice/_hub-ext/enter?" in led.location
+        assert led.headers["Referrer-Policy"] == "no-referrer"
 
 
 def test_nobody_elses_server_is_led_to(house: House, gate: RunningGate) -> None:
