@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from jupyterhub.utils import url_escape_path
 
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.launch_secrets import LaunchSecrets
-from hub_ext.adapters.store import launches, routes
+from hub_ext.adapters.store import Tx, launches, routes
 from hub_ext.errors import HubExtError
 from hub_ext.flows.site import Site
 from hub_ext.gate.origins import Origins, host_of
@@ -30,6 +31,18 @@ from hub_ext.model.interfaces import JUPYTER, Interface
 READ_SECONDS = 1.0
 MISS_SECONDS = 0.2  # between two readings that requests cause
 HOLD_SECONDS = 600.0
+# The path of a named server that has ended falls to no other while programs may have tokens for it: a
+# person's lives a month. What they send there is for the project of that server.
+NAME_LASTS = timedelta(days=31)
+NAMES_SECONDS = 60.0  # between two readings of all launches
+# First segments of Jupyter's own addresses, and of ours: a server that once had such a name blocks none.
+_NO_NAMES = frozenset(
+    (
+        *("_hub-ext", "api", "consoles", "custom", "doc", "edit", "favicon.ico", "files", "kernelspecs"),
+        *("lab", "login", "logout", "lsp", "metrics", "nbclassic", "nbconvert", "nbextensions", "notebooks"),
+        *("oauth_callback", "proxy", "resources", "services", "static", "terminals", "tree", "view"),
+    )
+)
 _MOST_SLASHES = 8  # in a routespec: /user/NAME/SERVER/ has four
 
 log = logging.getLogger("hub_ext.gate")
@@ -72,7 +85,8 @@ class OpenServers:
         self._site = site
         self._origins = origins
         self._clock = clock
-        # None: a server that is about to open or close. Its path must not fall to the server above it.
+        # None: a server that is about to open or close, or that was there. Its path must not fall to the
+        # server above it.
         self._by_spec: Mapping[str, OpenServer | None] = {}
         self._launch_ids: frozenset[str] = frozenset()
         self._read_at: float | None = None
@@ -80,6 +94,8 @@ class OpenServers:
         self._reading: asyncio.Task[None] | None = None
         self._secrets: dict[str, LaunchSecrets] = {}
         self._unreadable: set[str] = set()
+        self._names: frozenset[tuple[str, str]] = frozenset()  # username and name of servers of late
+        self._names_read_at = float("-inf")
         self._failing = False
         # One reading at a time, and never a thread of others: a store that hangs holds only us.
         self._thread = ThreadPoolExecutor(1, "gate-routes")
@@ -173,6 +189,7 @@ class OpenServers:
         with self._site.store.reading() as tx:
             listed = routes.listing(tx)
             active = launches.listing(tx, active=True)
+            closed = self._named_servers(tx, active)
         running: dict[tuple[str, str], Launch] = {}
         for launch in active:  # the newest first
             if launch.state is LaunchState.RUNNING and launch.upstream:
@@ -180,12 +197,21 @@ class OpenServers:
         ids = {launch.id for launch in running.values()}
         self._secrets = {key: value for key, value in self._secrets.items() if key in ids}
         self._unreadable &= ids
-        named = (launch for launch in active if launch.server_name)
-        by_spec: dict[str, OpenServer | None] = dict.fromkeys(map(_usual_prefix, named))
+        by_spec: dict[str, OpenServer | None] = dict.fromkeys(map(_usual_prefix, closed))
         for route in listed:
             if (server := self._server(route, running)) is not None:
                 by_spec[server.prefix] = server
         return by_spec
+
+    def _named_servers(self, tx: Tx, active: tuple[Launch, ...]) -> frozenset[tuple[str, str]]:
+        """Username and name of those whose paths are theirs alone. Raises StoreError."""
+        now, names = self._clock(), self._names
+        if now >= self._names_read_at + NAMES_SECONDS:
+            names = launches.ended_servers(tx, since=self._site.now() - NAME_LASTS)
+            self._names_read_at = now
+        named = frozenset((launch.username, launch.server_name) for launch in active if launch.server_name)
+        self._names = names | named
+        return named | {name for name in self._names if name[1] not in _NO_NAMES}
 
     def _server(self, route: Route, running: Mapping[tuple[str, str], Launch]) -> OpenServer | None:
         launch = running.get((str(route.facts.get("user", "")), str(route.facts.get("server_name", ""))))
@@ -223,9 +249,9 @@ class OpenServers:
         return secrets
 
 
-def _usual_prefix(launch: Launch) -> str:
-    """Where the Hub puts a named server."""
-    return f"/user/{url_escape_path(launch.username)}/{url_escape_path(launch.server_name)}/"
+def _usual_prefix(named_server: tuple[str, str]) -> str:
+    """Where the Hub puts a named server, given its user's name and its own."""
+    return "/user/{}/{}/".format(*map(url_escape_path, named_server))
 
 
 def _text(error: Exception) -> str:

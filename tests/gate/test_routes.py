@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,37 @@ async def test_a_named_server_that_opens_does_not_fall_to_the_one_above(
     with site.store.transaction() as tx:
         launches.replace(tx, replace(named, state=LaunchState.ENDED))
     await table.read()
-    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") == alice
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") is Absence.CLOSED
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9x/lab") == alice
+
+
+async def test_a_named_server_that_has_ended_does_not_fall_to_the_one_above(
+    site: Site, table: OpenServers, clock: Clock
+) -> None:
+    """A program that works with it sends what is for its project, and knows of no end."""
+    alice = opened(site, "/user/alice/", "alice").id
+    ended = {"state": LaunchState.ENDED, "started": utc_now(), "outcome": "stopped"}
+    days = {"second": 30, "lab": 1, "third": 32}
+    with site.store.transaction() as tx:
+        for name, ago in days.items():
+            at = utc_now() - timedelta(days=ago)
+            launches.add(tx, replace(launch_of("alice", name, ""), **ended, ended=at))
+    await table.read()
+    for path in ("/user/alice/second", "/user/alice/second/api/contents"):
+        assert launch_at(table, path) is Absence.CLOSED
+    # Names that are Jupyter's own first segments, of others, and of long ago.
+    for path in ("lab", "lab/tree/second", "third/", "secondx"):
+        assert launch_at(table, f"/user/alice/{path}") == alice
+    bob = opened(site, "/user/bob/", "bob").id
+    with site.store.transaction() as tx:
+        launches.add(tx, replace(launch_of("alice", "fourth", ""), **ended, ended=utc_now()))
+    clock.ahead = 59
+    await table.read()
+    assert launch_at(table, "/user/bob/second/") == bob
+    assert launch_at(table, "/user/alice/second/") is Absence.CLOSED
+    clock.ahead = 61
+    await table.read()
+    assert launch_at(table, "/user/alice/fourth/") is Absence.CLOSED
 
 
 async def test_a_route_with_a_host_is_none_of_ours(site: Site, table: OpenServers) -> None:

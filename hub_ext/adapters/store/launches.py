@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Text, cast, func, select
 
 from hub_ext.adapters.store.rows import Rows, Tx, writing
@@ -61,6 +63,13 @@ def listing(
         held = launches.c.state.in_(_ACTIVE)
         query = query.where(held if active else ~held)
     return _rows.all(tx, query if limit is None else query.limit(limit))
+
+
+def ended_servers(tx: Tx, *, since: datetime) -> frozenset[tuple[str, str]]:
+    """Username and name of each named server that has ended since then; it reads every launch."""
+    query = select(launches.c.username, launches.c.server_name)
+    query = query.where(launches.c.server_name != "", launches.c.ended >= since)
+    return frozenset((row[0], row[1]) for row in tx.connection.execute(query.distinct()))
 
 
 def counted(tx: Tx, *, image: str) -> dict[int, int]:
