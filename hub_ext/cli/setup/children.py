@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -15,6 +16,7 @@ from hub_ext.errors import HubExtError
 
 _POLL_SECONDS = 0.1
 _LOG_MAX_BYTES = 20 * 1024**2
+_LOGS_KEPT = 3  # beside the one that is written
 
 
 class ChildFailed(HubExtError):
@@ -49,6 +51,28 @@ class Child:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
         return ChildFailed("\n".join([f"{what}:", *lines]), advice=f"The whole log is {self.log}.")
 
+    def rotate(self) -> bool:
+        """Put the log aside where it has grown, and let it begin anew; whether that was done.
+
+        The process, and what it has started, go on writing in the same file: it is copied, then emptied, and
+        a line that is written in the moment between the two is lost. Where there is no room for the copy the
+        log grows on. Cheap enough to be called twice a second.
+        """
+        aside = self.log.with_name(f".{self.log.name}")
+        try:
+            if self.log.stat().st_size <= _LOG_MAX_BYTES:
+                return False
+            with self.log.open("rb") as log, open(aside, "wb", opener=_private) as copy:
+                shutil.copyfileobj(log, copy)
+            make_room(self.log, _LOGS_KEPT)
+            aside.replace(self.log.with_name(f"{self.log.name}.1"))
+            os.truncate(self.log, 0)
+        except OSError:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+            return False
+        return True
+
     def stop(self, seconds: float = 10) -> None:
         """End the process and whatever it started; kill what is left after `seconds`."""
         if self.running:
@@ -77,7 +101,8 @@ def start(
     """
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
-        log.replace(log.with_suffix(".log.1"))
+        make_room(log, _LOGS_KEPT)
+        log.replace(log.with_name(f"{log.name}.1"))
     with log.open("ab") as output:
         log.chmod(0o600)
         try:
@@ -94,3 +119,15 @@ def start(
         except OSError as error:
             raise ChildFailed(f"{name} cannot be started: {error}.") from error
     return Child(name, log, process)
+
+
+def make_room(log: Path, kept: int) -> None:
+    """Number the earlier logs of that name one up, so that there is none at 1; `kept` is the last number."""
+    for number in range(kept - 1, 0, -1):
+        older = log.with_name(f"{log.name}.{number}")
+        if older.exists():
+            older.replace(log.with_name(f"{log.name}.{number + 1}"))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -66,7 +66,7 @@ class Serving:
         starts: deque[float] = deque(maxlen=_MOST_RESTARTS)
         while True:
             time.sleep(_WATCH_SECONDS)
-            self._front.rotate()
+            self.rotate_logs()
             self.renew_certificate()
             for child, again in self._ended():
                 failure = child.failed(f"{child.name} ended by itself")
@@ -99,6 +99,13 @@ class Serving:
     def restart_front(self) -> None:
         """A front, in place of one that ended."""
         self.front = self._front.start()
+
+    def rotate_logs(self) -> None:
+        """Begin new logs where the present ones have grown: whoever sends requests fills them."""
+        self._front.rotate()
+        for child in (self.gate, self.front, self.hub):
+            if child is not None:
+                child.rotate()
 
     def renew_certificate(self) -> None:
         """Looks once a minute for a renewed certificate, has the front show it, and says what came of it."""

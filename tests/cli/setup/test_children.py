@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup.children import ChildFailed
+from tests.support.patience import patient
 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:
@@ -38,6 +42,52 @@ def test_a_log_that_has_grown_is_put_aside(tmp_path: Path, monkeypatch: pytest.M
         children.start("It", ["echo", said], log).process.wait()
     assert log.read_text() == ".\n"
     assert (tmp_path / "it.log.1").read_text() == "short\n"
+
+
+def test_a_log_that_grows_while_it_is_written_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
+    monkeypatch.setattr(children, "_LOGS_KEPT", 2)
+    log, turn = tmp_path / "it.log", tmp_path / "turn"
+    os.mkfifo(turn)
+    # The inner shell is as a service of the Hub's: it writes in the same file, and is not ours to tell.
+    child = children.start("It", ["sh", "-c", f"while :; do sh -c 'read x; echo $x' <{turn}; done"], log)
+    try:
+        assert not child.rotate()
+        for number in range(4):
+            turn.write_text(f"turn {number}\n")
+            _until(lambda: log.read_text() == f"turn {number}\n")  # noqa: B023
+            assert child.rotate()
+            assert not child.rotate()
+        assert log.read_text() == ""
+        assert log.with_name("it.log.1").read_text() == "turn 3\n"
+        assert log.with_name("it.log.2").read_text() == "turn 2\n"
+        assert {file.name for file in tmp_path.iterdir()} == {"it.log", "it.log.1", "it.log.2", "turn"}
+        assert log.with_name("it.log.1").stat().st_mode & 0o777 == 0o600
+    finally:
+        child.stop()
+
+
+def test_a_log_without_room_for_its_copy_grows_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
+    log = tmp_path / "it.log"
+    child = children.start("It", ["echo", "long enough"], log)
+    child.process.wait()
+    log.with_name("it.log.1").write_text("earlier")
+
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", full)
+        assert not child.rotate()
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "it.log": "long enough\n",
+        "it.log.1": "earlier",
+    }
+    assert child.rotate()
+    assert log.with_name("it.log.2").read_text() == "earlier"
 
 
 def test_stop_ends_the_whole_group(tmp_path: Path) -> None:
@@ -90,6 +140,13 @@ def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert _gone(pid)
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + patient(10)
+    while not true():
+        assert time.monotonic() < end, "not within 10 s"
+        time.sleep(0.02)
 
 
 def _gone(pid: int) -> bool:
