@@ -17,14 +17,16 @@ from hub_ext.adapters.engine import Engine
 from hub_ext.adapters.store import launches, revisions
 from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.layout import Layout
+from hub_ext.flows import people
 from hub_ext.flows.launch.end import container_name
-from hub_ext.model import FindingCode, Launch
+from hub_ext.model import FindingCode, Launch, Person
 from hub_ext.settings import RegistrySettings
 from tests.e2e.test_console_images import checked, retire
 from tests.support.console import ApiClient, enter, program
 from tests.support.foreign_images import ForeignImages
 from tests.support.hub import RunningHub, Visitor, wait_for
 from tests.support.patience import patient
+from tests.support.scenario import STEWARD
 
 PAGE = {
     "Accept": "text/html",
@@ -74,9 +76,17 @@ def api(hub: RunningHub) -> ApiClient:
     return program(enter(hub, "cora"))
 
 
+@pytest.fixture(scope="module")
+def person(hub: RunningHub) -> Iterator[Person]:
+    """Whoever works in them; what her home has seen is no other test's affair."""
+    person = hub.add_person("tess", "onco")
+    yield person
+    people.end_person(hub.site, STEWARD, person.id, "the tests of any image are over")
+
+
 @pytest.fixture
-def ada(hub: RunningHub) -> Iterator[Visitor]:
-    visitor = hub.visitor("ada")
+def tess(hub: RunningHub, person: Person) -> Iterator[Visitor]:
+    visitor = hub.visitor(person.username)
     yield visitor
     visitor.forget()
 
@@ -100,14 +110,14 @@ def published(hub: RunningHub, api: ApiClient, foreign: ForeignImages, slug: str
     assert answer.status_code == 200, answer.text
 
 
-def started(hub: RunningHub, ada: Visitor, slug: str) -> Launch:
-    """Ada's server of that image, under the image's name."""
+def started(hub: RunningHub, person: Person, tess: Visitor, slug: str) -> Launch:
+    """Tess's server of that image, under the image's name."""
     options = {"project": "onco", "environment": slug, "datasets": ["mri"], "size": "s", "gpus": 0}
-    answer = ada.api("POST", f"servers/{slug}", {"user_options": options})
+    answer = tess.api("POST", f"servers/{slug}", {"user_options": options})
     assert answer.status_code in (201, 202), answer.text
-    ada.wait_ready(slug)
+    tess.wait_ready(slug)
     with hub.site.store.reading() as tx:
-        launch = launches.last_of(tx, hub.scenario.ada.id, slug)
+        launch = launches.last_of(tx, person.id, slug)
     assert launch is not None
     return launch
 
@@ -144,9 +154,9 @@ async def said(url: str, token: str, message: str, *, until: str) -> list[str]:
 class Notebook:
     """A Jupyter server used over its own API."""
 
-    def __init__(self, hub: RunningHub, ada: Visitor, name: str) -> None:
-        self.address = f"{hub.url}/user/ada/{name}/"
-        answer = ada.api("POST", "tokens", {"note": "a test", "expires_in": 3600})
+    def __init__(self, hub: RunningHub, tess: Visitor, name: str) -> None:
+        self.address = f"{hub.url}/user/tess/{name}/"
+        answer = tess.api("POST", "tokens", {"note": "a test", "expires_in": 3600})
         self.token = str(answer.json()["token"])
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
@@ -179,16 +189,16 @@ class Notebook:
 
 
 def test_a_docker_stack_is_worked_in_unchanged(
-    hub: RunningHub, foreign: ForeignImages, api: ApiClient, ada: Visitor
+    hub: RunningHub, foreign: ForeignImages, api: ApiClient, person: Person, tess: Visitor
 ) -> None:
     published(hub, api, foreign, "stack", allowed_env=["LD_LIBRARY_PATH"])
     try:
-        launch = started(hub, ada, "stack")
-        page = ada.session.get(f"{hub.url}/user/ada/stack/lab", headers=PAGE, timeout=patient(60))
+        launch = started(hub, person, tess, "stack")
+        page = tess.session.get(f"{hub.url}/user/tess/stack/lab", headers=PAGE, timeout=patient(60))
         assert page.status_code == 200, page.text
         assert "jupyter-config-data" in page.text
         assert secret(hub, launch) not in page.text
-        notebook = Notebook(hub, ada, "stack")
+        notebook = Notebook(hub, tess, "stack")
         printed = notebook.cell(
             "import os, sys, pathlib, hashlib\n"
             "print(sys.executable, os.getuid(), os.environ['LD_LIBRARY_PATH'])\n"
@@ -196,7 +206,7 @@ def test_a_docker_stack_is_worked_in_unchanged(
             "print(pathlib.Path('/data/mri/values.csv').read_text())\n"
             "pathlib.Path('kept.txt').write_text('x'); print(pathlib.Path('kept.txt').resolve())\n"
         )
-        uid = hub.scenario.ada.uid
+        uid = person.uid
         assert f"/opt/conda/bin/python {uid} /opt/conda/lib\n'' /opt/conda\n" in printed
         assert "patient,value" in printed
         assert "/home/jovyan/kept.txt" in printed
@@ -210,42 +220,42 @@ def test_a_docker_stack_is_worked_in_unchanged(
 
 
 def test_an_app_that_lies_at_the_root_is_worked_in_unchanged(
-    hub: RunningHub, foreign: ForeignImages, api: ApiClient, ada: Visitor
+    hub: RunningHub, foreign: ForeignImages, api: ApiClient, person: Person, tess: Visitor
 ) -> None:
     published(hub, api, foreign, "app", interface=APP, start_url="/")
     try:
-        launch = started(hub, ada, "app")
+        launch = started(hub, person, tess, "app")
         assert launch.upstream.endswith(":7860")
-        page = ada.session.get(f"{hub.url}/user/ada/app/", headers=PAGE, timeout=patient(60))
+        page = tess.session.get(f"{hub.url}/user/tess/app/", headers=PAGE, timeout=patient(60))
         assert (page.status_code, page.text[:22]) == (200, "<h1>A small model</h1>")
         address = page.url
 
         def get(path: str) -> requests.Response:
-            return ada.session.get(f"{address}{path}", timeout=patient(30))
+            return tess.session.get(f"{address}{path}", timeout=patient(30))
 
         seen = get("login")
         assert seen.url == f"{address}seen?after=login"
         told = seen.json()
         assert told["path"] == "/seen?after=login"
         assert told["headers"]["Authorization"] == f"Bearer {secret(hub, launch)}"
-        assert told["headers"]["X-Forwarded-Prefix"] == "/user/ada/app"
+        assert told["headers"]["X-Forwarded-Prefix"] == "/user/tess/app"
         assert told["headers"]["Cookie"] == "who=me"
         assert told["env"]["APP_KEY"] == secret(hub, launch)
         assert told["env"]["APP_MODE"] == "production"
         assert not [name for name in told["env"] if name.startswith("JUPYTER")]
-        (cookie,) = [cookie for cookie in ada.session.cookies if cookie.name == "who"]
-        assert cookie.path == "/user/ada/app/"
+        (cookie,) = [cookie for cookie in tess.session.cookies if cookie.name == "who"]
+        assert cookie.path == "/user/tess/app/"
         assert get("write").json() == {"size": 1}
         assert get("api").status_code == 500, "what is none of its pages is a fault of it"
 
-        notebook = Notebook(hub, ada, "app")
+        notebook = Notebook(hub, tess, "app")
         url = f"{notebook.address}live/ws"
         assert asyncio.run(said(url, notebook.token, "hello", until="H")) == ["HELLO"]
 
         # The Hub that starts again asks it as its interface says, and lets it go on.
         hub.kill()
         hub.start_again()
-        wait_for(lambda: ada.servers()["app"]["ready"], 30)
+        wait_for(lambda: tess.servers()["app"]["ready"], 30)
         assert get("write").json() == {"size": 2}
     finally:
         retire(hub, "app")

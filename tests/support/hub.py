@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,10 +18,11 @@ from hub_ext.adapters.engine import Engine
 from hub_ext.adapters.store import images, revisions
 from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.cli.setup.serving import Serving
+from hub_ext.flows import people, projects
 from hub_ext.flows.site import Site
-from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState
+from hub_ext.model import Ceilings, ImageEntry, ImageRevision, ImageState, Person, SiteRole
 from tests.support.patience import patient
-from tests.support.scenario import Scenario
+from tests.support.scenario import STEWARD, Scenario
 from tests.support.wire import Wire
 
 PASSWORDS = {
@@ -38,6 +40,7 @@ PASSWORDS = {
     "vera": "trusts her browser",
     "viola": "keeps every cookie",
     "moriarty": "bakes some more",
+    "tess": "brings her own tools",
 }
 STARTED_SECONDS = 90
 NO_CEILINGS = Ceilings()
@@ -170,6 +173,16 @@ class RunningHub:
         assert answer.status_code == 200, answer.text
         assert "login" not in answer.url
         return Visitor(self.url, name, session)
+
+    def add_person(self, name: str, *member_of: str, roles: tuple[SiteRole, ...] = ()) -> Person:
+        """Somebody whom no other test knows, a member of these projects for a month."""
+        until = self.site.now() + timedelta(days=30)
+        person = people.add_person(
+            self.site, STEWARD, issuer="demo", subject=name, username=name, roles=roles
+        )
+        for project in member_of:
+            projects.add_member(self.site, STEWARD, project, person.id, valid_until=until)
+        return person
 
     def publish(self, slug: str, built: BuiltImage, ceilings: Ceilings = NO_CEILINGS) -> None:
         """A real image of this checkout in the catalogue under that slug; nothing where it is there."""

@@ -11,13 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.store import images, launches, revisions
-from hub_ext.flows import people, projects
+from hub_ext.flows import people
 from hub_ext.model import Launch, Person, SiteRole
 from hub_ext.settings import RegistrySettings
 from tests.support import stub_image
@@ -110,8 +109,8 @@ def attack_world(
 ) -> Iterator[AttackWorld]:
     """The world, with servers that run; its people, whom nobody had before, have ended afterwards."""
     _publish(hub, registry, answer_digest, docker_config)
-    victim = _person(hub, victim_name, ("onco", "cardio"), (SiteRole.OPERATOR,))
-    attacker = _person(hub, attacker_name, ("onco",))
+    victim = hub.add_person(victim_name, "onco", "cardio", roles=(SiteRole.OPERATOR,))
+    attacker = hub.add_person(attacker_name, "onco")
     victims, attackers = hub.visitor(victim_name), hub.visitor(attacker_name)
     settings = hub.site.settings
     weak = WeakProxy(f"127.0.0.1:{settings.hub_port}", f"127.0.0.1:{settings.console_port}", {})
@@ -154,16 +153,6 @@ def _publish(hub: RunningHub, registry: RegistrySettings, answer_digest: str, do
         revision = revisions.find(tx, "answer", answer.revision)
         assert revision is not None
         revisions.add(tx, replace(revision, entry=HOSTILE, number=1, digest=digest))
-
-
-def _person(
-    hub: RunningHub, name: str, member_of: tuple[str, ...], roles: tuple[SiteRole, ...] = ()
-) -> Person:
-    until = hub.site.now() + timedelta(days=30)
-    person = people.add_person(hub.site, STEWARD, issuer="demo", subject=name, username=name, roles=roles)
-    for project in member_of:
-        projects.add_member(hub.site, STEWARD, project, person.id, valid_until=until)
-    return person
 
 
 def _start(
