@@ -40,6 +40,7 @@ PASSWORDS = {
     "vera": "trusts her browser",
     "viola": "keeps every cookie",
     "moriarty": "bakes some more",
+    "nora": "draws what she is told",
     "tess": "brings her own tools",
 }
 STARTED_SECONDS = 90
