@@ -112,7 +112,7 @@ def published(hub: RunningHub, api: ApiClient, foreign: ForeignImages, slug: str
 
 def started(hub: RunningHub, person: Person, tess: Visitor, slug: str) -> Launch:
     """Tess's server of that image, under the image's name."""
-    options = {"project": "onco", "environment": slug, "datasets": ["mri"], "size": "s", "gpus": 0}
+    options = {"project": "onco", "environment": slug, "datasets": ["table"], "size": "s", "gpus": 0}
     answer = tess.api("POST", f"servers/{slug}", {"user_options": options})
     assert answer.status_code in (201, 202), answer.text
     tess.wait_ready(slug)
@@ -203,7 +203,7 @@ def test_a_docker_stack_is_worked_in_unchanged(
             "import os, sys, pathlib, hashlib\n"
             "print(sys.executable, os.getuid(), os.environ['LD_LIBRARY_PATH'])\n"
             "print(repr(os.environ['PYTHONPATH']), os.environ['CONDA_DIR'])\n"
-            "print(pathlib.Path('/data/mri/values.csv').read_text())\n"
+            "print(pathlib.Path('/data/table/values.csv').read_text())\n"
             "pathlib.Path('kept.txt').write_text('x'); print(pathlib.Path('kept.txt').resolve())\n"
         )
         uid = person.uid
