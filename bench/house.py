@@ -129,7 +129,7 @@ def opened(kept: Path, say: Say) -> Iterator[House]:
             stubs["answer"],
             f"stub/{FAST}:1",
             docker_config=layout.docker_config,
-            files={"opt/hub-ext/start": _program(FAST_SERVER)},
+            files=dict.fromkeys(("opt/hub-ext/start", "opt/hub-ext/bin/jupyter-lab"), _program(FAST_SERVER)),
         )
         stack.callback(stub_image.remove, registry, docker.url, stubs)
         scratch = _scratch_registry(layout, docker, chosen.gateway, stack)
