@@ -104,7 +104,10 @@ def _processes(serving: Serving) -> dict[str, int]:
     assert serving.front is not None
     front = serving.front.process.pid
     found = {"hub": serving.hub.process.pid, "gate": serving.gate.process.pid, "front": front}
-    found |= {f"front-{number}": pid for number, (pid, _) in enumerate(children_of(front))}
+    # nginx's master is the one child of the front's process, and its workers are the master's.
+    masters = [pid for pid, _ in children_of(front)]
+    workers = [pid for master in masters for pid, _ in children_of(master)]
+    found |= {f"front-{number}": pid for number, pid in enumerate([*masters, *workers])}
     for pid, words in children_of(found["hub"]):
         for word in words:
             if word.startswith("hub_ext.services."):
