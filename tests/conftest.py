@@ -32,6 +32,7 @@ from hub_ext.cli.setup.layout import CHECKOUT, SHARED_VARIABLE, STATE_VARIABLE, 
 from hub_ext.cli.setup.steps import Steps
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
+from tests.support.browsers.fixtures import each_browser, fresh_profile  # noqa: F401 - fixtures
 
 # States of the tests lie elsewhere, and use this checkout's programs and engine.
 os.environ.setdefault(SHARED_VARIABLE, str(CHECKOUT / ".state"))

@@ -25,6 +25,7 @@ from tests.e2e.test_console_images import checked, retire
 from tests.support.console import ApiClient, enter, program
 from tests.support.foreign_images import ForeignImages
 from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.kernels import execute_request
 from tests.support.patience import patient
 from tests.support.scenario import STEWARD
 
@@ -172,15 +173,10 @@ class Notebook:
     def cell(self, code: str) -> str:
         """What a cell in a new kernel prints."""
         kernel = self.call("POST", "kernels", {"name": "python3"})["id"]
-        asked = {
-            "channel": "shell",
-            "header": {"msg_id": "m", "msg_type": "execute_request", "session": "s", "version": "5.3"},
-            "parent_header": {},
-            "metadata": {},
-            "content": {"code": code, "silent": False, "store_history": True, "allow_stdin": False},
-        }
         url = f"{self.address}api/kernels/{kernel}/channels?session_id=s"
-        received = asyncio.run(said(url, self.token, json.dumps(asked), until='"execute_reply"'))
+        received = asyncio.run(
+            said(url, self.token, json.dumps(execute_request(code)), until='"execute_reply"')
+        )
         messages = [json.loads(one) for one in received]
         contents = [one["content"] for one in messages if one["channel"] == "iopub"]
         return "".join(

@@ -16,9 +16,7 @@ from hub_ext.cli.setup.layout import Layout
 from hub_ext.settings import RegistrySettings
 from tests.support.browsers import leaks, scripts
 from tests.support.browsers.attack_world import AttackWorld, attack_world, page_of, sign_in
-from tests.support.browsers.chromium import Chromium
 from tests.support.browsers.driver import Browser, Page, PageError, Profile
-from tests.support.browsers.firefox import Firefox
 from tests.support.browsers.hostile_server import SECRET
 from tests.support.hub import RunningHub, wait_for
 from tests.support.patience import patient
@@ -36,18 +34,10 @@ def world(
         yield made
 
 
-@pytest.fixture(scope="module", params=[Chromium, Firefox], ids=["chromium", "firefox"])
-def browser(world: AttackWorld, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A browser that runs."""
-    started: Browser = request.param()
-    yield started
-    started.close()
-
-
 @pytest.fixture(scope="module")
-def profile(browser: Browser, world: AttackWorld) -> Iterator[Profile]:
+def profile(each_browser: Browser, world: AttackWorld) -> Iterator[Profile]:
     """The victim's: signed in at the Hub and the console, and at both of her servers."""
-    opened = browser.profile()
+    opened = each_browser.profile()
     page = opened.page()
     sign_in(page, world.hub, world.victim.name)
     page.open(f"{world.hub.url}/services/console/")
@@ -225,10 +215,10 @@ def is_called(profile: Profile, address: str, relay: socket.socket) -> bool:
 
 
 def test_a_page_calls_nobody(
-    browser: Browser, profile: Profile, world: AttackWorld, relay: socket.socket
+    each_browser: Browser, profile: Profile, world: AttackWorld, relay: socket.socket
 ) -> None:
     """By WebRTC. Firefox has no policy against it yet: there it remains, as the documentation says."""
-    assert is_called(profile, world.infected.address, relay) == (browser.name == "firefox")
+    assert is_called(profile, world.infected.address, relay) == (each_browser.name == "firefox")
     assert is_called(profile, world.weak.origin + world.infected.path, relay)
 
 

@@ -21,9 +21,7 @@ from tests.support.browsers.attack_world import (
     page_of,
     sign_in,
 )
-from tests.support.browsers.chromium import Chromium
 from tests.support.browsers.driver import Browser, Cookie, Page, Profile
-from tests.support.browsers.firefox import Firefox
 from tests.support.browsers.hostile_server import SECRET
 from tests.support.hub import RunningHub, wait_within
 
@@ -39,26 +37,10 @@ def world(
         yield made
 
 
-@pytest.fixture(scope="module", params=[Chromium, Firefox], ids=["chromium", "firefox"])
-def browser(world: AttackWorld, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A browser that runs."""
-    started: Browser = request.param()
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def profile(browser: Browser) -> Iterator[Profile]:
-    """A fresh one."""
-    opened = browser.profile()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(profile: Profile, world: AttackWorld) -> Page:
+def page(fresh_profile: Profile, world: AttackWorld) -> Page:
     """The victim's tab, signed in at the Hub and at her infected server."""
-    made = profile.page()
+    made = fresh_profile.page()
     sign_in(made, world.hub, world.victim.name)
     assert opens(made, world.infected)
     return made
@@ -83,10 +65,10 @@ def gate_cookie(profile: Profile, server: AttackedServer) -> Cookie:
 
 
 def test_a_gate_cookie_opens_its_own_server_until_the_sign_out(
-    browser: Browser, profile: Profile, page: Page, world: AttackWorld
+    each_browser: Browser, fresh_profile: Profile, page: Page, world: AttackWorld
 ) -> None:
-    taken = gate_cookie(profile, world.infected)
-    thief = browser.profile()
+    taken = gate_cookie(fresh_profile, world.infected)
+    thief = each_browser.profile()
     try:
         there = thief.page()
         for server in (world.private, world.attackers):
@@ -101,16 +83,18 @@ def test_a_gate_cookie_opens_its_own_server_until_the_sign_out(
         thief.close()
 
 
-def test_a_page_sets_no_cookie_of_another_name(profile: Profile, page: Page, world: AttackWorld) -> None:
+def test_a_page_sets_no_cookie_of_another_name(
+    fresh_profile: Profile, page: Page, world: AttackWorld
+) -> None:
     """Nobody is signed out, signed in as somebody else, or given a session that another knows."""
 
     def others() -> set[tuple[str, str, str, str]]:
-        cookies = [one for one in profile.cookies() if one.domain.strip(".") != world.infected.host]
+        cookies = [one for one in fresh_profile.cookies() if one.domain.strip(".") != world.infected.host]
         return {(one.name, one.value, one.domain, one.path) for one in cookies}
 
     assert opens(page, world.private)
     page.open(f"{world.hub.url}/hub/home")
-    before, session = others(), gate_cookie(profile, world.infected).value
+    before, session = others(), gate_cookie(fresh_profile, world.infected).value
     names = dict.fromkeys(
         ("jupyterhub-hub-login", "jupyterhub-session-id", "_xsrf", "service-console"), "tossed"
     )
@@ -135,10 +119,12 @@ def test_control_at_the_hub_s_own_name_a_page_signs_out(page: Page, world: Attac
     assert page.address().startswith(f"{world.hub.url}/hub/login")
 
 
-def test_a_session_that_is_pushed_out_comes_back(profile: Profile, page: Page, world: AttackWorld) -> None:
+def test_a_session_that_is_pushed_out_comes_back(
+    fresh_profile: Profile, page: Page, world: AttackWorld
+) -> None:
     page.open(page_of(world.infected.address))
     page.run(scripts.FILL, count=300, letters=1, domain=world.infected.host)
-    assert gate_cookie_is_gone(profile, world)
+    assert gate_cookie_is_gone(fresh_profile, world)
     assert opens(page, world.infected)
 
 

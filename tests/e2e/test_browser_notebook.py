@@ -13,9 +13,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.flows import people
 from hub_ext.model import Person
 from tests.support.browsers.attack_world import sign_in
-from tests.support.browsers.chromium import Chromium
 from tests.support.browsers.driver import Browser, Page
-from tests.support.browsers.firefox import Firefox
 from tests.support.browsers.hostile_server import HostileServer
 from tests.support.browsers.weak_proxy import OpenUpstream, WeakProxy
 from tests.support.hub import RunningHub, Visitor
@@ -56,18 +54,10 @@ def address(nora: Visitor) -> str:
     return nora.enter()
 
 
-@pytest.fixture(scope="module", params=[Chromium, Firefox], ids=["chromium", "firefox"])
-def browser(nora: Visitor, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A browser that runs."""
-    started: Browser = request.param()
-    yield started
-    started.close()
-
-
 @pytest.fixture
-def pages(browser: Browser, hub: RunningHub) -> Iterator[tuple[Page, Page]]:
+def pages(each_browser: Browser, hub: RunningHub) -> Iterator[tuple[Page, Page]]:
     """Two tabs of Nora's, who is signed in."""
-    profile = browser.profile()
+    profile = each_browser.profile()
     first, second = profile.page(), profile.page()
     sign_in(first, hub, NAME)
     yield first, second

@@ -21,6 +21,7 @@ from hub_ext.cli.setup.images import BuiltImage
 from hub_ext.model import Ceilings, Launch, LaunchState, Verb
 from tests.e2e.test_browser import sign_in
 from tests.support.hub import RunningHub, Visitor, wait_for
+from tests.support.kernels import execute_request
 from tests.support.patience import patient
 
 # More than the ten seconds between two rounds of an open JupyterLab.
@@ -62,14 +63,9 @@ class Notebook:
     def run(self, code: str) -> None:
         """Begins a cell in a new kernel, and goes away once it runs."""
         kernel = self.call("POST", "kernels", {"name": "python3"})["id"]
-        asked = {
-            "channel": "shell",
-            "header": {"msg_id": "m", "msg_type": "execute_request", "session": "s", "version": "5.3"},
-            "parent_header": {},
-            "metadata": {},
-            "content": {"code": code, "silent": False, "store_history": True, "allow_stdin": False},
-        }
-        self._say(f"api/kernels/{kernel}/channels?session_id=s", asked, until='"execute_input"')
+        self._say(
+            f"api/kernels/{kernel}/channels?session_id=s", execute_request(code), until='"execute_input"'
+        )
 
     def type(self, command: str) -> None:
         """Types a command into a new terminal, and closes it."""

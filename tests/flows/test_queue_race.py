@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import random
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -18,6 +16,7 @@ from hub_ext.adapters.store import gpus, leases
 from hub_ext.adapters.store import queue as rows
 from hub_ext.flows.site import Site
 from hub_ext.model import Gpu, Verb
+from tests.support.hub_processes import hub_processes
 from tests.support.scenario import Scenario
 
 HUB = """
@@ -74,9 +73,9 @@ def two_hubs(scenario: Scenario, tmp_path: Path) -> Iterator[list[subprocess.Pop
         gpus.add(tx, Gpu("gpu-0", "local", "hub-ext.test/gpu=0", "test", 0, scenario.site.now()))
     settings = replace(scenario.site.settings, queue_most_person=50)
     chance = random.Random(11)  # noqa: S311
-    hubs = []
+    values = []
     for number in (0, 1):
-        asked = [
+        requests = [
             replace(
                 scenario.request(gpus=1, datasets=(), person_id=person.id, server_name=f"h{number}-{turn}"),
                 launch_id=f"lau-h{number}-{turn}",
@@ -84,20 +83,9 @@ def two_hubs(scenario: Scenario, tmp_path: Path) -> Iterator[list[subprocess.Pop
             )
             for turn, person in enumerate([scenario.ada, scenario.bob] * 8)
         ]
-        told = tmp_path / f"hub-{number}"
-        told.write_bytes(pickle.dumps((settings, asked, number)))
-        hubs.append(
-            subprocess.Popen(
-                [sys.executable, "-c", HUB, str(told)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-    yield hubs
-    for hub in hubs:
-        hub.kill()
-        hub.communicate()
+        values.append((settings, requests, number))
+    with hub_processes(HUB, values, tmp_path) as hubs:
+        yield hubs
 
 
 async def test_two_hubs_and_the_line_never_share_a_gpu_and_nobody_is_lost(

@@ -7,7 +7,7 @@ Firefox those of the server's name alone: the page's link leads on to the Hub's,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,33 +15,15 @@ import pytest
 
 from tests.front.conftest import Site
 from tests.support.browsers import scripts
-from tests.support.browsers.chromium import Chromium
-from tests.support.browsers.driver import Browser, Profile
-from tests.support.browsers.firefox import Firefox
+from tests.support.browsers.driver import Profile
 from tests.support.certificates import Authority
 
 Make = Callable[..., AbstractContextManager[Site]]
 
 
-@pytest.fixture(scope="module", params=[Chromium, Firefox], ids=["chromium", "firefox"])
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A browser that runs."""
-    started: Browser = request.param()
-    yield started
-    started.close()
-
-
-@pytest.fixture
-def profile(browser: Browser) -> Iterator[Profile]:
-    """A fresh one."""
-    opened = browser.profile()
-    yield opened
-    opened.close()
-
-
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_cookies_that_fill_every_request_are_cleared(
-    profile: Profile, another_site: Make, tmp_path: Path, scheme: str
+    fresh_profile: Profile, another_site: Make, tmp_path: Path, scheme: str
 ) -> None:
     keys = tmp_path / "keys"
     keys.mkdir()
@@ -50,7 +32,7 @@ def test_cookies_that_fill_every_request_are_cleared(
     with another_site(tls=tls, name="site.localhost") as site:
         site.alice.headers, site.alice.body = [("Content-Type", "text/html")], b"a page of a server"
         server = f"{scheme}://s1.site.localhost:{site.port}/user/alice/lab"
-        page = profile.page()
+        page = fresh_profile.page()
         page.open(server)
         for domain in ("s1.site.localhost", "site.localhost"):
             assert page.run(scripts.FILL, count=170, letters=3900, domain=domain) > 500_000

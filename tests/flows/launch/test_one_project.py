@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +19,7 @@ from hub_ext.flows import queue
 from hub_ext.model import Actor, ActorKind, Gpu, LaunchPlan, LaunchState, ReasonCode, Refusal
 from hub_ext.model.queue import WaitingState
 from hub_ext.settings import Settings
+from tests.support.hub_processes import hub_processes
 from tests.support.scenario import Scenario
 
 STARTS = 12
@@ -136,7 +135,7 @@ def living(scenario: Scenario) -> tuple[rows.Waiting, ...]:
 @pytest.fixture
 def two_hubs(scenario: Scenario, tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
     """Two processes on one store: one starts Ada's servers in onco, the other hers in cardio."""
-    hubs = []
+    values = []
     for project in ("onco", "cardio"):
         requests = [
             scenario.request(
@@ -144,20 +143,9 @@ def two_hubs(scenario: Scenario, tmp_path: Path) -> Iterator[list[subprocess.Pop
             )
             for turn in range(STARTS)
         ]
-        asked = tmp_path / project
-        asked.write_bytes(pickle.dumps((scenario.site.settings, requests)))
-        hubs.append(
-            subprocess.Popen(
-                [sys.executable, "-c", HUB, str(asked)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-    yield hubs
-    for hub in hubs:
-        hub.kill()
-        hub.communicate()
+        values.append((scenario.site.settings, requests))
+    with hub_processes(HUB, values, tmp_path) as hubs:
+        yield hubs
 
 
 async def test_of_two_projects_started_at_once_one_is_admitted(
