@@ -131,8 +131,8 @@ def _check_pair(certificate: x509.Certificate, key: str, certificate_file: Path,
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
-        held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()  # browsers look nowhere else
-    hosts = [name.lower() for name in held.get_values_for_type(x509.DNSName)]
-    return (*hosts, *(str(address) for address in held.get_values_for_type(x509.IPAddress)))
+    hosts = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    return (*hosts, *(str(address) for address in names.get_values_for_type(x509.IPAddress)))

@@ -46,8 +46,8 @@ def read(content: bytes) -> tuple[Stated, ...]:
         line = content[: error.start].count(b"\n") + 1
         raise at(line, "This is not UTF-8", "Save the file as UTF-8.") from error
     document = tree(text)
-    held = mapping_of(document, (KEY, "images"), Phrase("the file"))
-    form = needed(held, KEY, document, Phrase("the file"))
+    fields = mapping_of(document, (KEY, "images"), Phrase("the file"))
+    form = needed(fields, KEY, document, Phrase("the file"))
     if text_of(form) != str(FORM):
         raise at(
             form.line,
@@ -57,7 +57,7 @@ def read(content: bytes) -> tuple[Stated, ...]:
             form=text_of(form)[:20],
             known=FORM,
         )
-    images = mapping_of(needed(held, "images", document, Phrase("the file")), None, "images")
+    images = mapping_of(needed(fields, "images", document, Phrase("the file")), None, "images")
     return tuple(_stated(slug, node) for slug, node in images.items())
 
 
@@ -69,9 +69,9 @@ def _stated(slug: str, node: Node) -> Stated:
             "Use 1 to 40 of a-z, 0-9 and -, with a letter or digit at both ends.",
             slug=slug[:80],
         )
-    held = mapping_of(node, _FIELDS, slug)
-    state = _state(needed(held, "state", node, slug))
-    revision = whole_of(held["revision"]) if "revision" in held else 0
+    fields = mapping_of(node, _FIELDS, slug)
+    state = _state(needed(fields, "state", node, slug))
+    revision = whole_of(fields["revision"]) if "revision" in fields else 0
     launching = state in (ImageState.PUBLISHED, ImageState.DEPRECATED)
     if launching and not revision:
         raise at(
@@ -83,16 +83,16 @@ def _stated(slug: str, node: Node) -> Stated:
         )
     if state is ImageState.DRAFT and revision:
         raise at(
-            held["revision"].line,
+            fields["revision"].line,
             "{slug} is a draft, which launches nothing",
             "Leave revision out.",
             slug=slug,
         )
-    successor = optional_text(held, "successor")
-    interface = interface_read(held["interface"], slug) if "interface" in held else JUPYTER
+    successor = optional_text(fields, "successor")
+    interface = interface_read(fields["interface"], slug) if "interface" in fields else JUPYTER
     if successor and state not in (ImageState.DEPRECATED, ImageState.RETIRED):
         raise at(
-            held["successor"].line,
+            fields["successor"].line,
             "{slug} is {state} and needs no successor",
             "Leave the successor out, or deprecate it.",
             slug=slug,
@@ -100,29 +100,31 @@ def _stated(slug: str, node: Node) -> Stated:
         )
     entry = ImageEntry(
         slug=slug,
-        title=_both(needed(held, "title", node, slug), slug),
-        description=_both(held["description"], slug) if "description" in held else Localised("", ""),
-        alias=text_of(needed(held, "registry", node, slug)),
-        path=text_of(needed(held, "path", node, slug)),
-        tag=text_of(needed(held, "tag", node, slug)),
+        title=_both(needed(fields, "title", node, slug), slug),
+        description=_both(fields["description"], slug) if "description" in fields else Localised("", ""),
+        alias=text_of(needed(fields, "registry", node, slug)),
+        path=text_of(needed(fields, "path", node, slug)),
+        tag=text_of(needed(fields, "tag", node, slug)),
         created=_UNKNOWN_TIME,
         state=state,
         revision=revision,
         version=0,
-        projects=tuple(dict.fromkeys(texts_of(held["projects"], "projects"))) if "projects" in held else (),
-        ceilings=_ceilings(held["ceilings"], slug) if "ceilings" in held else Ceilings(),
+        projects=tuple(dict.fromkeys(texts_of(fields["projects"], "projects")))
+        if "projects" in fields
+        else (),
+        ceilings=_ceilings(fields["ceilings"], slug) if "ceilings" in fields else Ceilings(),
         interface=interface,
-        start_url=optional_text(held, "start_url") or START_PAGES[interface.kind],
-        needs_gpu=flag_of(held["needs_gpu"]) if "needs_gpu" in held else False,
-        allowed_env=texts_of(held["allowed_env"], "allowed_env") if "allowed_env" in held else (),
+        start_url=optional_text(fields, "start_url") or START_PAGES[interface.kind],
+        needs_gpu=flag_of(fields["needs_gpu"]) if "needs_gpu" in fields else False,
+        allowed_env=texts_of(fields["allowed_env"], "allowed_env") if "allowed_env" in fields else (),
         successor=successor or None,
     )
-    return Stated(entry, _revisions(held["revisions"], slug) if "revisions" in held else (), node.line)
+    return Stated(entry, _revisions(fields["revisions"], slug) if "revisions" in fields else (), node.line)
 
 
 def _both(node: Node, slug: str) -> Localised:
-    held = mapping_of(node, ("en", "fr"), slug)
-    return Localised(text_of(needed(held, "en", node, slug)), text_of(needed(held, "fr", node, slug)))
+    fields = mapping_of(node, ("en", "fr"), slug)
+    return Localised(text_of(needed(fields, "en", node, slug)), text_of(needed(fields, "fr", node, slug)))
 
 
 def _state(node: Node) -> ImageState:
@@ -157,12 +159,12 @@ def _revisions(node: Node, slug: str) -> tuple[tuple[int, str], ...]:
 
 
 def _ceilings(node: Node, slug: str) -> Ceilings:
-    held = mapping_of(node, ("cpus", "memory", "gpus", "idle"), Phrase("ceilings of {slug}", slug=slug))
+    fields = mapping_of(node, ("cpus", "memory", "gpus", "idle"), Phrase("ceilings of {slug}", slug=slug))
     return Ceilings(
-        cpus=_cpus(held["cpus"]) if "cpus" in held else None,
-        mem_bytes=_unit(held["memory"], size_read) if "memory" in held else None,
-        gpus=whole_of(held["gpus"]) if "gpus" in held else None,
-        idle_seconds=_unit(held["idle"], time_read) if "idle" in held else None,
+        cpus=_cpus(fields["cpus"]) if "cpus" in fields else None,
+        mem_bytes=_unit(fields["memory"], size_read) if "memory" in fields else None,
+        gpus=whole_of(fields["gpus"]) if "gpus" in fields else None,
+        idle_seconds=_unit(fields["idle"], time_read) if "idle" in fields else None,
     )
 
 

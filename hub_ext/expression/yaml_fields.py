@@ -15,35 +15,35 @@ E = TypeVar("E", bound=StrEnum)
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
-def mapping_of(node: Node, known: Collection[str] | None, where: str | Phrase) -> dict[str, Node]:
-    """The fields of a mapping; None for `known` takes any name. What is null is left out."""
+def mapping_of(node: Node, allowed: Collection[str] | None, where: str | Phrase) -> dict[str, Node]:
+    """The fields of a mapping; None for `allowed` takes any name. What is null is left out."""
     if not isinstance(node.value, dict):
         # "images:" with nothing below it says that there are none.
-        if known is None and (_null(node) or node.value == ""):
+        if allowed is None and (_null(node) or node.value == ""):
             return {}
         raise at(node.line, "{where} must be names with values", "", where=where)
     for name, value in node.value.items():
-        if known is not None and name not in known:
+        if allowed is not None and name not in allowed:
             raise at(
                 value.line,
                 "{where} knows no {name!r}",
                 "Known: {known}.",
                 where=where,
                 name=name[:80],
-                known=tuple(known),
+                known=tuple(allowed),
             )
-    return {name: value for name, value in node.value.items() if known is None or not _null(value)}
+    return {name: value for name, value in node.value.items() if allowed is None or not _null(value)}
 
 
 def _null(node: Node) -> bool:
     return node.plain and node.value in ("null", "~")
 
 
-def needed(held: dict[str, Node], name: str, above: Node, where: str | Phrase) -> Node:
+def needed(fields: dict[str, Node], name: str, above: Node, where: str | Phrase) -> Node:
     """The field, which must be there."""
-    if name not in held:
+    if name not in fields:
         raise at(above.line, "{where} lacks {name}", "Add it.", where=where, name=name)
-    return held[name]
+    return fields[name]
 
 
 def text_of(node: Node) -> str:
@@ -53,9 +53,9 @@ def text_of(node: Node) -> str:
     return node.value
 
 
-def optional_text(held: dict[str, Node], name: str) -> str:
+def optional_text(fields: dict[str, Node], name: str) -> str:
     """The text; "" where it is left out."""
-    return text_of(held[name]) if name in held else ""
+    return text_of(fields[name]) if name in fields else ""
 
 
 def whole_of(node: Node) -> int:

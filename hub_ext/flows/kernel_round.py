@@ -43,9 +43,9 @@ async def ask(site: Site, running: Sequence[Launch], bounds: Bounds = Bounds()) 
     activities: dict[str, Activity] = {launch.id: NoActivity.NO_KERNELS for launch in running}
     activities |= {launch.id: NoActivity.UNKNOWN for launch in jupyter}
     tokens = await asyncio.to_thread(_tokens, site, [launch.id for launch in jupyter])
-    asked = [launch for launch in jupyter if launch.upstream and launch.id in tokens]
+    reachable = [launch for launch in jupyter if launch.upstream and launch.id in tokens]
     # Where many hang, it is not always the same servers that are not reached.
-    random.shuffle(asked)
+    random.shuffle(reachable)
     slots = asyncio.Semaphore(bounds.at_once)
     async with notebook_server.session(bounds.at_once) as client:
 
@@ -63,7 +63,7 @@ async def ask(site: Site, running: Sequence[Launch], bounds: Bounds = Bounds()) 
 
         with suppress(TimeoutError):
             async with asyncio.timeout(bounds.round_seconds), asyncio.TaskGroup() as group:
-                for launch in asked:
+                for launch in reachable:
                     group.create_task(ask_one(launch))
     return activities
 

@@ -40,13 +40,13 @@ class FrontCertificate:
         that has died is started again with the former copy.
         """
         try:
-            held = read(self._settings)
+            certificate = read(self._settings)
         except SettingsError:
             if self._copied is None:
                 raise
             return
-        if held is not None:
-            self._write(held)
+        if certificate is not None:
+            self._write(certificate)
             return
         for name in (CERTIFICATE_FILE, KEY_FILE):
             (self._folder / name).unlink(missing_ok=True)
@@ -59,16 +59,16 @@ class FrontCertificate:
         if self._copied is None or time.monotonic() < self._next_look:
             return False
         self._next_look = time.monotonic() + _LOOK_SECONDS
-        held = read(self._settings)
-        if held is None or held == self._copied:
+        certificate = read(self._settings)
+        if certificate is None or certificate == self._copied:
             return False
-        self._write(held)
+        self._write(certificate)
         return True
 
-    def _write(self, held: ServerCertificate) -> None:
+    def _write(self, certificate: ServerCertificate) -> None:
         uid = self._settings.front_uid
-        write_file(self._folder / KEY_FILE, held.key, mode=0o600)
+        write_file(self._folder / KEY_FILE, certificate.key, mode=0o600)
         os.chown(self._folder / KEY_FILE, uid, uid)
-        write_file(self._folder / CERTIFICATE_FILE, held.chain)
-        self._copied = held
+        write_file(self._folder / CERTIFICATE_FILE, certificate.chain)
+        self._copied = certificate
         self._next_look = time.monotonic() + _LOOK_SECONDS

@@ -60,10 +60,12 @@ async def check_certificate(site: Site) -> tuple[Finding, ...]:
         return ()
     now = site.now()
     try:
-        held = await asyncio.to_thread(server_certificate.read, settings.ssl_cert, settings.ssl_key, now)
+        certificate = await asyncio.to_thread(
+            server_certificate.read, settings.ssl_cert, settings.ssl_key, now
+        )
     except SettingsError as error:
         return (failed(Phrase("certificate"), error),)
-    if missing := tuple(name for name in _names(settings) if not held.covers(name)):
+    if missing := tuple(name for name in _names(settings) if not certificate.covers(name)):
         return (
             fail(
                 "certificate",
@@ -72,7 +74,7 @@ async def check_certificate(site: Site) -> tuple[Finding, ...]:
                 names=missing,
             ),
         )
-    ends, days = held.ends.date(), (held.ends - now).days
+    ends, days = certificate.ends.date(), (certificate.ends - now).days
     if days < CERTIFICATE_DAYS:
         return (
             warn(

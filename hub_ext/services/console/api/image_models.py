@@ -203,15 +203,15 @@ def image_answer(entry: ImageEntry) -> Image:
     )
 
 
-def revision_answer(known: ImageRevision, check: ImageCheck | None) -> Revision:
+def revision_answer(revision: ImageRevision, check: ImageCheck | None) -> Revision:
     """A revision of the model, for an answer."""
     return Revision(
-        number=known.number,
-        digest=known.digest,
-        created=known.created,
-        created_by=known.created_by,
-        published=known.published,
-        report=dict(known.report),
+        number=revision.number,
+        digest=revision.digest,
+        created=revision.created,
+        created_by=revision.created_by,
+        published=revision.published,
+        report=dict(revision.report),
         checked=check.outcome if check else None,
     )
 
