@@ -70,7 +70,8 @@ def _env(wanted: Iterable[str], found: Iterable[str]) -> list[str]:
         f"Config.Env has another {name}, or none" for name, _, value in pairs if values.get(name) != [value]
     ]
     # The image's own values are looked at when it is published; what is allowed after that, here.
-    of_image = {name: found[-1] for name, found in values.items() if name not in {pair[0] for pair in pairs}}
+    ours = {name for name, _, _ in pairs}
+    of_image = {name: texts[-1] for name, texts in values.items() if name not in ours}
     lines += [f"Config.Env has a {name} that is not safe to allow" for name in unsafe_to_allow(of_image)]
     return lines
 

@@ -19,6 +19,7 @@ from hub_ext.expression.yaml_tree import Node, at
 from hub_ext.model.interfaces import (
     DEFAULTS,
     JUPYTER,
+    READ_METHODS,
     Interface,
     InterfaceKind,
     Poll,
@@ -48,16 +49,16 @@ def interface_read(node: Node, slug: str) -> Interface:
             text=node.value[:40],
         )
     where = Phrase("interface of {slug}", slug=slug)
-    held = mapping_of(node, _FIELDS, where)
-    usual = DEFAULTS[member(needed(held, "kind", node, where), InterfaceKind)]
+    fields = mapping_of(node, _FIELDS, where)
+    usual = DEFAULTS[member(needed(fields, "kind", node, where), InterfaceKind)]
     return Interface(
         kind=usual.kind,
-        command=texts_of(held["command"], "command") if "command" in held else usual.command,
-        port=whole_of(held["port"]) if "port" in held else usual.port,
-        prefix=member(held["prefix"], PrefixHandling) if "prefix" in held else usual.prefix,
-        ready_path=text_of(held["ready_path"]) if "ready_path" in held else usual.ready_path,
-        polls=_polls(held["polls"], slug) if "polls" in held else usual.polls,
-        secret=_secret(held["secret"], slug) if "secret" in held else usual.secret,
+        command=texts_of(fields["command"], "command") if "command" in fields else usual.command,
+        port=whole_of(fields["port"]) if "port" in fields else usual.port,
+        prefix=member(fields["prefix"], PrefixHandling) if "prefix" in fields else usual.prefix,
+        ready_path=text_of(fields["ready_path"]) if "ready_path" in fields else usual.ready_path,
+        polls=_polls(fields["polls"], slug) if "polls" in fields else usual.polls,
+        secret=_secret(fields["secret"], slug) if "secret" in fields else usual.secret,
     )
 
 
@@ -65,13 +66,13 @@ def _polls(node: Node, slug: str) -> tuple[Poll, ...]:
     where = Phrase("poll of {slug}", slug=slug)
     polls = []
     for one in listed(node, "polls"):
-        held = mapping_of(one, ("methods", "path"), where)
-        methods = texts_of(held["methods"], "methods") if "methods" in held else ("GET", "HEAD")
-        polls.append(Poll(methods, text_of(needed(held, "path", one, where))))
+        fields = mapping_of(one, ("methods", "path"), where)
+        methods = texts_of(fields["methods"], "methods") if "methods" in fields else READ_METHODS
+        polls.append(Poll(methods, text_of(needed(fields, "path", one, where))))
     return tuple(polls)
 
 
 def _secret(node: Node, slug: str) -> SecretPlace:
-    held = mapping_of(node, ("variable", "scheme"), Phrase("secret of {slug}", slug=slug))
-    scheme = member(held["scheme"], SecretScheme) if "scheme" in held else SecretScheme.NONE
-    return SecretPlace(optional_text(held, "variable"), scheme)
+    fields = mapping_of(node, ("variable", "scheme"), Phrase("secret of {slug}", slug=slug))
+    scheme = member(fields["scheme"], SecretScheme) if "scheme" in fields else SecretScheme.NONE
+    return SecretPlace(optional_text(fields, "variable"), scheme)

@@ -246,8 +246,10 @@ class AnswerHandler(web.RequestHandler):
 
     def _is_other_page(self) -> bool:
         request = self.original
-        if request is None or request.fetch_mode:
-            return request is not None and request.fetch_mode == "navigate"
+        if request is None:
+            return False
+        if request.fetch_mode:
+            return request.fetch_mode == "navigate"
         # Of a form, where the browser does not say.
         return request.method == "POST" and "text/html" in request.accept
 

@@ -17,23 +17,23 @@ class Poll:
     path: str
 
 
-_READ = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")  # of a poll of which nothing else is said
 
 # What JupyterLab 4.6 asks while nobody touches it. Opening a kernel's or a terminal's WebSocket is no use
 # either, as a page that comes back after a cut line does it by itself: the messages through it are use.
 JUPYTER_POLLS = (
-    Poll(_READ, r"api/?"),
-    Poll(_READ, r"api/(?:kernels|sessions|terminals|kernelspecs)(?:/[^/]+)?"),
-    Poll(_READ, r"api/kernels/[^/]+/channels"),
-    Poll(_READ, r"terminals/websocket/[^/]+"),
-    Poll(_READ, r"api/contents(?:/.*)?"),
-    Poll(_READ, r"api/(?:status|me|config/.*|metrics.*|events/subscribe)"),
-    Poll(_READ, r"kernelspecs/.*"),
-    Poll(_READ, r"lab/api/.*"),
+    Poll(READ_METHODS, r"api/?"),
+    Poll(READ_METHODS, r"api/(?:kernels|sessions|terminals|kernelspecs)(?:/[^/]+)?"),
+    Poll(READ_METHODS, r"api/kernels/[^/]+/channels"),
+    Poll(READ_METHODS, r"terminals/websocket/[^/]+"),
+    Poll(READ_METHODS, r"api/contents(?:/.*)?"),
+    Poll(READ_METHODS, r"api/(?:status|me|config/.*|metrics.*|events/subscribe)"),
+    Poll(READ_METHODS, r"kernelspecs/.*"),
+    Poll(READ_METHODS, r"lab/api/.*"),
     Poll(("PUT",), r"lab/api/workspaces/.*"),
-    Poll(_READ, r"(?:static|lab/static|lab/extensions|nbextensions|custom)/.*"),
-    Poll(_READ, r"(?:favicon\.ico|manifest\.webmanifest|service-worker\.js|logo)"),
-    Poll(_READ, r"lsp/status"),
+    Poll(READ_METHODS, r"(?:static|lab/static|lab/extensions|nbextensions|custom)/.*"),
+    Poll(READ_METHODS, r"(?:favicon\.ico|manifest\.webmanifest|service-worker\.js|logo)"),
+    Poll(READ_METHODS, r"lsp/status"),
 )
 
 

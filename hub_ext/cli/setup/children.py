@@ -64,8 +64,7 @@ class Child:
                 return False
             with self.log.open("rb") as log, open(aside, "wb", opener=_private) as copy:
                 shutil.copyfileobj(log, copy)
-            make_room(self.log, _LOGS_KEPT)
-            aside.replace(self.log.with_name(f"{self.log.name}.1"))
+            aside.replace(first_place(self.log, _LOGS_KEPT))
             os.truncate(self.log, 0)
         except OSError:
             with contextlib.suppress(OSError):
@@ -101,8 +100,7 @@ def start(
     """
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
-        make_room(log, _LOGS_KEPT)
-        log.replace(log.with_name(f"{log.name}.1"))
+        log.replace(first_place(log, _LOGS_KEPT))
     with log.open("ab") as output:
         log.chmod(0o600)
         try:
@@ -121,12 +119,13 @@ def start(
     return Child(name, log, process)
 
 
-def make_room(log: Path, kept: int) -> None:
-    """Number the earlier logs of that name one up, so that there is none at 1; `kept` is the last number."""
+def first_place(log: Path, kept: int) -> Path:
+    """Where the log is put aside, with the earlier ones numbered one up; `kept` is the last number."""
     for number in range(kept - 1, 0, -1):
         older = log.with_name(f"{log.name}.{number}")
         if older.exists():
             older.replace(log.with_name(f"{log.name}.{number + 1}"))
+    return log.with_name(f"{log.name}.1")
 
 
 def _private(path: str, flags: int) -> int:

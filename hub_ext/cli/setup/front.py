@@ -20,7 +20,7 @@ from pathlib import Path
 
 from hub_ext.adapters.engine.network import subnet
 from hub_ext.adapters.front import HEADERS_FILE, FrontSettings, TlsFiles, headers_js, nginx_conf, page_files
-from hub_ext.cli.setup.children import Child, ChildFailed, make_room, start
+from hub_ext.cli.setup.children import Child, ChildFailed, first_place, start
 from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, FrontCertificate
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
@@ -107,8 +107,7 @@ class Front:
         log = self._access_log
         if self.child is None or not self.child.running or log.stat().st_size <= _LOG_MAX_BYTES:
             return False
-        make_room(log, _LOGS_KEPT)
-        log.replace(log.with_name(f"{log.name}.1"))
+        log.replace(first_place(log, _LOGS_KEPT))
         self._make_access_log()
         self._signal_master(signal.SIGUSR1)
         return True

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from hub_ext.model.interfaces import (
     DEFAULTS,
+    READ_METHODS,
     Interface,
     InterfaceKind,
     Poll,
@@ -28,10 +29,7 @@ class PollPattern(ApiModel):
     A pattern is a part of regular expressions: one character may be repeated, a group may be optional.
     """
 
-    methods: Annotated[tuple[Annotated[str, Field(max_length=10)], ...], Field(max_length=10)] = (
-        "GET",
-        "HEAD",
-    )
+    methods: Annotated[tuple[Annotated[str, Field(max_length=10)], ...], Field(max_length=10)] = READ_METHODS
     path: Path
 
 
