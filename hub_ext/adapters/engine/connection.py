@@ -133,7 +133,8 @@ class Connection:
         if lane is not Lane.CHEAP:
             return await work
         try:
-            return await asyncio.wait_for(work, limit)
+            async with asyncio.timeout(limit):
+                return await work
         except TimeoutError as error:
             raise unreachable(what, "no answer within {limit} s", limit=limit) from error
 

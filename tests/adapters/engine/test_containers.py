@@ -168,7 +168,8 @@ async def test_death_and_out_of_memory_are_told(engine: Engine, small_image: str
     await engine.create(container, body(small_image, hungry, Memory=limit, MemorySwap=limit))
     await engine.start(container)
     await asyncio.wait_for(listening, 15)
-    assert [event.action for event in heard] == ["start", "oom", "die"]
+    # The kernel may end more than one process of it for want of memory: each is told.
+    assert list(dict.fromkeys(event.action for event in heard)) == ["start", "oom", "die"]
     assert heard[-1].exit_code == 137
     assert heard[-1].labels["io.hub-ext.test"] == "containers"
     record = await engine.inspect(container)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,6 +147,29 @@ async def test_slow_stops_and_pulls_delay_nobody(sick_settings: Settings, sick: 
     held.set()
     await asyncio.gather(*slow, return_exceptions=True)
     engine.close()
+
+
+async def test_a_cancellation_that_comes_with_the_answer_is_not_lost(
+    patient: Engine, sick: SickEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrapped: list[asyncio.Future[Any]] = []
+
+    def wrap(pending: concurrent.futures.Future[Any]) -> asyncio.Future[Any]:
+        wrapped.append(asyncio.Future())
+        # First in line: it comes before whoever waits for the answer is woken.
+        wrapped[0].add_done_callback(lambda _: inspecting.cancel())
+        pending.add_done_callback(
+            lambda done: loop.call_soon_threadsafe(wrapped[0].set_result, done.result())
+        )
+        return wrapped[0]
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(asyncio, "wrap_future", wrap)
+    sick.answer = saying(200, b"{}")
+    inspecting = asyncio.create_task(patient.inspect("x"))
+    with pytest.raises(asyncio.CancelledError):
+        await inspecting
+    assert wrapped[0].done()
 
 
 async def test_a_cancelled_creation_has_ended_when_it_gives_in(patient: Engine, sick: SickEngine) -> None:
