@@ -174,49 +174,96 @@ def _masked(payload: bytes) -> bytes:
 
 
 async def requests_per_second(address: ServerAddress, path: str, connections: int, seconds: float) -> float:
-    """Over so many kept connections, each with one request on its way."""
+    """Over so many kept connections, each with one request on its way.
+
+    One that the other side closes is opened again: nginx does so after a thousand requests.
+    """
     loop = asyncio.get_running_loop()
-    request = address.head("GET", path)
-    count = 0
-    failed: asyncio.Future[None] = loop.create_future()
-
-    class Asker(asyncio.Protocol):
-        def __init__(self) -> None:
-            self._received = b""
-
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            self._transport = transport
-            transport.write(request)
-
-        def data_received(self, chunk: bytes) -> None:
-            nonlocal count
-            self._received += chunk
-            head, found, body = self._received.partition(b"\r\n\r\n")
-            if not found:
-                return
-            if not head.startswith(b"HTTP/1.1 200"):
-                if not failed.done():
-                    failed.set_exception(RuntimeError(head.decode("latin-1")))
-                return
-            length = int(head.lower().partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-            if len(body) >= length:
-                count += 1
-                self._received = b""
-                self._transport.write(request)
-
-    host = "127.0.0.1" if address.host.endswith("localhost") else address.host
-    transports = []
+    asking = _Asking(address, path)
     try:
         for _ in range(connections):
-            transport, _ = await loop.create_connection(Asker, host, address.port)
-            transports.append(transport)
-        began, before = loop.time(), count
-        await asyncio.wait([failed], timeout=seconds)
-        if failed.done():
-            await failed
-        return (count - before) / (loop.time() - began)
+            await asking.connect()
+        began, before = loop.time(), asking.answers
+        await asyncio.wait([asking.failed], timeout=seconds)
+        if asking.failed.done():
+            await asking.failed
+        return (asking.answers - before) / (loop.time() - began)
     finally:
-        for transport in transports:
+        asking.end()
+
+
+class _Asking:
+    """The connections of one measure, and how many answers came."""
+
+    def __init__(self, address: ServerAddress, path: str) -> None:
+        self.request = address.head("GET", path)
+        self.answers = 0
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._host = "127.0.0.1" if address.host.endswith("localhost") else address.host
+        self._port = address.port
+        self._open: set[asyncio.Transport] = set()
+        self._opening: set[asyncio.Task[None]] = set()
+
+    async def connect(self) -> None:
+        """One more connection."""
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: _Asker(self), self._host, self._port
+        )
+        self._open.add(transport)
+
+    def replace(self, closed: asyncio.Transport) -> None:
+        """Another in the place of one that the other side closes."""
+        self._open.discard(closed)
+        closed.abort()
+        opening = asyncio.get_running_loop().create_task(self.connect())
+        self._opening.add(opening)
+        opening.add_done_callback(self._opened)
+
+    def fail(self, why: str) -> None:
+        """End the measure."""
+        if not self.failed.done():
+            self.failed.set_exception(RuntimeError(why))
+
+    def end(self) -> None:
+        """Close all of them."""
+        for opening in self._opening:
+            opening.cancel()
+        for transport in self._open:
             transport.abort()
-        failed.cancel()
+        self.failed.cancel()
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._opening.discard(opening)
+        if not opening.cancelled() and (error := opening.exception()):
+            self.fail(str(error))
+
+
+class _Asker(asyncio.Protocol):
+    """One connection: the next request is sent when an answer is whole."""
+
+    def __init__(self, asking: _Asking) -> None:
+        self._asking = asking
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._asking.request)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._received += chunk
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._asking.fail(head.decode("latin-1"))
+            return
+        headers = head.lower()
+        if len(body) < int(headers.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0]):
+            return
+        self._asking.answers += 1
+        self._received = b""
+        if b"\r\nconnection: close" in headers:
+            self._asking.replace(self._transport)
+        else:
+            self._transport.write(self._asking.request)

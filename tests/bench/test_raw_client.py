@@ -93,6 +93,26 @@ def test_another_answer_than_200_is_an_error() -> None:
     asyncio.run(ask())
 
 
+def test_a_connection_that_ends_after_an_answer_is_opened_again() -> None:
+    port = free_port()
+    opened = 0
+
+    async def three_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        for last in (b"", b"", b"Connection: close\r\n"):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + last + b"\r\n")
+        writer.close()
+
+    async def rate() -> float:
+        async with await asyncio.start_server(three_answers, "127.0.0.1", port):
+            return await requests_per_second(ServerAddress("127.0.0.1", port, "/", "", ""), "api", 2, 0.3)
+
+    assert asyncio.run(rate()) > 10 * 3 * 2
+    assert opened > 10
+
+
 def test_names_below_localhost_are_this_machine() -> None:
     async def resolved() -> list[Any]:
         return await LocalNames().resolve("s1234.localhost", 8000)
