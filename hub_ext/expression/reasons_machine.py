@@ -117,6 +117,14 @@ OF_MACHINE: dict[Code, Sentences] = {
             "Redémarrez, avec un GPU quand vos limites en permettent un, ou sans.",
         ),
     ),
+    Code.SERVER_NAME_RESERVED: (
+        Localised(
+            'A server cannot be called "{subject}": that address is a page of your main server.',
+            "Un serveur ne peut pas s’appeler « {subject} » : cette adresse est une page de votre serveur "
+            "principal.",
+        ),
+        Localised("Give it another name.", "Donnez-lui un autre nom."),
+    ),
     Code.ALREADY_RUNNING: (
         Localised(
             'Your server "{subject}" runs already, or is still stopping.',

@@ -35,14 +35,6 @@ HOLD_SECONDS = 600.0
 # person's lives a month. What they send there is for the project of that server.
 NAME_LASTS = timedelta(days=31)
 NAMES_SECONDS = 60.0  # between two readings of all launches
-# First segments of Jupyter's own addresses, and of ours: a server that once had such a name blocks none.
-_NO_NAMES = frozenset(
-    (
-        *("_hub-ext", "api", "consoles", "custom", "doc", "edit", "favicon.ico", "files", "kernelspecs"),
-        *("lab", "login", "logout", "lsp", "metrics", "nbclassic", "nbconvert", "nbextensions", "notebooks"),
-        *("oauth_callback", "proxy", "resources", "services", "static", "terminals", "tree", "view"),
-    )
-)
 _MOST_SLASHES = 8  # in a routespec: /user/NAME/SERVER/ has four
 
 log = logging.getLogger("hub_ext.gate")
@@ -211,7 +203,7 @@ class OpenServers:
             self._names_read_at = now
         named = frozenset((launch.username, launch.server_name) for launch in active if launch.server_name)
         self._names = names | named
-        return named | {name for name in self._names if name[1] not in _NO_NAMES}
+        return self._names
 
     def _server(self, route: Route, running: Mapping[tuple[str, str], Launch]) -> OpenServer | None:
         launch = running.get((str(route.facts.get("user", "")), str(route.facts.get("server_name", ""))))

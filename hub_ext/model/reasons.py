@@ -65,6 +65,7 @@ class ReasonCode(StrEnum):
     GPUS_HELD = "gpus-held"
     GPU_HOURS_USED = "gpu-hours-used"
     LEASE_ENDED = "lease-ended"
+    SERVER_NAME_RESERVED = "server-name-reserved"
     ALREADY_RUNNING = "already-running"
     OTHER_PROJECT_RUNNING = "other-project-running"
     DISK_RESERVE = "disk-reserve"

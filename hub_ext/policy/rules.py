@@ -28,6 +28,7 @@ from hub_ext.model import (
 from hub_ext.policy import blocks, gpu_limits, limits, never_with, queue, rights
 from hub_ext.policy.blocks import Touched
 from hub_ext.policy.catalogue import may_launch
+from hub_ext.policy.server_names import RESERVED
 
 Rule = Callable[[LaunchRequest, Facts], tuple[Reason, ...]]
 
@@ -210,6 +211,12 @@ def gpus(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     )
 
 
+def server_name(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
+    """The server's address hides none of the main server's pages."""
+    reserved = request.server_name in RESERVED
+    return (Reason(ReasonCode.SERVER_NAME_RESERVED, request.server_name),) if reserved else ()
+
+
 def running(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
     """No other launch holds the same server of the same person."""
     same = any(
@@ -249,7 +256,7 @@ def disk(request: LaunchRequest, facts: Facts) -> tuple[Reason, ...]:
 
 
 # In the order in which the reader sees them. The form (policy.choices) asks the same rules, in groups.
-OF_PERSON: tuple[Rule, ...] = (block_of_all, person, running, disk)
+OF_PERSON: tuple[Rule, ...] = (block_of_all, person, server_name, running, disk)
 OF_PROJECT: tuple[Rule, ...] = (block_of_project, project, membership, approval, volumes, one_project)
 RULES: tuple[Rule, ...] = (
     block_of_all,
@@ -267,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     volumes,
     size,
     gpus,
+    server_name,
     running,
     one_project,
     disk,

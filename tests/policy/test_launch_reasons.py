@@ -380,6 +380,11 @@ ALONE: list[tuple[str, Change, Reason]] = [
         known(gpu_standings=(GpuStanding(LimitKind.PROJECT, GpuLimits(month_hours=10.0), 0, 9.96),)),
         Reason(Code.GPU_HOURS_USED, "", (("holder", "project"), ("used", 10.0), ("ceiling", 10.0))),
     ),
+    (
+        "a name that is a page of the main server",
+        asked(server_name="lab"),
+        Reason(Code.SERVER_NAME_RESERVED, "lab"),
+    ),
     ("a server that runs", known(active_launches=(launch(),)), Reason(Code.ALREADY_RUNNING, "")),
     (
         "a server that stops",
