@@ -20,7 +20,7 @@ def launch_addresses(subnet: IPv4Network) -> range:
 
 
 def next_address(subnet: IPv4Network, taken: Collection[str], last: str) -> str | None:
-    """The first after `last`, which was given before (""), that is not `taken`. None where all are."""
+    """The first that is not `taken` after `last`, the one that was given last, or ""; None where all are."""
     numbers = launch_addresses(subnet)
     begin = int(IPv4Address(last)) + 1 if last else numbers.start
     if begin not in numbers:

@@ -72,6 +72,12 @@ def ended_servers(tx: Tx, *, since: datetime) -> frozenset[tuple[str, str]]:
     return frozenset((row[0], row[1]) for row in tx.connection.execute(query.distinct()))
 
 
+def ended_upstreams(tx: Tx, *, node: str, since: datetime) -> frozenset[str]:
+    """The upstreams of that node's launches that have ended since then; it reads every launch."""
+    query = select(launches.c.upstream).where(launches.c.node == node, launches.c.ended > since)
+    return frozenset(row[0] for row in tx.connection.execute(query.distinct()) if row[0])
+
+
 def counted(tx: Tx, *, image: str) -> dict[int, int]:
     """How many launches there were of each revision of an image."""
     query = select(launches.c.revision, func.count()).where(launches.c.image == image)

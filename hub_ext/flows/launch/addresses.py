@@ -9,12 +9,13 @@ from hub_ext.adapters.engine import subnet
 from hub_ext.adapters.store import launches
 from hub_ext.errors import LaunchFailed
 from hub_ext.flows.site import Site
-from hub_ext.model import Launch, LaunchState
+from hub_ext.model import LaunchState
 from hub_ext.policy.addresses import next_address
 
 # The gate may send requests to a server that has ended for as long as it cannot read the store.
 RESTS = timedelta(minutes=10)
-_RECENT = 64
+# Among so many is one that has an address; the others still wait for theirs.
+_NEWEST = 64
 
 
 def reserve(site: Site, launch_id: str) -> str:
@@ -29,10 +30,11 @@ def reserve(site: Site, launch_id: str) -> str:
         if launch.state is not LaunchState.ADMITTED:
             raise LaunchFailed("It was stopped before it was up.", cause="stopped")
         active = launches.listing(tx, node=launch.node, active=True)
-        recent = launches.listing(tx, node=launch.node, limit=_RECENT)
-        last = next((address_of(one) for one in recent if one.upstream), "")
-        taken = {address_of(one) for one in active if one.id != launch_id}
-        resting = {address_of(one) for one in recent if one.ended and site.now() - one.ended < RESTS}
+        newest = launches.listing(tx, node=launch.node, limit=_NEWEST)
+        ended = launches.ended_upstreams(tx, node=launch.node, since=site.now() - RESTS)
+        last = next((_address(each.upstream) for each in newest if each.upstream), "")
+        taken = {_address(each.upstream) for each in active if each.id != launch_id}
+        resting = set(map(_address, ended))
         address = next_address(network, taken | resting, last) or next_address(network, taken, last)
         if address is None:
             raise LaunchFailed(
@@ -44,6 +46,6 @@ def reserve(site: Site, launch_id: str) -> str:
     return address
 
 
-def address_of(launch: Launch) -> str:
-    """Its IPv4 address on the closed network, "" while it has none."""
-    return launch.upstream.partition(":")[0]
+def _address(upstream: str) -> str:
+    """The IPv4 address of an upstream, "" where there is none."""
+    return upstream.partition(":")[0]
