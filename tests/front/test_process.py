@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import os
 import signal
@@ -169,6 +170,27 @@ def test_the_log_begins_anew_when_it_has_grown(site: Site, monkeypatch: pytest.M
     assert len(list(site.access_log.parent.iterdir())) == 3
     site.ask("/hub/after")
     eventually(lambda: "/hub/after" in site.access_log.read_text())
+
+
+def test_a_log_that_was_taken_away_is_begun_anew(site: Site) -> None:
+    site.access_log.unlink()
+    assert site.front.rotate()
+    eventually(lambda: _opened(site, site.access_log))
+    site.ask("/hub/seen")
+    eventually(lambda: "/hub/seen" in site.access_log.read_text())
+    assert not site.front.rotate()
+
+
+def test_a_log_for_which_there_is_no_room_is_begun_later(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    site.access_log.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(site.front, "_make_access_log", full)
+        assert not site.front.rotate()
+    assert site.front.rotate()
+    eventually(lambda: _opened(site, site.access_log))
 
 
 def test_the_logs_of_all_three_begin_anew_while_they_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

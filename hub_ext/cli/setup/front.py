@@ -31,7 +31,7 @@ NAME = "The front"
 _READY_SECONDS = 10
 _CHECK_SECONDS = 20
 _LOG_MAX_BYTES = 50 * MIB
-_LOGS_KEPT = 5
+_LOGS_KEPT = 4  # beside the one that is written
 _MOST_WORKERS = 4
 _MOST_OPEN_FILES = 32768
 # More servers than one machine has; nginx goes through their names for each request, in 3 us.
@@ -102,13 +102,20 @@ class Front:
     def rotate(self) -> bool:
         """Begin a new access log where the present one has grown; whether it had.
 
-        Cheap enough to be called twice a second.
+        One that somebody took away is begun anew too. Where that fails, the next call tries it again. Cheap
+        enough to be called twice a second.
         """
         log = self._access_log
-        if self.child is None or not self.child.running or log.stat().st_size <= _LOG_MAX_BYTES:
+        if self.child is None or not self.child.running:
             return False
-        log.replace(first_place(log, _LOGS_KEPT))
-        self._make_access_log()
+        try:
+            if log.exists():
+                if log.stat().st_size <= _LOG_MAX_BYTES:
+                    return False
+                log.replace(first_place(log, _LOGS_KEPT))
+            self._make_access_log()
+        except OSError:
+            return False
         self._signal_master(signal.SIGUSR1)
         return True
 
