@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -195,6 +196,25 @@ def test_a_renewal_that_is_of_no_use_leaves_the_former_one(tls_site: Site, autho
     tls_site.front.start()
     assert serial_shown(tls_site, authority) == former
     renewed = serial_of(authority.issue("server", hosts=HOSTS))
+    assert tls_site.front.renew()
+    eventually(lambda: serial_shown(tls_site, authority) == renewed)
+
+
+@pytest.mark.usefixtures("looks_at_once")
+def test_a_renewal_that_finds_the_disk_full_leaves_the_former_one(
+    tls_site: Site, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = serial_shown(tls_site, authority)
+
+    def full(*_: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    renewed = serial_of(authority.issue("server", hosts=HOSTS))
+    with monkeypatch.context() as patch:
+        patch.setattr(front_certificate, "write_file", full)
+        with pytest.raises(SettingsError, match="cannot be copied: No space left"):
+            tls_site.front.renew()
+    assert serial_shown(tls_site, authority) == former
     assert tls_site.front.renew()
     eventually(lambda: serial_shown(tls_site, authority) == renewed)
 

@@ -54,7 +54,7 @@ class FrontCertificate:
     def renew(self) -> bool:
         """Copy another certificate that the files hold by now, looking once a minute; whether there was one.
 
-        Raises SettingsError where it cannot be used.
+        Raises SettingsError where it cannot be used or copied.
         """
         if self._copied is None or time.monotonic() < self._next_look:
             return False
@@ -62,7 +62,16 @@ class FrontCertificate:
         certificate = read(self._settings)
         if certificate is None or certificate == self._copied:
             return False
-        self._write(certificate)
+        try:
+            self._write(certificate)
+        except OSError as error:
+            # Whoever watches goes on with the former one: a full disk must not end what runs.
+            raise SettingsError(
+                "The certificate in {path} cannot be copied: {why}.",
+                advice="Make room on the disk of the state.",
+                path=str(self._settings.ssl_cert),
+                why=error.strerror or str(error),
+            ) from error
         return True
 
     def _write(self, certificate: ServerCertificate) -> None:
