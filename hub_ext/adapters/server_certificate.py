@@ -25,7 +25,7 @@ _TOGETHER = (
 class ServerCertificate:
     """The certificate with its chain and its key, as their files have them (PEM).
 
-    `ends` is when it ends, `names` are the hosts that it is for: "*.HOST" is every name directly below HOST.
+    `ends` is when it ends, `names` are the hosts that it is for, in lower case.
     """
 
     chain: str

@@ -38,7 +38,7 @@ JUPYTER_POLLS = (
 
 
 class InterfaceKind(StrEnum):
-    """Stored. JUPYTER servers are told of kernels and given arguments; a COMMAND is run as it is written."""
+    """Stored. A JUPYTER server gets our arguments and is asked about kernels; a COMMAND is run as written."""
 
     JUPYTER = "jupyter"
     COMMAND = "command"

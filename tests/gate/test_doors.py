@@ -19,7 +19,7 @@ from tests.gate.browser import FETCH, HOST, NAVIGATION
 from tests.gate.conftest import House, RunningGate
 from tests.support.patience import patient
 
-# The Hub's own cookie, the launch's secret, the token of the person: what no container may see.
+# Within so many seconds a right that has ended opens nothing any more.
 SIGN_OUT_SECONDS = 10
 # What an open page of ours gets, which then loads again: JupyterLab is silent about 403.
 CLOSED = 503

@@ -50,7 +50,7 @@ def read_facts(tx: Tx, site: Site, launch: Launch) -> SessionFacts:
 
 
 def end_of_rights(tx: Tx, launch: Launch, now: datetime) -> EndAhead | None:
-    """When the rights of the launch end, at the latest now; None where they never do."""
+    """When the rights of the launch end, now where they have ended already; None where they never do."""
     facts = launch_facts.live(tx, launch, now)
     covered = coverage(launch, facts)
     if covered.reasons:
