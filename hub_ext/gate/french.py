@@ -76,10 +76,6 @@ FRENCH = {
         "Pas pour inactivité avant le {moment} : du temps a été demandé."
     ),
     "Kept when the server stops": "Conservé à l’arrêt du serveur",
-    "Home": "Dossier personnel",
-    "Project folder": "Dossier du projet",
-    "up to {allowed}": "jusqu’à {allowed}",
-    "{used} of {allowed}": "{used} sur {allowed}",
     "Lost: everything else, and what runs.": "Perdu : tout le reste, et ce qui tourne.",
     "Programs in the server read these facts in the file that HUB_EXT_SESSION names.": (
         "Les programmes du serveur lisent ces informations dans le fichier que nomme HUB_EXT_SESSION."

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 from hub_ext.expression import words
 from hub_ext.expression.ends_ahead import what_ends
+from hub_ext.expression.kept_folders import folder_title, room_text
 from hub_ext.expression.session_facts import facts_tree, utc_text
 from hub_ext.expression.session_warnings import standing_warnings
 from hub_ext.flows.session_warnings import Session
 from hub_ext.gate.pages import rendered, translated
-from hub_ext.model import VolumeKind
 from hub_ext.model.session_facts import KeptFolder
 
 # The page shows what its server's own pages could ask for as well; no other site may frame or fill it.
@@ -23,7 +23,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-FOLDERS = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +134,8 @@ def _links(addresses: Addresses, language: str) -> list[tuple[str, str]]:
 
 
 def _kept(folder: KeptFolder, language: str) -> dict[str, str]:
-    allowed = words.size_text(folder.allowed_bytes, language)
-    if folder.used_bytes is None:
-        used = translated("up to {allowed}", language).format(allowed=allowed)
-    else:
-        shown = words.size_text(folder.used_bytes, language)
-        used = translated("{used} of {allowed}", language).format(used=shown, allowed=allowed)
-    return {"title": translated(FOLDERS[folder.kind], language), "folder": folder.folder, "used": used}
+    return {
+        "title": folder_title(folder.kind, language),
+        "folder": folder.folder,
+        "used": room_text(folder.used_bytes, folder.allowed_bytes, language),
+    }

@@ -6,18 +6,16 @@ from typing import Any
 
 from hub_ext.adapters.store import images, projects, stop_notes, versions, volumes
 from hub_ext.expression import words
+from hub_ext.expression.kept_folders import folder_title, room_text
 from hub_ext.expression.session_warnings import WarningKind, standing_warnings
 from hub_ext.flows import disk, queue, session_warnings
 from hub_ext.flows import launch as flow
 from hub_ext.flows.launch.threads import in_store
 from hub_ext.flows.site import Site
 from hub_ext.hub import pages
-from hub_ext.model import Launch, Person, Refusal, StopReason, Volume, VolumeKind
+from hub_ext.model import Launch, Person, Refusal, StopReason, Volume
 from hub_ext.model.queue import WaitingState
 from hub_ext.model.session_facts import SessionWarnings
-
-VOLUMES = {VolumeKind.HOME: "Home", VolumeKind.PROJECT: "Project folder"}
-USED = "{used} of {allowed}"
 
 
 async def last_session(site: Site, person: Person, server_name: str, language: str) -> dict[str, Any] | None:
@@ -33,7 +31,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             project = projects.find(tx, launch.project)
             image = images.find(tx, launch.image)
             mounted = versions.listing(tx, ids=launch.version_ids)
-            held = volumes.listing(tx, ids=launch.volume_ids)
+            folders = volumes.listing(tx, ids=launch.volume_ids)
             note = stop_notes.find(tx, launch.id)
             warnings = session_warnings.read_warnings(tx, site, launch) if launch.state.active else None
         return {
@@ -44,7 +42,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "warnings": _warnings(site, warnings, language) if warnings else [],
             "ended": _ended(site, launch, language),
             "said": note.text if note else "",
-            "room": [_room(volume, language) for volume in held if volume.used_bytes is not None],
+            "room": [_room(volume, language) for volume in folders if volume.used_bytes is not None],
         }
 
     return await in_store(read)
@@ -93,11 +91,9 @@ def _warnings(site: Site, warnings: SessionWarnings, language: str) -> list[dict
 
 def _room(volume: Volume, language: str) -> dict[str, Any]:
     """What a home or project folder holds of its allowance, as last measured."""
-    used = words.size_text(volume.used_bytes or 0, language)
-    allowed = words.size_text(volume.allowed_bytes, language)
     return {
-        "what": pages.translated(VOLUMES[volume.kind], language),
-        "used": pages.translated(USED, language).format(used=used, allowed=allowed),
+        "what": folder_title(volume.kind, language),
+        "used": room_text(volume.used_bytes, volume.allowed_bytes, language),
         "full": disk.almost_full(volume),
     }
 

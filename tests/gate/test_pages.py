@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub_ext.gate import own_paths, pages, session_page
+from hub_ext.gate import own_paths, pages
 from hub_ext.gate.cookies import split
 from hub_ext.gate.french import FRENCH
 from tests.gate.browser import NAVIGATION, Front
@@ -27,7 +27,7 @@ def texts() -> set[str]:
             label = node.elts[0].value
             if isinstance(label, str) and label[:1].isupper() and label not in ("GET", "HEAD"):
                 found.add(label)
-    found |= {own_paths.NO_MORE_TIME, *session_page.FOLDERS.values()}
+    found |= {own_paths.NO_MORE_TIME}
     found |= {refusal.text for refusal in (own_paths.STALE, *own_paths.REFUSED.values())}
     found |= set(re.findall(r'translated\("([^"]*)"', (GATE / "session_page.py").read_text()))
     for template in (GATE / "templates").glob("*.html"):

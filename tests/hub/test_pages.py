@@ -11,7 +11,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 
 from hub_ext.expression.languages import accepted_language
-from hub_ext.hub import failures, form, home, pages, progress
+from hub_ext.hub import failures, form, pages, progress
 from hub_ext.hub.french import FRENCH
 
 # The Hub's own words, which reach our templates as values.
@@ -38,8 +38,7 @@ def texts_in_templates() -> set[str]:
 def texts_in_code() -> set[str]:
     found = {text for _, text in progress._SHOWN.values()}
     found |= set(failures.CAUSES.values()) | {text for _, text in failures._CLASSES}
-    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE, home.USED}
-    found |= set(home.VOLUMES.values())
+    found |= {failures.OTHERWISE, failures.TELL, form.DEPRECATED, form.GRANTED, form.GONE}
     for source in pages.TEMPLATES.parent.glob("*.py"):
         found |= set(re.findall(r"""\btranslated\(\s*"([^"]*)",""", source.read_text()))
     return found
