@@ -108,6 +108,9 @@ def _env(plan: LaunchPlan, container: ContainerSettings) -> list[str]:
         "HUB_EXT_LAUNCH": plan.launch_id,
         "HUB_EXT_PROJECT": plan.project,
         "HUB_EXT_DATASETS": ",".join(mount.slug for mount in plan.data),
+        # JupyterHub's names: jupyter-resource-usage and others read them.
+        "MEM_LIMIT": str(plan.mem_bytes),
+        "CPU_LIMIT": str(plan.cpus),
         # Leased devices are attached by CDI. Where NVIDIA's runtime is the engine's default, an image could
         # still ask for all devices by this name.
         "NVIDIA_VISIBLE_DEVICES": "void",

@@ -235,10 +235,8 @@ class CuratedMixin(HasTraits):
         self.launch_id = ""
 
     def get_env(self) -> dict[str, str]:
-        """The site's variables for servers and the plan's limits; nothing of the Hub."""
+        """The site's variables for servers; nothing of the Hub."""
         env = {name: value for name, value in super().get_env().items() if not name.startswith(_OF_THE_HUB)}
-        env["MEM_LIMIT"] = str(self.plan.mem_bytes)
-        env["CPU_LIMIT"] = str(self.plan.cpus)
         return {name: str(value) for name, value in env.items() if value is not None}
 
     def _command(self, plan: LaunchPlan) -> tuple[str, ...]:

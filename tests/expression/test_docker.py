@@ -31,6 +31,7 @@ def test_the_whole_body():
         "Domainname": "",
         "Env": [
             "BASH_ENV=",
+            "CPU_LIMIT=1.5",
             "ENV=",
             "GCONV_PATH=",
             "HOME=/home/jovyan",
@@ -45,6 +46,7 @@ def test_the_whole_body():
             "LD_PRELOAD=",
             "LD_PROFILE=",
             "LOGNAME=jovyan",
+            f"MEM_LIMIT={4 * GIB}",
             "NVIDIA_VISIBLE_DEVICES=void",
             "PERL5OPT=",
             "PROMPT_COMMAND=",

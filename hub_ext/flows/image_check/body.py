@@ -71,7 +71,7 @@ def bodies(
                 network=settings.network_name,
                 home_volume=volumes[0],
                 project_volume=volumes[1],
-                env={**_environment(plan), **env},
+                env=env,
                 pids=settings.pids,
                 shm_bytes=settings.shm_bytes,
                 tmp_bytes=settings.tmp_bytes,
@@ -118,11 +118,3 @@ def _plan(site: Site, entry: ImageEntry, check: ImageCheck, image_volumes: tuple
         shares=(),
         expires_at=None,
     )
-
-
-def _environment(plan: LaunchPlan) -> dict[str, str]:
-    """What a launch gives every server."""
-    return {
-        "MEM_LIMIT": str(plan.mem_bytes),
-        "CPU_LIMIT": str(plan.cpus),
-    }
