@@ -159,7 +159,7 @@ class Settings:
     def front_url(self) -> str:
         """The front's own address on this machine."""
         scheme = "https" if self.ssl_cert else "http"
-        return f"{scheme}://{self.bind_url.partition('://')[2].rstrip('/')}"
+        return f"{scheme}://{':'.join(address_and_port(self.bind_url))}"
 
     @property
     def sessions_dir(self) -> Path:
@@ -216,12 +216,19 @@ class Settings:
         return next((known for known in self.registries if known.alias == alias), None)
 
 
+def address_and_port(bind_url: str) -> tuple[str, str]:
+    """Of "http://ADDRESS:PORT"; "" for what it does not name."""
+    place = bind_url.partition("://")[2].rstrip("/")
+    address, colon, port = place.rpartition(":")
+    return (address, port) if colon else (place, "")
+
+
 def check_origins(settings: Settings) -> None:
     """Raises SettingsError where others than this machine would reach servers at the Hub's own origin.
 
     There a page of one server could act in the Hub, and in every other server, with its reader's rights.
     """
-    address = settings.bind_url.partition("://")[2].rpartition(":")[0]
+    address, _ = address_and_port(settings.bind_url)
     if settings.shares_origin and not address.startswith("127."):
         raise SettingsError(
             "Browsers would find servers at the Hub's own origin at {address}.",

@@ -10,7 +10,7 @@ from traitlets.config import Config
 
 from hub_ext.config import HubExt
 from hub_ext.errors import SettingsError
-from hub_ext.settings import Settings
+from hub_ext.settings import Settings, address_and_port
 
 TLS = {"ssl_cert": "/etc/ssl/hub.crt", "ssl_key": "/etc/ssl/hub.key"}
 URLS = {"public_url": "http://localhost:8000", "subdomain_host": "http://nb.localhost:8000"}
@@ -51,3 +51,17 @@ def test_one_project_at_a_time_is_for_one_shared_name() -> None:
     both = settings(**public, servers_url="https://nb.example", subdomain_host="https://nb.example")
     assert not both.one_project_at_a_time
     assert not settings(**public).one_project_at_a_time
+
+
+@pytest.mark.parametrize(
+    ("bind_url", "found"),
+    [
+        ("http://127.0.0.1:8000", ("127.0.0.1", "8000")),
+        ("http://[::1]:8000/", ("[::1]", "8000")),
+        ("http://127.0.0.1", ("127.0.0.1", "")),
+        ("http://:8000", ("", "8000")),
+        ("8000", ("", "")),
+    ],
+)
+def test_address_and_port_of_a_bind_url(bind_url: str, found: tuple[str, str]) -> None:
+    assert address_and_port(bind_url) == found

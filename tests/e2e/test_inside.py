@@ -19,6 +19,7 @@ import requests
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.engine import gateway
 from hub_ext.flows.launch.end import container_name
+from hub_ext.settings import address_and_port
 from tests.e2e.test_culler import start
 from tests.support.hub import RunningHub, Visitor
 from tests.support.patience import patient
@@ -71,7 +72,7 @@ def inside(hub: RunningHub, launch_id: str, program: str, *arguments: str) -> st
 
 def search(hub: RunningHub, launch_id: str) -> dict[str, Any]:
     settings = hub.site.settings
-    front = int(settings.bind_url.rpartition(":")[2])
+    front = int(address_and_port(settings.bind_url)[1])
     ports = (settings.hub_port, settings.console_port, front)
     places = [(host, port) for host in ("127.0.0.1", gateway(settings)) for port in ports]
     found: dict[str, Any] = json.loads(inside(hub, launch_id, SEARCH, json.dumps(places)))

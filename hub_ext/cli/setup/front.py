@@ -25,7 +25,7 @@ from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, Fron
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
 from hub_ext.model.interfaces import JUPYTER
-from hub_ext.settings import MIB, Settings, check_origins
+from hub_ext.settings import MIB, Settings, address_and_port, check_origins
 
 NAME = "The front"
 _READY_SECONDS = 10
@@ -236,9 +236,12 @@ class Front:
 
 
 def front_settings(settings: Settings) -> FrontSettings:
-    """The values of an instance's nginx.conf. Raises SettingsError for a bind_url that names no port."""
+    """The values of an instance's nginx.conf.
+
+    Raises SettingsError for a bind_url that names no port, and where check_origins does.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    address, _, port = settings.bind_url.partition("://")[2].rstrip("/").rpartition(":")
+    address, port = address_and_port(settings.bind_url)
     if not address or not port.isascii() or not port.isdigit():
         raise SettingsError(f"c.HubExt.bind_url is {settings.bind_url!r}.", advice="Use http://ADDRESS:PORT.")
     check_origins(settings)

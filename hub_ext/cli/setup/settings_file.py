@@ -8,7 +8,7 @@ from typing import Any
 
 from hub_ext.cli.setup.choices import Choices, run_dir
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
-from hub_ext.settings import RegistrySettings
+from hub_ext.settings import RegistrySettings, address_and_port
 
 _HEAD = """\
 # Written by `hub-ext setup`: changes made here are lost. Put your own settings into
@@ -63,7 +63,7 @@ def _names(bind_url: str) -> dict[str, str]:
 
 def public_url(bind_url: str) -> str:
     """The Hub's address in browsers, where nobody has named another."""
-    address, _, port = bind_url.removeprefix("http://").rpartition(":")
+    address, port = address_and_port(bind_url)
     return f"http://localhost:{port}" if address.startswith("127.") else bind_url
 
 
