@@ -13,15 +13,20 @@ from tornado import web
 from hub_ext.expression.languages import LANGUAGE_COOKIE, LANGUAGES
 from hub_ext.gate import pages
 from hub_ext.gate.hub import HubSilentError
-from hub_ext.gate.judge import (
-    ENTER,
-    LEAD,
-    RESERVED,
+from hub_ext.gate.judge import Judge
+from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
+from hub_ext.gate.own_paths import OwnPaths, SeeOther, Shown
+from hub_ext.gate.pages import Notice
+from hub_ext.gate.reserved import ENTER, LEAD, SIGN_IN_AGAIN
+from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.session_page import CONTENT_SECURITY_POLICY
+from hub_ext.gate.sessions import SessionUnknownError
+from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
+from hub_ext.gate.verdicts import (
     Elsewhere,
     Enter,
     Forbidden,
     HubSilent,
-    Judge,
     Lead,
     MissingSlash,
     NotRunning,
@@ -34,17 +39,9 @@ from hub_ext.gate.judge import (
     TokenInAddress,
     Verdict,
 )
-from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
-from hub_ext.gate.own_paths import OwnPaths, SeeOther, Shown
-from hub_ext.gate.pages import Notice
-from hub_ext.gate.routes import OpenServer
-from hub_ext.gate.session_page import CONTENT_SECURITY_POLICY
-from hub_ext.gate.sessions import SessionUnknownError
-from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
 
 # Says to a page of our images that it should be loaded again: it then gets a page that says why.
 RELOAD_HEADER = "X-Hub-Ext-Reload"
-SIGN_IN_AGAIN = f"{RESERVED}sign-in"
 # A page there names its address, with a state and a code in it, to nobody, not even to the server.
 _CODE_PATHS = (f"/{LEAD}", f"/{ENTER}", "/oauth_callback")
 

@@ -16,11 +16,12 @@ from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
 from hub_ext.adapters.gate import ROUTES_PATH
 from hub_ext.gate.connection import NO_CONTENT, Connection, Request, encoded_head
-from hub_ext.gate.judge import HubSilent, Judge, NotRunning, Pass, Verdict
+from hub_ext.gate.judge import Judge
 from hub_ext.gate.original import parse
 from hub_ext.gate.relay import Relays
 from hub_ext.gate.routes import OpenServers
 from hub_ext.gate.uses import Uses
+from hub_ext.gate.verdicts import HubSilent, NotRunning, Pass, Verdict
 
 log = logging.getLogger("hub_ext.gate")
 

@@ -1,171 +1,42 @@
 """May this request pass to a server? One judgement for `/check`, for `/answer` and for open WebSockets.
 
 In this order: which open server lies there, who asks, may they enter, and does the request come from where it
-may. A sign-in is an API token of the Hub or the gate's own cookie. The secrets of a launch are none:
-JupyterLab sends the launch's secret with its own requests, as its page contains it, and what a page or a
-container can read must not open a door from outside.
+may.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 
 from hub_ext.expression.interfaces import authorization, request_path
 from hub_ext.gate import cookies
 from hub_ext.gate.cookies import RequestCookies
+from hub_ext.gate.credentials import address_tokens, api_token, session_token
 from hub_ext.gate.original import OriginalRequest, uri_without_token
 from hub_ext.gate.origins import Origins, host_of
+from hub_ext.gate.reserved import ENTER, LEAD, RESERVED, SIGN_OUT
 from hub_ext.gate.rights import Right, Rights
 from hub_ext.gate.routes import Absence, OpenServer, OpenServers
 from hub_ext.gate.seal import Seal
+from hub_ext.gate.verdicts import (
+    Elsewhere,
+    Enter,
+    Forbidden,
+    HubSilent,
+    Lead,
+    MissingSlash,
+    NotRunning,
+    OAuthReturn,
+    Pass,
+    Refused,
+    Reserved,
+    SignIn,
+    SignOut,
+    TokenInAddress,
+    Verdict,
+)
 from hub_ext.model.interfaces import InterfaceKind, PrefixHandling
 from hub_ext.policy.cross_site import SignedInBy, judge_source
-
-RESERVED = "_hub-ext/"  # below a server's prefix, never passed to it
-LEAD = f"{RESERVED}lead"  # at the Hub's name: on to the server's own
-SIGN_OUT = "logout"  # JupyterLab's menu leads there; of other interfaces it is the server's own
-ENTER = f"{RESERVED}enter"  # at the server's own name, with a code
-
-
-class Refused(StrEnum):
-    """Why a request is forbidden."""
-
-    NO_RIGHT = "no-right"
-    CROSS_SITE = "cross-site"
-
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """The request goes to `upstream` with these two headers in place of its own; "" is none.
-
-    `uri` is the address to ask there, "" for the one that came.
-    """
-
-    server: OpenServer
-    authorization: str
-    cookie: str
-    uri: str = ""
-
-    @property
-    def upstream(self) -> str:
-        """ADDRESS:PORT of the server."""
-        return self.server.upstream
-
-    @property
-    def prefix(self) -> str:
-        """The path to which the server's cookies are bound."""
-        return self.server.prefix
-
-    @property
-    def forwarded_prefix(self) -> str:
-        """What the server must put before its own addresses for browsers, "" where it knows its prefix."""
-        stripped = self.server.interface.prefix is PrefixHandling.STRIPPED
-        return self.server.prefix[:-1] if stripped else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """A path of the gate's own, asked with `token` by somebody who may enter the server."""
-
-    server: OpenServer
-    path: str
-    token: str = field(repr=False)
-    signed_in_by: SignedInBy
-
-
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """Nobody is signed in, or not any more."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthReturn:
-    """The browser comes back from the Hub's OAuth."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class SignOut:
-    """The page's own way to sign out, which is the Hub's."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
-    """The server's pages are at its own origin, and this name is another."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """Somebody who may enter is to be led on to the server's own origin, with a code for `token`."""
-
-    server: OpenServer
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Enter:
-    """The browser comes to the server's own origin with a code."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class MissingSlash:
-    """The path of a server without its last slash."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class TokenInAddress:
-    """The address of somebody who may enter has a token of the Hub, which neither page nor server may see."""
-
-    server: OpenServer
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """Somebody is signed in, and the request may not pass."""
-
-    server: OpenServer
-    reason: Refused
-
-
-@dataclass(frozen=True, slots=True)
-class NotRunning:
-    """No server is open there."""
-
-
-@dataclass(frozen=True, slots=True)
-class HubSilent:
-    """Whether the request may pass cannot be known now: the Hub or the store does not answer."""
-
-
-Verdict = (
-    Pass
-    | Reserved
-    | SignIn
-    | OAuthReturn
-    | SignOut
-    | Elsewhere
-    | Lead
-    | Enter
-    | MissingSlash
-    | TokenInAddress
-    | Forbidden
-    | NotRunning
-    | HubSilent
-)
 
 
 class Judge:
@@ -196,14 +67,8 @@ class Judge:
         verdict = self._verdict(request, server, lambda token: self._rights.answer(server, token))
         if verdict is not None:
             return verdict
-        found: dict[str, Right] = {}
-        for token in self._tokens(request, server):
-            found[token] = await self._rights.find(server, token)
-            if found[token] is Right.YES:
-                for other in self._address_tokens(request, server):
-                    found[other] = await self._rights.find(server, other)
-                break
-        verdict = self._verdict(request, server, found.get)
+        rights = await self._find_rights(request, server)
+        verdict = self._verdict(request, server, rights.get)
         assert verdict is not None, "every token has been asked for"
         return verdict
 
@@ -214,41 +79,47 @@ class Judge:
                 return origin.partition(":")[0]
         return request.scheme
 
+    async def _find_rights(self, request: OriginalRequest, server: OpenServer) -> dict[str, Right]:
+        """The rights of the tokens on which a verdict depends, asked of the Hub one after the other."""
+        rights: dict[str, Right] = {}
+        for token, _ in self._tokens(request, server, cookies.split(request.cookies)):
+            rights[token] = await self._rights.find(server, token)
+            if rights[token] is Right.YES:
+                for other in address_tokens(request, server):
+                    rights[other] = await self._rights.find(server, other)
+                break
+        return rights
+
+    def _tokens(
+        self, request: OriginalRequest, server: OpenServer, request_cookies: RequestCookies
+    ) -> Iterator[tuple[str, SignedInBy]]:
+        """The tokens that may let the request in, in the order in which they are tried."""
+        if token := api_token(request, server):
+            yield token, SignedInBy.TOKEN
+        if token := session_token(self._seal, request, request_cookies, server):
+            yield token, SignedInBy.COOKIE
+
     def _verdict(
         self, request: OriginalRequest, server: OpenServer, right_of: Callable[[str], Right | None]
     ) -> Verdict | None:
         """The verdict by the rights of its tokens; None where one that matters is not there."""
-        if len(request.path) < len(server.prefix):
-            return MissingSlash(server)
-        if request.path == server.oauth_path:
-            return OAuthReturn(server)
-        if server.interface.kind is InterfaceKind.JUPYTER and request.path == server.prefix + SIGN_OUT:
-            return SignOut(server)
         at_home = server.is_at(request.host)
-        if at_home and request.path == server.prefix + ENTER:
-            return Enter(server)
+        if verdict := _verdict_on_path(request, server, at_home=at_home):
+            return verdict
         request_cookies = cookies.split(request.cookies)
-        by_token: Right | None = Right.UNKNOWN
-        by_cookie: Right | None = Right.UNKNOWN
-        if api_token := self._api_token(request, server):
-            by_token = right_of(api_token)
-            if by_token is None:
+        rights: list[Right] = []
+        for token, signed_in_by in self._tokens(request, server, request_cookies):
+            right = right_of(token)
+            if right is None:
                 return None
-            if by_token is Right.YES:
-                return self._let_in(request, server, right_of, request_cookies, SignedInBy.TOKEN, api_token)
-        if session_token := self._session_token(request, request_cookies, server):
-            by_cookie = right_of(session_token)
-            if by_cookie is None:
-                return None
-            if by_cookie is Right.YES:
-                if not at_home:
-                    return self._elsewhere(request, server, session_token)
-                return self._let_in(
-                    request, server, right_of, request_cookies, SignedInBy.COOKIE, session_token
-                )
-        if Right.SILENT in (by_token, by_cookie):
+            if right is Right.YES:
+                if signed_in_by is SignedInBy.COOKIE and not at_home:
+                    return self._elsewhere(request, server, token)
+                return self._let_in(request, server, right_of, request_cookies, signed_in_by, token)
+            rights.append(right)
+        if Right.SILENT in rights:
             return HubSilent()
-        if Right.NO_RIGHT in (by_token, by_cookie):
+        if Right.NO_RIGHT in rights:
             return Forbidden(server, Refused.NO_RIGHT)
         if at_home or request.path == server.prefix + LEAD:
             return SignIn(server)
@@ -268,69 +139,43 @@ class Judge:
         server: OpenServer,
         right_of: Callable[[str], Right | None],
         request_cookies: RequestCookies,
-        by: SignedInBy,
+        signed_in_by: SignedInBy,
         token: str,
     ) -> Verdict | None:
-        if not judge_source(request.source(self.scheme(request, server)), by).allowed:
+        """For somebody who may enter with `token`; None where the right of another one is not there."""
+        if not judge_source(request.source(self.scheme(request, server)), signed_in_by).allowed:
             return Forbidden(server, Refused.CROSS_SITE)
         if request.path.startswith(RESERVED, len(server.prefix)):
-            return Reserved(server, request.path[len(server.prefix) + len(RESERVED) :], token, by)
+            path = request.path[len(server.prefix) + len(RESERVED) :]
+            return Reserved(server, path, token, signed_in_by)
         # Of anybody, for anything: a page reads its own address, and a server each that it is asked for.
-        in_address = [right_of(other) for other in self._address_tokens(request, server)]
+        in_address = [right_of(other) for other in address_tokens(request, server)]
         if None in in_address:
             return None
         if Right.YES in in_address or Right.NO_RIGHT in in_address:
             return TokenInAddress(server)
         if Right.SILENT in in_address:
             return HubSilent()
-        interface = server.interface
-        header = authorization(interface.secret, server.secrets.token)
-        uri = uri_without_token(request.path, request.query) if request.websocket else request.uri
-        if interface.prefix is PrefixHandling.STRIPPED:
-            uri = request_path(interface, server.prefix, uri)
-        return Pass(server, header, request_cookies.passing, "" if uri == request.uri else uri)
-
-    def _tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
-        tokens = (
-            self._api_token(request, server),
-            self._session_token(request, cookies.split(request.cookies), server),
-        )
-        return tuple(token for token in tokens if token)
-
-    def _api_token(self, request: OriginalRequest, server: OpenServer) -> str:
-        """The API token that the request shows; "" without one, and for the secrets of the launch."""
-        token = request.api_token
-        return "" if not token or _is_of_launch(token, server) else token
-
-    def _address_tokens(self, request: OriginalRequest, server: OpenServer) -> tuple[str, ...]:
-        """What may be the Hub's of the tokens in the address; none of a WebSocket's, which goes on without.
-
-        Interfaces have tokens of their own there, as Jupyter does, so the Hub must say whose each is.
-        """
-        if request.websocket:
-            return ()
-        return tuple(token for token in request.address_tokens if token and not _is_of_launch(token, server))
-
-    def _session_token(
-        self, request: OriginalRequest, request_cookies: RequestCookies, server: OpenServer
-    ) -> str:
-        """The Hub's token in the gate's cookie of this launch; "" without one that is the gate's making."""
-        bound_to = session_binding(server, request.host)
-        for value in request_cookies.values(cookies.SESSION + server.launch_id):
-            if token := self._seal.unseal(value, bound_to):
-                return token
-        return ""
+        return _pass(request, server, request_cookies)
 
 
-def session_binding(server: OpenServer, host: str) -> str:
-    """What the session's cookie of that server is sealed for. A change signs everybody in again."""
-    return f"session {server.launch_id} {host.lower()}{server.prefix}"
+def _verdict_on_path(request: OriginalRequest, server: OpenServer, *, at_home: bool) -> Verdict | None:
+    """The verdict for a path that means the same whoever asks; None for any other."""
+    if len(request.path) < len(server.prefix):
+        return MissingSlash(server)
+    if request.path == server.oauth_path:
+        return OAuthReturn(server)
+    if server.interface.kind is InterfaceKind.JUPYTER and request.path == server.prefix + SIGN_OUT:
+        return SignOut(server)
+    if at_home and request.path == server.prefix + ENTER:
+        return Enter(server)
+    return None
 
 
-def _is_of_launch(token: str, server: OpenServer) -> bool:
-    secrets = server.secrets
-    return _same(token, secrets.token) or _same(token, secrets.oauth_client_secret)
-
-
-def _same(token: str, secret: str) -> bool:
-    return hmac.compare_digest(token.encode(), secret.encode())
+def _pass(request: OriginalRequest, server: OpenServer, request_cookies: RequestCookies) -> Pass:
+    interface = server.interface
+    header = authorization(interface.secret, server.secrets.token)
+    uri = uri_without_token(request.path, request.query) if request.websocket else request.uri
+    if interface.prefix is PrefixHandling.STRIPPED:
+        uri = request_path(interface, server.prefix, uri)
+    return Pass(server, header, request_cookies.passing, "" if uri == request.uri else uri)

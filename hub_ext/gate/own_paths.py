@@ -15,13 +15,14 @@ from hub_ext.flows.session_warnings import Session
 from hub_ext.flows.site import Site
 from hub_ext.gate import pages, session_page
 from hub_ext.gate.hub import HubClient
-from hub_ext.gate.judge import RESERVED, Reserved
 from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.pages import Notice, translated
+from hub_ext.gate.reserved import RESERVED
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.seal import Seal
 from hub_ext.gate.session_page import Addresses, Reader
 from hub_ext.gate.sessions import MoreTime, Sessions
+from hub_ext.gate.verdicts import Reserved
 from hub_ext.policy.cross_site import SignedInBy
 
 PAGE = ""

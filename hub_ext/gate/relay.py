@@ -15,10 +15,11 @@ from collections.abc import Callable
 
 from hub_ext.gate.connection import Headers
 from hub_ext.gate.frames import FrameBudget, FrameCounter, close_frame
-from hub_ext.gate.judge import Judge, Pass
+from hub_ext.gate.judge import Judge
 from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.upgrade import UpgradeRefused, UpstreamHead, open_upstream
 from hub_ext.gate.uses import Uses
+from hub_ext.gate.verdicts import Pass
 
 JUDGE_SECONDS = 3.0
 HALF_CLOSED_SECONDS = 30.0

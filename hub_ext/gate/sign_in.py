@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
 
 from hub_ext.gate import cookies
+from hub_ext.gate.credentials import session_binding
 from hub_ext.gate.hub import HubClient
-from hub_ext.gate.judge import ENTER, LEAD, session_binding
 from hub_ext.gate.original import OriginalRequest
 from hub_ext.gate.origins import Origins
+from hub_ext.gate.reserved import ENTER, LEAD
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.seal import Seal
 

@@ -9,8 +9,8 @@ from typing import cast
 from tornado.httputil import HTTPHeaders, HTTPInputError, parse_response_start_line
 
 from hub_ext.gate.connection import Headers, encoded_head
-from hub_ext.gate.judge import Pass
 from hub_ext.gate.original import OriginalRequest
+from hub_ext.gate.verdicts import Pass
 
 CONNECT_SECONDS = 5.0
 # A Jupyter server waits for the kernel, for a minute at most, before it upgrades.

@@ -11,7 +11,7 @@ import pytest
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.store import launches
 from hub_ext.gate.cookies import SESSION
-from hub_ext.gate.judge import session_binding
+from hub_ext.gate.credentials import session_binding
 from hub_ext.gate.routes import OpenServer
 from hub_ext.gate.seal import Seal, kept_key
 from hub_ext.model import Launch

@@ -1,0 +1,148 @@
+"""What may become of a request to a server: it passes, the gate answers it, or it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hub_ext.gate.routes import OpenServer
+from hub_ext.model.interfaces import PrefixHandling
+from hub_ext.policy.cross_site import SignedInBy
+
+
+class Refused(StrEnum):
+    """Why a request is forbidden."""
+
+    NO_RIGHT = "no-right"
+    CROSS_SITE = "cross-site"
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """The request goes to `upstream` with these two headers in place of its own; "" is none.
+
+    `uri` is the address to ask there, "" for the one that came.
+    """
+
+    server: OpenServer
+    authorization: str
+    cookie: str
+    uri: str = ""
+
+    @property
+    def upstream(self) -> str:
+        """ADDRESS:PORT of the server."""
+        return self.server.upstream
+
+    @property
+    def prefix(self) -> str:
+        """The path to which the server's cookies are bound."""
+        return self.server.prefix
+
+    @property
+    def forwarded_prefix(self) -> str:
+        """What the server must put before its own addresses for browsers, "" where it knows its prefix."""
+        stripped = self.server.interface.prefix is PrefixHandling.STRIPPED
+        return self.server.prefix[:-1] if stripped else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A path of the gate's own, asked with `token` by somebody who may enter the server."""
+
+    server: OpenServer
+    path: str
+    token: str = field(repr=False)
+    signed_in_by: SignedInBy
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Nobody is signed in, or not any more."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthReturn:
+    """The browser comes back from the Hub's OAuth."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """The page's own way to sign out, which is the Hub's."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The server's pages are at its own origin, and this name is another."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Somebody who may enter is to be led on to the server's own origin, with a code for `token`."""
+
+    server: OpenServer
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The browser comes to the server's own origin with a code."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class MissingSlash:
+    """The path of a server without its last slash."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInAddress:
+    """The address of somebody who may enter has a token of the Hub, which neither page nor server may see."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """Somebody is signed in, and the request may not pass."""
+
+    server: OpenServer
+    reason: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class NotRunning:
+    """No server is open there."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSilent:
+    """Whether the request may pass cannot be known now: the Hub or the store does not answer."""
+
+
+Verdict = (
+    Pass
+    | Reserved
+    | SignIn
+    | OAuthReturn
+    | SignOut
+    | Elsewhere
+    | Lead
+    | Enter
+    | MissingSlash
+    | TokenInAddress
+    | Forbidden
+    | NotRunning
+    | HubSilent
+)
