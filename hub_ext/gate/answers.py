@@ -113,10 +113,10 @@ class AnswerHandler(web.RequestHandler):
                 else:
                     self._notice(pages.NOT_SIGNED_IN, server)
             case OAuthReturn(server):
-                ended = await self.parts.sign_in.end(request, server) if request.method == "GET" else None
-                if isinstance(ended, Redirect):
-                    ended = await self._led_on(request, server, ended)
-                self._go_or_fail(request, server, ended)
+                outcome = await self.parts.sign_in.end(request, server) if request.method == "GET" else None
+                if isinstance(outcome, Redirect):
+                    outcome = await self._led_on(request, server, outcome)
+                self._go_or_fail(request, server, outcome)
             case Lead(server, token):
                 self._go_or_fail(request, server, self.parts.sign_in.lead(request, server, token))
             case Enter(server):
@@ -148,19 +148,19 @@ class AnswerHandler(web.RequestHandler):
             case HubSilent():
                 self._notice(pages.SILENT)
 
-    async def _led_on(self, request: OriginalRequest, server: OpenServer, ended: Redirect) -> Redirect:
+    async def _led_on(self, request: OriginalRequest, server: OpenServer, redirect: Redirect) -> Redirect:
         """The end of a sign-in; where it sends the browser to ask for a lead, the lead itself.
 
         The question is judged as the browser would ask it, with the cookie that it has just got.
         """
-        path, _, query = ended.location.partition("?")
+        path, _, query = redirect.location.partition("?")
         if path != server.prefix + LEAD:
-            return ended
-        got = "; ".join(f"{cookie.name}={cookie.value}" for cookie in ended.cookies if cookie.value)
-        question = replace(request, uri=ended.location, path=path, query=query, cookies=got)
+            return redirect
+        cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in redirect.cookies if cookie.value)
+        question = replace(request, uri=redirect.location, path=path, query=query, cookies=cookies)
         verdict = await self.parts.judge.judge(question)
-        led = self.parts.sign_in.lead(question, server, verdict.token) if isinstance(verdict, Lead) else None
-        return Redirect(led.location, ended.cookies) if isinstance(led, Redirect) else ended
+        lead = self.parts.sign_in.lead(question, server, verdict.token) if isinstance(verdict, Lead) else None
+        return Redirect(lead.location, redirect.cookies) if isinstance(lead, Redirect) else redirect
 
     def _again(self, request: OriginalRequest) -> None:
         if request.navigates:
@@ -201,10 +201,10 @@ class AnswerHandler(web.RequestHandler):
             self._go(request, server, sign_in.begin(request, server, back))
 
     def _go_or_fail(
-        self, request: OriginalRequest, server: OpenServer, ended: Redirect | SignInFailed | None
+        self, request: OriginalRequest, server: OpenServer, outcome: Redirect | SignInFailed | None
     ) -> None:
-        if isinstance(ended, Redirect) and request.navigates:
-            self._go(request, server, ended)
+        if isinstance(outcome, Redirect) and request.navigates:
+            self._go(request, server, outcome)
         else:
             self._notice(pages.SIGN_IN_FAILED, server)
 

@@ -98,13 +98,11 @@ class OwnPaths:
         SessionUnknownError and HubSilentError.
         """
         reads = request.method in ("GET", "HEAD")
-        match reserved.path:
-            case _ if reads and reserved.path in (PAGE, SESSION):
-                is_html = reserved.path == PAGE
-                return await self._shown(reserved, language, chosen, is_html=is_html)
-            case _ if reserved.path == MORE_TIME and request.method == "POST":
-                is_html = request.fetch_mode == "navigate" or "text/html" in request.accept
-                return await self._more_time(reserved, form, language, chosen, is_html=is_html)
+        if reads and reserved.path in (PAGE, SESSION):
+            return await self._shown(reserved, language, chosen, is_html=reserved.path == PAGE)
+        if request.method == "POST" and reserved.path == MORE_TIME:
+            is_html = request.fetch_mode == "navigate" or "text/html" in request.accept
+            return await self._more_time(reserved, form, language, chosen, is_html=is_html)
         return pages.NO_SUCH_PAGE
 
     async def _shown(
@@ -114,23 +112,23 @@ class OwnPaths:
         chosen: str,
         *,
         is_html: bool,
-        said: str = "",
+        alert: str = "",
         status: int = 200,
     ) -> Shown | Notice:
         session = await self._sessions.read(reserved.server)
         if session is None:
             return pages.NOT_RUNNING
         reader = Reader(language, ZoneInfo(self._site.settings.time_zone), self._site.now())
-        body = self._body(session, reader, reserved, chosen, said, is_html=is_html)
+        body = self._body(session, reader, reserved, chosen, alert, is_html=is_html)
         return Shown(body, is_html, status)
 
     def _body(
-        self, session: Session, reader: Reader, reserved: Reserved, chosen: str, said: str, *, is_html: bool
+        self, session: Session, reader: Reader, reserved: Reserved, chosen: str, alert: str, *, is_html: bool
     ) -> str:
         addresses = self._addresses(reserved.server, chosen)
         token = self._seal.seal(_FORM, _form_binding(reserved))
         if is_html:
-            return session_page.page(session, reader, addresses, token, said)
+            return session_page.page(session, reader, addresses, token, alert)
         return session_page.as_json(session, reader, addresses, token)
 
     async def _more_time(
@@ -141,8 +139,8 @@ class OwnPaths:
         owner = await self._hub_client.owner_of(reserved.token)
         if owner is None or owner.is_service:
             return pages.NO_RIGHT
-        came = await self._sessions.ask_more_time(reserved.server, owner.name)
-        match came:
+        outcome = await self._sessions.ask_more_time(reserved.server, owner.name)
+        match outcome:
             case MoreTime.ENDED:
                 return pages.NOT_RUNNING
             case MoreTime.NOBODY:
@@ -151,7 +149,7 @@ class OwnPaths:
                 return SeeOther(self._addresses(reserved.server, chosen).page)
             case MoreTime.GIVEN:
                 return await self._shown(reserved, language, chosen, is_html=False, status=201)
-        return await self._refused(reserved, REFUSED[came], 409, language, chosen, is_html=is_html)
+        return await self._refused(reserved, REFUSED[outcome], 409, language, chosen, is_html=is_html)
 
     async def _refused(
         self, reserved: Reserved, refusal: Refusal, status: int, language: str, chosen: str, *, is_html: bool
@@ -159,8 +157,8 @@ class OwnPaths:
         """The page with the reason above it, or the reason alone."""
         if not is_html:
             return Notice(status, refusal.reason, NO_MORE_TIME, refusal.text)
-        said = translated(refusal.text, language)
-        return await self._shown(reserved, language, chosen, is_html=True, said=said, status=status)
+        alert = translated(refusal.text, language)
+        return await self._shown(reserved, language, chosen, is_html=True, alert=alert, status=status)
 
     def _is_own_form(self, reserved: Reserved, form: Mapping[str, str]) -> bool:
         """Whether the form came from this page. A program with an API token has no page, and needs none."""

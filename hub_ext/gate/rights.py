@@ -61,7 +61,7 @@ class Rights:
         self._clock = clock
         self._yes: OrderedDict[_Credential, float] = OrderedDict()  # when the Hub was asked
         self._no: OrderedDict[_Credential, tuple[float, Right]] = OrderedDict()
-        self._asking: dict[_Credential, asyncio.Task[Right]] = {}
+        self._questions: dict[_Credential, asyncio.Task[Right]] = {}
         self._silent_until = float("-inf")
         # Strangers with made-up tokens must not keep those waiting who are in.
         self._newcomers = asyncio.Semaphore(MOST_QUESTIONS)
@@ -78,7 +78,7 @@ class Rights:
         asked_at = self._yes.get(credential)
         if asked_at is not None:
             age = now - asked_at
-            if age > REFRESH_SECONDS and credential not in self._asking:
+            if age > REFRESH_SECONDS and credential not in self._questions:
                 self._ask(server, credential)
             if age <= YES_SECONDS or (age <= HOLD_SECONDS and now < self._silent_until):
                 self._yes.move_to_end(credential)
@@ -97,15 +97,15 @@ class Rights:
         if right is not None:
             return right
         credential = _Credential(server.launch_id, token)
-        asking = self._asking.get(credential)
-        if asking is None:
+        question = self._questions.get(credential)
+        if question is None:
             if (
                 self._newcomers_of[server.launch_id] >= MOST_NEWCOMERS_OF_LAUNCH
                 and credential not in self._yes
             ):
                 return Right.SILENT
-            asking = self._ask(server, credential)
-        return await asyncio.shield(asking)
+            question = self._ask(server, credential)
+        return await asyncio.shield(question)
 
     def forget(self, launch_ids: frozenset[str]) -> None:
         """Drop all answers for these launches."""
@@ -122,11 +122,11 @@ class Rights:
     def _ask(self, server: OpenServer, credential: _Credential) -> asyncio.Task[Right]:
         refreshes = credential in self._yes
         task = asyncio.create_task(self._question(server, credential, refreshes))
-        self._asking[credential] = task
+        self._questions[credential] = task
         self._newcomers_of[server.launch_id] += not refreshes
 
         def done(_: asyncio.Task[Right]) -> None:
-            self._asking.pop(credential, None)
+            self._questions.pop(credential, None)
             self._newcomers_of[server.launch_id] -= not refreshes
             if not self._newcomers_of[server.launch_id]:
                 del self._newcomers_of[server.launch_id]

@@ -173,8 +173,8 @@ class OpenServers:
         closed = self._launch_ids - launch_ids
         self._by_spec, self._launch_ids, self._read_at = found, launch_ids, started_at
         if closed:
-            for tell in self.on_closed:
-                tell(closed)
+            for callback in self.on_closed:
+                callback(closed)
 
     def _listing(self) -> dict[str, OpenServer | None]:
         """What the store says, in the thread. Raises HubExtError."""

@@ -46,8 +46,8 @@ class Addresses:
     sign_out: str
 
 
-def page(session: Session, reader: Reader, addresses: Addresses, token: str, answer: str = "") -> str:
-    """The page. `token` is what the form has to bring back; `answer` is said above the warnings."""
+def page(session: Session, reader: Reader, addresses: Addresses, token: str, alert: str = "") -> str:
+    """The page. `token` is what the form has to bring back; `alert` stands above the warnings."""
     facts, stop, language, zone = session.facts, session.warnings.stop, reader.language, reader.zone
     extended = stop.extended_until
     return rendered(
@@ -55,7 +55,7 @@ def page(session: Session, reader: Reader, addresses: Addresses, token: str, ans
         language,
         home=addresses.home,
         title=facts.server_name or translated("Main server", language),
-        answer=answer,
+        alert=alert,
         warnings=standing_warnings(session.warnings, reader.now, language, zone),
         more_time=_more_time(session, reader, addresses, token),
         links=_links(addresses, language),

@@ -77,7 +77,7 @@ class SignInFlow:
     def begin(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
         """Out to the Hub. The browser comes back to `back`, a raw address of this server."""
         verifier = secrets.token_urlsafe(32)
-        state, kept = self._remember(request, server, {"verifier": verifier, "next": back})
+        state, state_cookies = self._remember(request, server, {"verifier": verifier, "next": back})
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         query = {
             "client_id": server.secrets.oauth_client_id,
@@ -87,25 +87,26 @@ class SignInFlow:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        return Redirect(f"{self._authorize}?{urlencode(query)}", kept)
+        return Redirect(f"{self._authorize}?{urlencode(query)}", state_cookies)
 
     async def end(self, request: OriginalRequest, server: OpenServer) -> Redirect | SignInFailed:
         """Back from the Hub: the code becomes a token, and the token a cookie. Raises HubSilentError."""
         answer = parse_qs(request.query)
         state, code = answer.get("state", [""])[0], answer.get("code", [""])[0]
-        kept = self._kept(request, server, state)
+        remembered = self._remembered(request, server, state)
         # At a server's own origin a way begins without one.
-        if kept is None or "verifier" not in kept or not code:
+        if remembered is None or "verifier" not in remembered or not code:
             return SignInFailed()
-        token = await self._hub.token_for_code(server.secrets, code, str(kept["verifier"]))
+        token = await self._hub.token_for_code(server.secrets, code, str(remembered["verifier"]))
         if token is None:
             return SignInFailed()
-        return self._signed_in(request, server, state, token, str(kept["next"]))
+        return self._signed_in(request, server, state, token, str(remembered["next"]))
 
     def ask_for_lead(self, request: OriginalRequest, server: OpenServer, back: str) -> Redirect:
         """From the server's own origin to the Hub's name. The browser comes back to `back`."""
-        state, kept = self._remember(request, server, {"next": back})
-        return Redirect(f"{self._origins.hub}{server.prefix}{LEAD}?{urlencode({'state': state})}", kept)
+        state, state_cookies = self._remember(request, server, {"next": back})
+        query = urlencode({"state": state})
+        return Redirect(f"{self._origins.hub}{server.prefix}{LEAD}?{query}", state_cookies)
 
     def lead(self, request: OriginalRequest, server: OpenServer, token: str) -> Redirect | SignInFailed:
         """From the Hub's name on to the server's own origin, with a code for whoever asked there."""
@@ -121,14 +122,14 @@ class SignInFlow:
         """At the server's own origin: the code becomes a cookie."""
         answer = parse_qs(request.query)
         state, code = answer.get("state", [""])[0], answer.get("code", [""])[0]
-        kept = self._kept(request, server, state)
+        remembered = self._remembered(request, server, state)
         text = self._seal.unseal(code, _code_binding(server, state))
         sealed = json.loads(text) if text else None
-        if kept is None or sealed is None or sealed["until"] < self._clock():
+        if remembered is None or sealed is None or sealed["until"] < self._clock():
             return SignInFailed()
         if not self._first_use(state):
             return SignInFailed()
-        return self._signed_in(request, server, state, str(sealed["token"]), str(kept["next"]))
+        return self._signed_in(request, server, state, str(sealed["token"]), str(remembered["next"]))
 
     def _first_use(self, state: str) -> bool:
         """Whether no code was used for it yet; one is now. A gate that starts again has forgotten it."""
@@ -145,12 +146,12 @@ class SignInFlow:
     ) -> tuple[str, tuple[SetCookie, ...]]:
         """A new random name, and the cookies that keep these facts under it."""
         state = secrets.token_urlsafe(16)
-        kept = json.dumps({**facts, "until": self._clock() + STATE_SECONDS})
-        sealed = self._seal.seal(kept, _state_binding(server, request.host, state))
+        text = json.dumps({**facts, "until": self._clock() + STATE_SECONDS})
+        sealed = self._seal.seal(text, _state_binding(server, request.host, state))
         open_states = cookies.split(request.cookies).names(cookies.STATE)
         dropped = open_states if len(open_states) >= MOST_STATES else ()
         return state, (
-            *(_gone(name, server) for name in dropped),
+            *(_removal(name, server) for name in dropped),
             SetCookie(cookies.STATE + state, sealed, server.prefix, STATE_SECONDS),
         )
 
@@ -164,18 +165,21 @@ class SignInFlow:
         return Redirect(
             back,
             (
-                _gone(cookies.STATE + state, server),
-                *(_gone(old, server) for old in ended),
+                _removal(cookies.STATE + state, server),
+                *(_removal(old, server) for old in ended),
                 SetCookie(name, session, server.prefix),
             ),
         )
 
-    def _kept(self, request: OriginalRequest, server: OpenServer, state: str) -> dict[str, object] | None:
+    def _remembered(
+        self, request: OriginalRequest, server: OpenServer, state: str
+    ) -> dict[str, object] | None:
+        """The facts that the browser keeps under that name; None where it has none, or no longer."""
         for value in cookies.split(request.cookies).values(cookies.STATE + state):
             text = self._seal.unseal(value, _state_binding(server, request.host, state))
-            kept = json.loads(text) if text else None
-            if kept is not None and kept["until"] >= self._clock():
-                return dict(kept)
+            facts = json.loads(text) if text else None
+            if facts is not None and facts["until"] >= self._clock():
+                return dict(facts)
         return None
 
 
@@ -192,5 +196,5 @@ def _code_binding(server: OpenServer, state: str) -> str:
     return f"code {state} {server.launch_id} {server.origin}{server.prefix}"
 
 
-def _gone(name: str, server: OpenServer) -> SetCookie:
+def _removal(name: str, server: OpenServer) -> SetCookie:
     return SetCookie(name, "", server.prefix)
