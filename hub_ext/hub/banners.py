@@ -26,10 +26,10 @@ def of_context(context: Context) -> Awaitable[list[str]] | list[str]:
     if not context.environment.is_async:
         return []
     user: Any = context.get("user")
-    return _said(user.name if user else None, pages.language_of_context(context))
+    return _sentences(user.name if user else None, pages.language_of_context(context))
 
 
-async def _said(username: str | None, language: str) -> list[str]:
+async def _sentences(username: str | None, language: str) -> list[str]:
     """The sentences; none where the store fails: a page without a banner is better than no page."""
     try:
         site = hub_site()
@@ -41,5 +41,5 @@ async def _said(username: str | None, language: str) -> list[str]:
 
 def _read(site: Site, username: str | None, language: str) -> list[str]:
     zone = pages.zone(site)
-    found = blocks.banners(site, username)
-    return [ends_ahead.banner(one.reason, one.end_by, language, zone) for one in found]
+    notices = blocks.banners(site, username)
+    return [ends_ahead.banner(notice.reason, notice.end_by, language, zone) for notice in notices]

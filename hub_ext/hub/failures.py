@@ -90,7 +90,7 @@ class OnlyPrefill(Exception):
 
 def sentence(error: HubExtError, language: str) -> str:
     """What failed, for a researcher."""
-    known = CAUSES.get(error.cause)
-    if known is None:
-        known = next((text for kind, text in _CLASSES if isinstance(error, kind)), OTHERWISE)
-    return translated(known, language)
+    text = CAUSES.get(error.cause)
+    if text is None:
+        text = next((text for kind, text in _CLASSES if isinstance(error, kind)), OTHERWISE)
+    return translated(text, language)

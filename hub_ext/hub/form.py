@@ -125,35 +125,37 @@ async def _form(
         gone = await _reasons(site, person, groups, server_name, used)
         if lasting := tuple(reason for reason in gone if reason.code not in _PASSING):
             head = pages.translated(GONE, language)
-            told = words.refusal_html(Refusal(lasting), language, pages.zone(site))
-            notice = Markup("<p>{}</p>{}").format(head, Markup(told))  # noqa: S704 - escaped by words
+            reasons_html = words.refusal_html(Refusal(lasting), language, pages.zone(site))
+            notice = Markup("<p>{}</p>{}").format(head, Markup(reasons_html))  # noqa: S704 - escaped by words
     return _offer(site, offered, wanted if wanted is not None else used, notice, language)
 
 
 def _offer(
     site: Site, offered: Choices, wanted: Mapping[str, Any], notice: Markup | str, language: str
 ) -> Form:
-    held = offered.projects
+    projects = offered.projects
     why = (*offered.reasons, *(reason for closed in offered.closed_projects for reason in closed.reasons))
-    told = words.refusal_html(Refusal(why), language, pages.zone(site)) if why else ""
+    reasons_html = words.refusal_html(Refusal(why), language, pages.zone(site)) if why else ""
     return Form(
-        projects=[{"slug": project.slug, "title": project.title.text(language)} for project in held],
+        projects=[{"slug": project.slug, "title": project.title.text(language)} for project in projects],
         closed=[_closed(site, project, language) for project in offered.closed_projects],
-        environments=_environments(held, language),
-        datasets=_datasets(site, held, language),
-        sizes=_sizes(site, held, language),
+        environments=_environments(projects, language),
+        datasets=_datasets(site, projects, language),
+        sizes=_sizes(site, projects, language),
         gpus=sorted(
             {
                 count
-                for project in held
-                for known in project.environments
-                for count in (*known.gpus, *known.gpus_later)
+                for project in projects
+                for environment in project.environments
+                for count in (*environment.gpus, *environment.gpus_later)
             }
         ),
-        gpus_later=any(known.gpus_later for project in held for known in project.environments),
-        chosen=_chosen(held, wanted),
+        gpus_later=any(
+            environment.gpus_later for project in projects for environment in project.environments
+        ),
+        chosen=_chosen(projects, wanted),
         notice=notice,
-        nothing=Markup(told),  # noqa: S704 - escaped by words
+        nothing=Markup(reasons_html),  # noqa: S704 - escaped by words
     )
 
 
@@ -162,47 +164,47 @@ def _closed(site: Site, closed: Closed, language: str) -> dict[str, str]:
     return {"slug": closed.slug, "title": closed.title.text(language), "why": " ".join(facts)}
 
 
-def _environments(held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+def _environments(projects: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for project in held:
-        for known in project.environments:
+    for project in projects:
+        for environment in project.environments:
             shown = found.setdefault(
-                known.slug,
+                environment.slug,
                 {
-                    "slug": known.slug,
-                    "title": known.title.text(language),
-                    "description": known.description.text(language),
-                    "hint": pages.translated(DEPRECATED, language) if known.deprecated else "",
+                    "slug": environment.slug,
+                    "title": environment.title.text(language),
+                    "description": environment.description.text(language),
+                    "hint": pages.translated(DEPRECATED, language) if environment.deprecated else "",
                     "projects": [],
                     "gpus": {},
                 },
             )
             shown["projects"].append(project.slug)
-            shown["gpus"][project.slug] = {"now": known.gpus, "later": known.gpus_later}
+            shown["gpus"][project.slug] = {"now": environment.gpus, "later": environment.gpus_later}
     return list(found.values())
 
 
-def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+def _datasets(site: Site, projects: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
     """One line per project and dataset: rights to the same dataset end at different times."""
     granted = pages.translated(GRANTED, language)
     opened = [
         {
-            "slug": known.slug,
+            "slug": dataset.slug,
             "project": project.slug,
-            "title": known.title.text(language),
-            "description": known.description.text(language),
-            "hint": granted.format(day=words.last_day(known.until, language, pages.zone(site))),
+            "title": dataset.title.text(language),
+            "description": dataset.description.text(language),
+            "hint": granted.format(day=words.last_day(dataset.until, language, pages.zone(site))),
             "why": "",
-            "apart": list(known.excludes),
-            "terms": known.terms.text.text(language) if known.terms else "",
-            "terms_number": known.terms.number if known.terms else 0,
+            "apart": list(dataset.excludes),
+            "terms": dataset.terms.text.text(language) if dataset.terms else "",
+            "terms_number": dataset.terms.number if dataset.terms else 0,
         }
-        for project in held
-        for known in project.datasets
+        for project in projects
+        for dataset in project.datasets
     ]
     closed = [
         {
-            **_closed(site, known, language),
+            **_closed(site, dataset, language),
             "project": project.slug,
             "description": "",
             "hint": "",
@@ -210,18 +212,18 @@ def _datasets(site: Site, held: tuple[ProjectChoice, ...], language: str) -> lis
             "terms": "",
             "terms_number": 0,
         }
-        for project in held
-        for known in project.closed_datasets
+        for project in projects
+        for dataset in project.closed_datasets
     ]
     return [*opened, *closed]
 
 
-def _sizes(site: Site, held: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
+def _sizes(site: Site, projects: tuple[ProjectChoice, ...], language: str) -> list[dict[str, Any]]:
     fits: dict[str, list[str]] = {}
-    for project in held:
-        for known in project.environments:
-            for size in known.sizes:
-                fits.setdefault(size.slug, []).append(f"{project.slug}/{known.slug}")
+    for project in projects:
+        for environment in project.environments:
+            for size in environment.sizes:
+                fits.setdefault(size.slug, []).append(f"{project.slug}/{environment.slug}")
     return [
         {"slug": size.slug, "title": size.title.text(language), "fits": fits[size.slug]}
         for size in site.settings.sizes
@@ -229,23 +231,23 @@ def _sizes(site: Site, held: tuple[ProjectChoice, ...], language: str) -> list[d
     ]
 
 
-def _chosen(held: tuple[ProjectChoice, ...], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(projects: tuple[ProjectChoice, ...], wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What is ticked at first: of what is wanted, whatever may be had."""
-    if not held:
+    if not projects:
         return {}
-    project = next((known for known in held if known.slug == wanted.get("project")), held[0])
+    project = next((each for each in projects if each.slug == wanted.get("project")), projects[0])
     environment = next(
-        (known for known in project.environments if known.slug == wanted.get("environment")),
+        (each for each in project.environments if each.slug == wanted.get("environment")),
         project.environments[0],
     )
-    slugs = {known.slug for known in project.datasets}
+    slugs = {dataset.slug for dataset in project.datasets}
     ticked = wanted.get("datasets") if project.slug == wanted.get("project") else ()
     size, gpus = wanted.get("size"), wanted.get("gpus")
     return {
         "project": project.slug,
         "environment": environment.slug,
         "datasets": [slug for slug in ticked if slug in slugs] if isinstance(ticked, list) else [],
-        "size": next((known.slug for known in environment.sizes if known.slug == size), ""),
+        "size": next((each.slug for each in environment.sizes if each.slug == size), ""),
         "gpus": gpus if gpus in environment.gpus + environment.gpus_later else _fewest(environment),
         "wait": wanted.get("wait") is True,
         "terms": wanted.get("terms") if isinstance(wanted.get("terms"), dict) else {},
@@ -274,10 +276,10 @@ async def _options_of(site: Site, launch: Launch) -> dict[str, Any]:
 
 
 async def _reasons(
-    site: Site, person: Person, groups: frozenset[str] | None, server_name: str, asked: Mapping[str, Any]
+    site: Site, person: Person, groups: frozenset[str] | None, server_name: str, choice: Mapping[str, Any]
 ) -> tuple[Reason, ...]:
     """Why these options would be refused now; empty where they would not."""
-    request = options.parse(dict(asked), launch_id="", person_id=person.id, server_name=server_name)
+    request = options.parse(dict(choice), launch_id="", person_id=person.id, server_name=server_name)
     if isinstance(request, Refusal):
         return request.reasons
     decision = await flow.consider(site, request, groups=groups)

@@ -41,7 +41,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
             "until": until,
             "warnings": _warnings(site, warnings, language) if warnings else [],
             "ended": _ended(site, launch, language),
-            "said": note.text if note else "",
+            "note": note.text if note else "",
             "room": [_room(volume, language) for volume in folders if volume.used_bytes is not None],
         }
 
@@ -50,7 +50,7 @@ async def last_session(site: Site, person: Person, server_name: str, language: s
 
 async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
     """Places in line for GPUs, and turns that came in vain."""
-    told = await in_store(lambda: queue.own(site, person.id))
+    waiting = await in_store(lambda: queue.own(site, person.id))
     zone = pages.zone(site)
     return {
         "places": [
@@ -62,7 +62,7 @@ async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
                 "on_hold": place.on_hold,
                 "by": words.instant(place.by, language, zone) if place.by else "",
             }
-            for place in told.places
+            for place in waiting.places
         ],
         "failed": [
             {
@@ -70,7 +70,7 @@ async def in_line(site: Site, person: Person, language: str) -> dict[str, Any]:
                 "when": words.instant(row.ended, language, zone) if row.ended else "",
                 "why": words.refusal_text(Refusal(row.why), language, zone).replace("\n", " "),
             }
-            for row in told.failed
+            for row in waiting.failed
         ],
     }
 

@@ -44,7 +44,7 @@ SPAWNER = Actor(ActorKind.SERVICE, "spawner")
 
 
 @dataclass
-class Asked:
+class RequestedOptions:
     """What the request that is being answered asks for, so that the form shown with a refusal holds it.
 
     The Hub asks the default server's spawner for that form, also when a named server was refused.
@@ -55,7 +55,7 @@ class Asked:
     language: str = ""
 
 
-_asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
+_requested: ContextVar[RequestedOptions | None] = ContextVar("requested", default=None)
 
 
 class CuratedMixin(HasTraits):
@@ -117,26 +117,26 @@ class CuratedMixin(HasTraits):
 
     async def get_options_form(self) -> str:
         """The form with what this person could start now, in their language."""
-        asked = _asked.get()
+        requested = _requested.get()
         person = await self._person()
         return await form.render(
             self.site,
             person,
             groups=await self._groups(),
-            server_name=asked.server_name if asked else self.name,
-            wanted=asked.options if asked else None,
-            language=asked.language if asked and asked.language else self._language(person),
+            server_name=requested.server_name if requested else self.name,
+            wanted=requested.options if requested else None,
+            language=requested.language if requested and requested.language else self._language(person),
         )
 
     def run_options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, Any]:
         """The form as options; `start()` judges them."""
         made = options.from_form(form_data)
-        _asked.set(Asked(self.name, made))
+        _requested.set(RequestedOptions(self.name, made))
         return made
 
     def options_from_query(self, query_data: dict[str, list[str]]) -> dict[str, Any]:
         """Always raises OnlyPrefill: a link fills the form in, a person starts the server."""
-        _asked.set(Asked(self.name, options.from_form(query_data)))
+        _requested.set(RequestedOptions(self.name, options.from_form(query_data)))
         raise OnlyPrefill
 
     # --- a server's life -----------------------------------------------------------------------------
@@ -341,25 +341,26 @@ class CuratedMixin(HasTraits):
         return await flow.admit(self.site, request, actor, groups=groups)
 
     async def _request(self, person: Person, groups: frozenset[str] | None) -> LaunchRequest | Refusal:
-        asked = self.user_options
-        if not asked:
-            asked = await form.default_options(self.site, person, groups, self.name)
-        return options.parse(asked, launch_id=self.launch_id, person_id=person.id, server_name=self.name)
+        chosen = self.user_options
+        if not chosen:
+            chosen = await form.default_options(self.site, person, groups, self.name)
+        return options.parse(chosen, launch_id=self.launch_id, person_id=person.id, server_name=self.name)
 
     async def _person(self) -> Person | None:
         identity = self.authenticator.identity(self.user.name, await self.user.get_auth_state())
         return await flow.find_person(self.site, *identity) if identity else None
 
     async def _groups(self) -> frozenset[str] | None:
-        held = frozenset(group.name for group in self.user.groups)
-        known: frozenset[str] | None = self.authenticator.known_groups(held, await self.user.get_auth_state())
-        return known
+        names = frozenset(group.name for group in self.user.groups)
+        auth_state = await self.user.get_auth_state()
+        groups: frozenset[str] | None = self.authenticator.known_groups(names, auth_state)
+        return groups
 
     def _language(self, person: Person | None) -> str:
         request = getattr(self.handler, "request", None)
         if request is not None:
             self._spoken = pages.request_language(request, person.language if person else "en")
-            asked = _asked.get()
-            if asked:  # the same object in the task that renders the form
-                asked.language = self._spoken
+            requested = _requested.get()
+            if requested:  # the same object in the task that renders the form
+                requested.language = self._spoken
         return getattr(self, "_spoken", person.language if person else "en")
