@@ -173,11 +173,11 @@ def test_the_gate_answers_what_it_does_not_let_in(site: Site) -> None:
     assert answer.value("location") == "/hub/api/oauth2/authorize?x=y"
     assert answer.value("set-cookie") == "hub-ext-door=1; Path=/"
     assert answer.body == b"the gate: a=b"
-    _, asked = site.gate.requests
-    assert (asked.target, asked.method) == ("/answer", "POST")
-    assert asked.value("x-original-uri") == "/user/carol/lab?next=1"
-    assert asked.value("x-original-method") == "POST"
-    assert asked.value("host") == f"127.0.0.1:{site.port}"
+    _, request = site.gate.requests
+    assert (request.target, request.method) == ("/answer", "POST")
+    assert request.value("x-original-uri") == "/user/carol/lab?next=1"
+    assert request.value("x-original-method") == "POST"
+    assert request.value("host") == f"127.0.0.1:{site.port}"
 
 
 @pytest.mark.parametrize(("length", "passed"), [(60_000, 60_000), (70_000, 0), (5_000_000, 0)])

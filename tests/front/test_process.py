@@ -121,7 +121,7 @@ def test_nothing_is_mounted_on_the_host(site: Site) -> None:
     assert list((site.layout.front / "root").iterdir()) == []
 
 
-SAID_IN_QUERIES = "t0ken-in-a-query"
+TOKEN_IN_QUERIES = "t0ken-in-a-query"
 
 
 def test_no_log_has_a_query(site: Site) -> None:
@@ -134,17 +134,17 @@ def test_no_log_has_a_query(site: Site) -> None:
         ("/user/alice/channels", [("Upgrade", "x")]),
     ]
     for target, headers in requests:
-        query = f"?token={SAID_IN_QUERIES}"
-        sent = [*headers, ("Referer", f"http://127.0.0.1/{query}"), ("Cookie", f"a={SAID_IN_QUERIES}")]
+        query = f"?token={TOKEN_IN_QUERIES}"
+        sent = [*headers, ("Referer", f"http://127.0.0.1/{query}"), ("Cookie", f"a={TOKEN_IN_QUERIES}")]
         site.ask(target + query, sent)
     site.alice.raw = b"nonsense"
     site.gate.upstreams["/user/bob/"] = "127.0.0.1:1"
     for target in ("/user/alice/raw", "/user/bob/dead"):
         with contextlib.suppress(http.client.HTTPException, OSError):
-            site.ask(f"{target}?token={SAID_IN_QUERIES}")
+            site.ask(f"{target}?token={TOKEN_IN_QUERIES}")
     site.gate.upstreams["/user/bob/"] = site.bob.address
     site.gate.close()
-    site.ask(f"/user/alice/gateless?token={SAID_IN_QUERIES}")
+    site.ask(f"/user/alice/gateless?token={TOKEN_IN_QUERIES}")
     site.gate.open()
     eventually(lambda: "gateless" in site.access_log.read_text())
     lines = site.access_log.read_text()
@@ -152,7 +152,7 @@ def test_no_log_has_a_query(site: Site) -> None:
     assert " GET /user/bob/dead 503 " in lines
     assert ' "127.0.0.1:1" "502" ' in lines
     for log in (site.access_log, site.log):
-        assert SAID_IN_QUERIES not in log.read_text()
+        assert TOKEN_IN_QUERIES not in log.read_text()
         assert log.stat().st_mode & 0o077 in (0, 0o040)
 
 
@@ -197,7 +197,7 @@ def test_the_logs_of_all_three_begin_anew_while_they_run(site: Site, monkeypatch
     """Anybody's requests fill those of the gate and of the Hub too."""
     monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
     engine = EngineFacts("unix:///nowhere", "26", managed=False, cdi=False, rootless=False)
-    serving = Serving(Prepared(site.layout, site.settings, engine), lambda said: None)
+    serving = Serving(Prepared(site.layout, site.settings, engine), lambda text: None)
     started = [
         children.start(name, ["sh", "-c", f"echo {name} is up; exec sleep 60"], site.layout.logs / name)
         for name in ("a-gate", "a-front", "a-hub")

@@ -99,9 +99,9 @@ def open_websocket(site: Site, authority: Authority) -> Iterator[ssl.SSLSocket]:
         yield connection
 
 
-def echoes(connection: ssl.SSLSocket, said: bytes) -> bool:
-    connection.sendall(said)
-    return connection.recv(len(said)) == said
+def echoes(connection: ssl.SSLSocket, data: bytes) -> bool:
+    connection.sendall(data)
+    return connection.recv(len(data)) == data
 
 
 def test_http_2_and_no_tls_below_1_2(tls_site: Site, authority: Authority) -> None:
@@ -244,16 +244,16 @@ def test_who_watches_says_once_what_became_of_a_renewal(
             raise _Enough
         turn()
 
-    said: list[str] = []
+    messages: list[str] = []
     tls_site.front.stop()
     engine = EngineFacts("unix:///nowhere", "26", managed=False, cdi=False, rootless=False)
-    serving = Serving(Prepared(tls_site.layout, tls_site.settings, engine), said.append)
+    serving = Serving(Prepared(tls_site.layout, tls_site.settings, engine), messages.append)
     serving.restart_front()
     monkeypatch.setattr(serving_module, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     try:
         with pytest.raises(_Enough):
             serving.watch()
-        assert said == []
+        assert messages == []
         turns = iter(
             [
                 lambda: authority.issue("server", hosts=HOSTS, lasts=-timedelta(days=1)),
@@ -264,7 +264,7 @@ def test_who_watches_says_once_what_became_of_a_renewal(
         )
         with pytest.raises(_Enough):
             serving.watch()
-        fault, renewed = said
+        fault, renewed = messages
         assert fault.startswith("The certificate in ")
         assert fault.endswith(" The front goes on with the former one. Renew it.")
         assert renewed == "The front shows the renewed certificate"

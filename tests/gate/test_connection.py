@@ -150,8 +150,8 @@ async def test_early_messages_of_a_websocket_are_kept_and_bounded(
     assert await gate.ask(upgrade + b"12345", b"67890") == b""
     assert gate.requests[0].upgrades
     assert await gate.ask(upgrade + b"12345", b"67890", b"1") == b"(closed)"
-    asked = asyncio.create_task(gate.ask(upgrade + b"12345", b"678"))
+    client = asyncio.create_task(gate.ask(upgrade + b"12345", b"678"))
     await asyncio.sleep(0.2)
     (one,) = gate.open
     assert one.detach()[1] == b"12345678"
-    await asked
+    await client

@@ -69,25 +69,25 @@ def test_only_jupyter_s_sign_out_is_the_hub_s(house: House, gate: RunningGate) -
 
 
 @pytest.mark.parametrize(
-    ("server_name", "uri", "scheme", "prefix"),
+    ("server_name", "target", "scheme", "prefix"),
     [
         ("app", "/a%20b/ws?c=d%2F", None, "/user/ina/app"),
         ("keyed", "/user/ina/keyed/a%20b/ws?c=d%2F", "Bearer", None),
     ],
 )
 async def test_websockets_the_same(
-    house: House, gate: RunningGate, server_name: str, uri: str, scheme: str | None, prefix: str | None
+    house: House, gate: RunningGate, server_name: str, target: str, scheme: str | None, prefix: str | None
 ) -> None:
     browser = await asyncio.to_thread(entered, house, "ina", server_name)
-    asked = f"/user/ina/{server_name}/a%20b/ws?c=d%2F"
-    sent = {**cookie_of(browser, asked), "X-Forwarded-Prefix": "/forged", "Authorization": ""}
-    async with websocket(house, asked, sent) as opened:
+    uri = f"/user/ina/{server_name}/a%20b/ws?c=d%2F"
+    sent = {**cookie_of(browser, uri), "X-Forwarded-Prefix": "/forged", "Authorization": ""}
+    async with websocket(house, uri, sent) as opened:
         await opened.send_str("hello")
         assert (await opened.receive()).data == "hello"
         await opened.send_str("bye")
         assert (await opened.receive()).type is aiohttp.WSMsgType.CLOSE
     raw, headers = house.upstream.requests[-1]
-    assert raw == uri
+    assert raw == target
     secret = await asyncio.to_thread(token, house, "ina", server_name)
     assert headers.get("Authorization") == (f"{scheme} {secret}" if scheme else None)
     assert headers.get("X-Forwarded-Prefix") == prefix

@@ -176,10 +176,10 @@ def test_a_code_serves_only_where_the_way_began(house: House, gate: RunningGate)
     mallory.open("/user/mallory/lab")
     own = mallory.front.host
     mallory.jar.clear()
-    asked = mallory.get("/user/mallory/lab")
-    assert asked.location.startswith(f"http://{HUB_NAME}/user/mallory/_hub-ext/lead?state=")
+    redirect = mallory.get("/user/mallory/lab")
+    assert redirect.location.startswith(f"http://{HUB_NAME}/user/mallory/_hub-ext/lead?state=")
     mallory.go_to(HUB_NAME)
-    code = mallory.get(asked.location.removeprefix(f"http://{HUB_NAME}")).location
+    code = mallory.get(redirect.location.removeprefix(f"http://{HUB_NAME}")).location
     assert code.startswith(f"http://{own}/user/mallory/_hub-ext/enter?")
     path = code.removeprefix(f"http://{own}")
     alice = at_hub(house, "alice")

@@ -15,11 +15,11 @@ NORMAL, FULL = 1, 2
 def pragmas(path: Path) -> tuple[str, int]:
     engine = create_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
-        told = [
+        mode, synchronous = (
             connection.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")
-        ]
+        )
     engine.dispose()
-    return str(told[0]), int(told[1])
+    return str(mode), int(synchronous)
 
 
 def test_only_the_file_that_is_named(tmp_path: Path) -> None:

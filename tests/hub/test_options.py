@@ -45,16 +45,17 @@ def test_terms_are_accepted_by_number() -> None:
 
 
 def test_waiting_in_line_is_asked_for_by_yes_or_no() -> None:
-    asked = parse(GOOD | {"wait": True})
-    assert isinstance(asked, LaunchRequest)
-    assert asked.wait is True
+    request = parse(GOOD | {"wait": True})
+    assert isinstance(request, LaunchRequest)
+    assert request.wait is True
     assert parse(GOOD | {"wait": False}) == parse(GOOD)
     for bad in (1, "yes", "true", None, [True]):
-        told = parse(GOOD | {"wait": bad})
-        assert isinstance(told, Refusal)
-        assert [(one.code, one.subject) for one in told.reasons] == [(ReasonCode.OPTIONS_INVALID, "wait")]
-    asked_by_form = [options.from_form({"wait": [told]}) for told in ("yes", "no")]
-    assert [one["wait"] for one in asked_by_form] == [True, "no"]
+        refusal = parse(GOOD | {"wait": bad})
+        assert isinstance(refusal, Refusal)
+        reasons = [(reason.code, reason.subject) for reason in refusal.reasons]
+        assert reasons == [(ReasonCode.OPTIONS_INVALID, "wait")]
+    by_form = [options.from_form({"wait": [answer]})["wait"] for answer in ("yes", "no")]
+    assert by_form == [True, "no"]
 
 
 @pytest.mark.parametrize("empty", [None, {}])

@@ -22,9 +22,9 @@ OPERATOR = Actor(ActorKind.HOST_USER, "tester")
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    held = open_site(Settings(state_dir=tmp_path))
-    yield held
-    held.close()
+    opened = open_site(Settings(state_dir=tmp_path))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
