@@ -1,7 +1,7 @@
 """The tokens by which a request may enter a server: an API token of the Hub's, or the gate's own cookie.
 
-The secrets of a launch are none: JupyterLab sends the launch's secret with its own requests, as its page
-contains it, and what a page or a container can read must not open a door from outside.
+The secrets of a launch are none: pages of Jupyter may contain the launch's secret and send it with their own
+requests, and what a page or a container can read must not open a door from outside.
 """
 
 from __future__ import annotations

@@ -233,7 +233,7 @@ def test_the_secrets_of_a_launch_are_no_sign_in(house: House, gate: RunningGate)
         assert house.front.request("/user/alice/lab", headers=NAVIGATION | headers).status == 403
         socket = {"Sec-WebSocket-Key": "x", "Origin": "http://127.0.0.1:8000"}
         assert house.front.request(f"/user/alice/ws?token={secret}", headers=socket).status == 403
-    # JupyterLab's own requests carry it beside the cookie.
+    # A page of Jupyter's that has it sends it beside the cookie.
     browser = house.browser("alice")
     browser.open("/user/alice/lab")
     beside = {"Authorization": f"token {secrets.token}"}
