@@ -26,7 +26,7 @@ from hub_ext.cli.setup.steps import Say
 from hub_ext.config import load_settings
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
-from tests.support.registry import free_port
+from tests.support.ports import free_port
 
 PLAIN = CHECKOUT / "bench" / "images"
 # A stub whose server is bench/fast_server.py.

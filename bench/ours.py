@@ -31,7 +31,7 @@ from hub_ext.model import (
     Person,
 )
 from tests.support import scenario as scenarios
-from tests.support.registry import free_port
+from tests.support.ports import free_port
 
 PROJECT, DATASET, SIZE = "onco", "mri", "m"
 _FIRST_UID = 30_000

@@ -35,7 +35,7 @@ from hub_ext.flows.site import Site, open_site
 from tests.support import scenario as scenarios
 from tests.support import stub_image
 from tests.support.hub import PASSWORDS, RunningHub
-from tests.support.registry import free_port
+from tests.support.ports import free_port
 from tests.support.revocations import KINDS, Took, lanes, measured
 from tests.support.wire import Wire
 

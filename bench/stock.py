@@ -20,7 +20,7 @@ from bench.processes import children_of
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup.children import Child
 from hub_ext.cli.setup.steps import Say
-from tests.support.registry import free_port
+from tests.support.ports import free_port
 
 _READY_SECONDS = 60
 _CONFIGURATION = """\

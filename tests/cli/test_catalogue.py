@@ -20,7 +20,8 @@ from hub_ext.model import Actor, ActorKind, AuditEvent, Localised, Verb
 from hub_ext.model.image_checks import CheckOutcome
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
-from tests.support.registry import LiveRegistry, free_port, live_registry
+from tests.support.ports import free_port
+from tests.support.registry import LiveRegistry, live_registry
 
 TITLES = ("--title-en", "Python for health", "--title-fr", "Python pour la santé")
 ADD = ("add", "python", "--path", "hub-ext/python", "--tag", "1", *TITLES)

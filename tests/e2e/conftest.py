@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.support import console
 from tests.support import scenario as scenarios
 from tests.support.hub import PASSWORDS, RunningHub
 from tests.support.patience import patient
+from tests.support.ports import free_port
 from tests.support.wire import Wire
 
 PAGE_MS = 20_000
@@ -59,7 +59,7 @@ def hub(
         chosen,
         engine_url=f"unix://{wire.near}",
         registries=[registry],
-        bind_url=f"http://127.0.0.1:{_free_port()}",
+        bind_url=f"http://127.0.0.1:{free_port()}",
         seed_image=seed,
     )
     data = tmp_path_factory.mktemp("datasets")
@@ -136,9 +136,3 @@ def _keep(layout: Layout, kept_state: Path) -> None:
     for log in ("hub.log", "gate.log", "front.log", "front/access.log"):
         if (layout.logs / log).exists():
             (artefacts / f"e2e-{log.replace('/', '-')}").write_bytes((layout.logs / log).read_bytes())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -30,6 +29,7 @@ from tests.support import scenario as scenarios
 from tests.support.engine_gate import EngineGate
 from tests.support.hub import RunningHub
 from tests.support.own_engine import OwnEngine
+from tests.support.ports import free_port
 from tests.support.scenario import STEWARD, Scenario
 from tests.support.wire import Wire
 
@@ -101,7 +101,7 @@ def _settings(
         chosen,
         engine_url=f"unix://{engine_gate.near}",
         registries=[registry],
-        bind_url=f"http://127.0.0.1:{_free_port()}",
+        bind_url=f"http://127.0.0.1:{free_port()}",
         seed_image=f"{registry.address}/stub/answer@{digest}",
     )
     traits |= {"disk_reserve_bytes": 0, "stop_seconds": 2, "start_seconds": 20, "engine_seconds": 5}
@@ -126,10 +126,4 @@ async def _scenario(site: Site, data: Path, stubs: dict[str, str]) -> Scenario:
 
 def _bridge_subnet() -> str:
     """An address with its length, of a network that nobody here has."""
-    return f"10.253.{_free_port() % 256}.1/24"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return f"10.253.{free_port() % 256}.1/24"

@@ -21,7 +21,8 @@ from hub_ext.model.image_checks import CheckOutcome
 from tests.flows.conftest import Clock
 from tests.support.certificates import Authority
 from tests.support.image_checks import ended
-from tests.support.registry import LiveRegistry, free_port, live_registry
+from tests.support.ports import free_port
+from tests.support.registry import LiveRegistry, live_registry
 
 Record = Callable[[], list[AuditEvent]]
 Push = Callable[..., str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from hub_ext.cli.setup.front import Front
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.settings import MIB, Settings
 from tests.support.front_wire import Answer, Gate, Headers, Upstream, ask
+from tests.support.ports import free_port
 
 UPLOAD_MAX_BYTES = 300 * MIB
 
@@ -89,7 +89,7 @@ def running(
     layout.make()
     layout.state.chmod(0o700)
     alice, bob, hub, console = (Upstream() for _ in range(4))
-    port = _free_port()
+    port = free_port()
     url = f"{'https' if tls else 'http'}://{name}:{port}" if name else ""
     settings = Settings(
         state_dir=layout.state,
@@ -141,8 +141,3 @@ def site(shared_site: Site) -> Iterator[Site]:
 def another_site(tmp_path: Path) -> Callable[..., AbstractContextManager[Site]]:
     """Makes a front of the test's own."""
     return lambda **changes: running(tmp_path / "another", **changes)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from tests.gate.small_hub import (
 )
 from tests.gate.upstream import LoopThread, Upstream
 from tests.support.patience import patient
+from tests.support.ports import free_port
 
 
 @dataclass
@@ -140,13 +140,6 @@ class House:
     def log(self) -> str:
         """What the Hub has said."""
         return (self.place / "hub.log").read_text(errors="replace")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

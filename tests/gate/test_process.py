@@ -21,8 +21,9 @@ from hub_ext.cli.setup.layout import CHECKOUT
 from hub_ext.config import CONFIG_VARIABLE
 from hub_ext.gate.seal import GateKeyError, Seal, kept_key
 from hub_ext.settings import Settings
-from tests.gate.conftest import House, free_port
+from tests.gate.conftest import House
 from tests.support.patience import patient
+from tests.support.ports import free_port
 
 
 @pytest.fixture

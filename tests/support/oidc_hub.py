@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,6 +29,7 @@ from hub_ext.flows.site import Site, open_site
 from hub_ext.settings import RegistrySettings
 from tests.support import scenario as scenarios
 from tests.support.hub import Visitor
+from tests.support.ports import free_port
 from tests.support.provider_wire import ProviderWire
 from tests.support.scenario import STEWARD, Scenario
 
@@ -170,7 +170,7 @@ def _settings(
 ) -> Any:
     with machine_lock("choices"):
         chosen = choices.choose(layout.choices_file, docker.subnets)
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     oidc.write_settings(layout, settings_file.public_url(url))
     traits = settings_file.values(
         layout,
@@ -203,9 +203,3 @@ async def _scenario(site: Site, seed: str, data: Path, stubs: Mapping[str, str],
         )
         await asyncio.to_thread(scenarios.projects.add_member, site, STEWARD, "onco", person.id, group="lab")
     return made
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import ssl
 import subprocess
 import time
@@ -22,18 +21,11 @@ import yaml
 from hub_ext.adapters.registry.manifests import OCI_INDEX, OCI_MANIFEST, digest_of
 from hub_ext.settings import RegistrySettings
 from tests.support.certificates import Authority
+from tests.support.ports import free_port
 
 USERNAME, PASSWORD = "curator", "pass:wörd"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 def auth_file(path: Path, username: str = USERNAME, password: str = PASSWORD, mode: int = 0o600) -> Path:

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from hub_ext.settings import RegistrySettings
 from tests.support.certificates import Authority
-from tests.support.registry import LiveRegistry, auth_file, free_port, live_registry
+from tests.support.ports import free_port
+from tests.support.registry import LiveRegistry, auth_file, live_registry
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[..., AbstractAsyncContextManager[RegistrySettings]]

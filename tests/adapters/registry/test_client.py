@@ -15,7 +15,8 @@ from hub_ext.adapters.registry.manifests import OCI_MANIFEST
 from hub_ext.errors import InputError, ManifestUnknown, RegistryDenied, RegistryUnreachable, SettingsError
 from hub_ext.settings import RegistrySettings
 from tests.support.certificates import Authority
-from tests.support.registry import PASSWORD, LiveRegistry, auth_file, free_port
+from tests.support.ports import free_port
+from tests.support.registry import PASSWORD, LiveRegistry, auth_file
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 

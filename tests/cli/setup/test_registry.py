@@ -17,6 +17,7 @@ from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.children import ChildFailed
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.settings import RegistrySettings
+from tests.support.ports import free_port
 
 
 def test_it_answers_with_our_account_only(registry: RegistrySettings, tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_lost_password_file_is_mended(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     known = registry_setup.prepare(layout, "127.0.0.1:0")
     (layout.secrets / "registry-auth.json").unlink()
-    port = _free_port()
+    port = free_port()
     known = registry_setup.prepare(layout, f"127.0.0.1:{port}")
     child = registry_setup.run(layout, known)
     child.stop()
@@ -69,10 +70,3 @@ def test_a_taken_port_is_said_with_the_log(tmp_path: Path) -> None:
         with pytest.raises(ChildFailed, match="address already in use") as failure:
             registry_setup.run(layout, known)
     assert str(layout.logs / "registry.log") in failure.value.advice
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
