@@ -14,23 +14,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup import front as front_setup
-from hub_ext.cli.setup import serving as serving_module
 from hub_ext.cli.setup.children import Child, ChildFailed
 from hub_ext.cli.setup.choices import port_is_free
-from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.front import Front, front_settings
-from hub_ext.cli.setup.instance import Prepared
 from hub_ext.cli.setup.layout import Layout
-from hub_ext.cli.setup.serving import Serving
+from hub_ext.cli.setup.steps import silent
 from hub_ext.errors import SettingsError
 from hub_ext.settings import Settings
 from tests.front.conftest import Site
+from tests.front.watch import EndOfWatch, serving_of, watch
 from tests.support.patience import patient
 
 Make = Callable[..., AbstractContextManager[Site]]
@@ -196,35 +193,28 @@ def test_a_log_for_which_there_is_no_room_is_begun_later(site: Site, monkeypatch
 def test_the_logs_of_all_three_begin_anew_while_they_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody's requests fill those of the gate and of the Hub too."""
     monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
-    engine = EngineFacts("unix:///nowhere", "26", managed=False, cdi=False, rootless=False)
-    serving = Serving(Prepared(site.layout, site.settings, engine), lambda text: None)
+    serving = serving_of(site, silent)
     started = [
         children.start(name, ["sh", "-c", f"echo {name} is up; exec sleep 60"], site.layout.logs / name)
         for name in ("a-gate", "a-front", "a-hub")
     ]
     serving.gate, serving.front, serving.hub = started
 
-    def sleep(seconds: float) -> None:
+    def turn() -> None:
         if all(child.log.with_name(f"{child.log.name}.1").exists() for child in started):
-            raise _Enough
+            raise EndOfWatch
         assert time.monotonic() < end, "not within 10 s"
         time.sleep(0.02)
 
     end = time.monotonic() + patient(10)
-    monkeypatch.setattr(serving_module, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
     try:
-        with pytest.raises(_Enough):
-            serving.watch()
+        watch(serving, turn)
     finally:
         for child in started:
             child.stop()
     for child in started:
         assert child.log.read_text() == ""
         assert child.log.with_name(f"{child.log.name}.1").read_text() == f"{child.log.name} is up\n"
-
-
-class _Enough(BaseException):
-    """Ends the watch."""
 
 
 def _opened(site: Site, log: Path) -> bool:

@@ -9,24 +9,19 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
 
 from hub_ext.cli.setup import front_certificate
-from hub_ext.cli.setup import serving as serving_module
-from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.instance import Prepared
-from hub_ext.cli.setup.serving import Serving
 from hub_ext.errors import SettingsError
 from tests.front.conftest import Site, running
 from tests.front.test_process import eventually, processes
+from tests.front.watch import EndOfWatch, serving_of, watch
 from tests.support.certificates import Authority
 
 Make = Callable[..., AbstractContextManager[Site]]
@@ -227,43 +222,32 @@ def test_a_front_without_a_usable_certificate_does_not_start(
         pass
 
 
-class _Enough(BaseException):
-    """Ends a watch."""
-
-
 @pytest.mark.usefixtures("looks_at_once")
-def test_who_watches_says_once_what_became_of_a_renewal(
-    tls_site: Site, authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns: Iterator[Callable[[], object]] = iter([lambda: None] * 2)
-
-    def sleep(seconds: float) -> None:
-        assert seconds < 1
-        turn = next(turns, None)
-        if turn is None:
-            raise _Enough
-        turn()
-
+def test_who_watches_says_once_what_became_of_a_renewal(tls_site: Site, authority: Authority) -> None:
     messages: list[str] = []
     tls_site.front.stop()
-    engine = EngineFacts("unix:///nowhere", "26", managed=False, cdi=False, rootless=False)
-    serving = Serving(Prepared(tls_site.layout, tls_site.settings, engine), messages.append)
+    serving = serving_of(tls_site, messages.append)
     serving.restart_front()
-    monkeypatch.setattr(serving_module, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+
+    def watch_turns(*turns: Callable[[], object]) -> None:
+        left = iter(turns)
+
+        def turn() -> None:
+            if (act := next(left, None)) is None:
+                raise EndOfWatch
+            act()
+
+        watch(serving, turn)
+
     try:
-        with pytest.raises(_Enough):
-            serving.watch()
+        watch_turns(lambda: None, lambda: None)
         assert messages == []
-        turns = iter(
-            [
-                lambda: authority.issue("server", hosts=HOSTS, lasts=-timedelta(days=1)),
-                lambda: None,
-                lambda: authority.issue("server", hosts=HOSTS),
-                lambda: None,
-            ]
+        watch_turns(
+            lambda: authority.issue("server", hosts=HOSTS, lasts=-timedelta(days=1)),
+            lambda: None,
+            lambda: authority.issue("server", hosts=HOSTS),
+            lambda: None,
         )
-        with pytest.raises(_Enough):
-            serving.watch()
         fault, renewed = messages
         assert fault.startswith("The certificate in ")
         assert fault.endswith(" The front goes on with the former one. Renew it.")
