@@ -29,6 +29,8 @@ from hub_ext.settings import Settings
 from tests.front.conftest import Site
 from tests.front.watch import EndOfWatch, serving_of, watch
 from tests.support.patience import patient
+from tests.support.running import runs
+from tests.support.until import eventually
 
 Make = Callable[..., AbstractContextManager[Site]]
 
@@ -238,7 +240,7 @@ def test_it_starts_again_after_it_was_killed(another_site: Make, killed: str) ->
         nginx, process = processes(site), child_of(site).process
         os.kill(nginx[0] if killed == "master" else process.pid, signal.SIGKILL)
         process.wait(patient(5))
-        eventually(lambda: not any(_runs(pid) for pid in nginx))
+        eventually(lambda: not any(runs(pid) for pid in nginx))
         child = site.front.start()
         try:
             assert site.ask("/user/alice/").status == 200
@@ -250,7 +252,7 @@ def test_stop_leaves_nothing(another_site: Make) -> None:
     with another_site() as site:
         children = processes(site)
         child_of(site).stop()
-        assert not any(_runs(pid) for pid in children)
+        assert not any(runs(pid) for pid in children)
 
 
 @contextlib.contextmanager
@@ -283,9 +285,9 @@ def started_by_another(site: Site) -> Iterator[tuple[subprocess.Popen[str], list
 
 def test_it_ends_when_we_are_killed(another_site: Make) -> None:
     with another_site() as site, started_by_another(site) as (parent, nginx):
-        assert all(_runs(pid) for pid in nginx)
+        assert all(runs(pid) for pid in nginx)
         parent.kill()
-        eventually(lambda: not any(_runs(pid) for pid in nginx))
+        eventually(lambda: not any(runs(pid) for pid in nginx))
 
 
 def test_no_worker_keeps_the_port_when_we_and_the_master_are_killed_at_once(another_site: Make) -> None:
@@ -295,11 +297,9 @@ def test_no_worker_keeps_the_port_when_we_and_the_master_are_killed_at_once(anot
         os.kill(parent.pid, signal.SIGSTOP)  # so that nobody can see the other one's end
         os.kill(master, signal.SIGKILL)
         parent.kill()
-        end = time.monotonic() + patient(2)
-        while not port_is_free("127.0.0.1", site.port):
-            assert time.monotonic() < end, [pid for pid in workers if _runs(pid)]
-            time.sleep(0.02)
-        assert not any(_runs(pid) for pid in workers)
+        left = lambda: f"still there: {[pid for pid in workers if runs(pid)]}"  # noqa: E731
+        eventually(lambda: port_is_free("127.0.0.1", site.port), 2, why=left)
+        assert not any(runs(pid) for pid in workers)
 
 
 def test_what_nginx_refuses_is_said(another_site: Make) -> None:
@@ -339,19 +339,3 @@ def test_a_low_port_needs_one_capability(tmp_path: Path) -> None:
     )
     assert f"CapEff:\t{1 << 10:016x}" in done.stdout
     assert f"CapBnd:\t{1 << 10:016x}" in done.stdout
-
-
-def eventually(true: Callable[[], bool]) -> None:
-    """Returns once it is true. Raises AssertionError after 10 s of a usual machine."""
-    end = time.monotonic() + patient(10)
-    while not true():
-        assert time.monotonic() < end, "not within 10 s"
-        time.sleep(0.02)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -20,9 +20,10 @@ from cryptography import x509
 from hub_ext.cli.setup import front_certificate
 from hub_ext.errors import SettingsError
 from tests.front.conftest import Site, running
-from tests.front.test_process import eventually, processes
+from tests.front.test_process import processes
 from tests.front.watch import EndOfWatch, serving_of, watch
 from tests.support.certificates import Authority
+from tests.support.until import eventually
 
 Make = Callable[..., AbstractContextManager[Site]]
 HOSTS = ("localhost", "127.0.0.1")

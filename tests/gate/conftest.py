@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -31,6 +32,7 @@ from tests.gate.small_hub import (
 from tests.gate.upstream import LoopThread, Upstream
 from tests.support.patience import patient
 from tests.support.ports import free_port
+from tests.support.until import eventually
 
 
 @dataclass
@@ -109,26 +111,20 @@ class House:
         self.api("POST", f"/users/{username}")
         if self._is_ready(username, server_name):
             return
-        servers = f"/users/{username}/servers/{server_name}" if server_name else f"/users/{username}/server"
-        answer = self.api("POST", servers)
+        answer = self.api("POST", _server_path(username, server_name))
         assert answer.status_code in (201, 202), answer.text
-        end = time.monotonic() + patient(30)
-        while not self._is_ready(username, server_name):
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.05)
+        eventually(lambda: self._is_ready(username, server_name), 30, why=self.log)
 
     def _is_ready(self, username: str, server_name: str) -> bool:
-        servers = self.api("GET", f"/users/{username}").json()["servers"]
-        return bool(servers.get(server_name, {}).get("ready"))
+        return bool(self._servers(username).get(server_name, {}).get("ready"))
+
+    def _servers(self, username: str) -> dict[str, Any]:
+        return dict(self.api("GET", f"/users/{username}").json()["servers"])
 
     def stop(self, username: str, server_name: str = "") -> None:
         """Stop a server, and wait until the Hub knows it no more."""
-        servers = f"/users/{username}/servers/{server_name}" if server_name else f"/users/{username}/server"
-        assert self.api("DELETE", servers).status_code in (202, 204)
-        end = time.monotonic() + patient(30)
-        while server_name in self.api("GET", f"/users/{username}").json()["servers"]:
-            assert time.monotonic() < end, self.log()
-            time.sleep(0.05)
+        assert self.api("DELETE", _server_path(username, server_name)).status_code in (202, 204)
+        eventually(lambda: server_name not in self._servers(username), 30, why=self.log)
 
     def new_token(self, username: str, *scopes: str) -> str:
         """An API token of that person with those scopes."""
@@ -140,6 +136,11 @@ class House:
     def log(self) -> str:
         """What the Hub has said."""
         return (self.place / "hub.log").read_text(errors="replace")
+
+
+def _server_path(username: str, server_name: str) -> str:
+    """Of the Hub's API."""
+    return f"/users/{username}/servers/{server_name}" if server_name else f"/users/{username}/server"
 
 
 @pytest.fixture(scope="session")

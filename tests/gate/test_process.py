@@ -24,6 +24,8 @@ from hub_ext.settings import Settings
 from tests.gate.conftest import House
 from tests.support.patience import patient
 from tests.support.ports import free_port
+from tests.support.running import runs
+from tests.support.until import eventually
 
 
 @pytest.fixture
@@ -118,17 +120,11 @@ def test_it_ends_with_its_parent(tmp_path: Path, settings: Settings) -> None:
     )
     assert parent.stdout is not None
     gate = int(parent.stdout.readline())
-    end = time.monotonic() + patient(30)
-    while not alive(settings):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(lambda: alive(settings), 30)
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    end = time.monotonic() + patient(5)
-    while Path(f"/proc/{gate}").exists() and Path(f"/proc/{gate}/stat").read_text().split()[2] != "Z":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    eventually(lambda: not runs(gate), 5)
 
 
 def test_without_a_settings_file_it_says_so(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup.children import ChildFailed
-from tests.support.patience import patient
+from tests.support.running import runs
+from tests.support.until import eventually
 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_log_that_grows_while_it_is_written_begins_anew(
         assert not child.rotate()
         for number in range(4):
             turn.write_text(f"turn {number}\n")
-            _until(lambda: log.read_text() == f"turn {number}\n")  # noqa: B023
+            eventually(lambda: log.read_text() == f"turn {number}\n")  # noqa: B023
             assert child.rotate()
             assert not child.rotate()
         assert log.read_text() == ""
@@ -142,21 +142,11 @@ def test_it_ends_when_we_are_killed(tmp_path: Path) -> None:
     assert _gone(pid)
 
 
-def _until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + patient(10)
-    while not true():
-        assert time.monotonic() < end, "not within 10 s"
-        time.sleep(0.02)
-
-
 def _gone(pid: int) -> bool:
-    for _ in range(50):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return True
-        time.sleep(0.1)
-    os.kill(pid, signal.SIGKILL)
-    return False
+    """Whether it ends within 5 s; one that does not is killed."""
+    try:
+        eventually(lambda: not runs(pid), 5)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        return False
+    return True
