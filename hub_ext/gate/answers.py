@@ -64,7 +64,7 @@ def application(parts: AnswerParts) -> web.Application:
 
 
 class AnswerHandler(web.RequestHandler):
-    """The judgement again, and its answer."""
+    """Judges the request again, and answers as the verdict says."""
 
     def initialize(self, parts: AnswerParts) -> None:
         """Called by tornado."""
@@ -72,19 +72,19 @@ class AnswerHandler(web.RequestHandler):
         self.original = parse(self.request.headers.get_all())
 
     def set_default_headers(self) -> None:
-        """On every answer."""
+        """Sets the headers of every answer."""
         self.clear_header("Server")
         for name, value in pages.HEADERS.items():
             self.set_header(name, value)
 
     def compute_etag(self) -> None:
-        """None: no answer is kept."""
+        """None, as no browser keeps an answer."""
 
     def check_xsrf_cookie(self) -> None:
-        """None of tornado's: the judgement is made from where a request comes, and forms have their own."""
+        """Checks nothing: the judge looks where a request comes from, and forms have a token of their own."""
 
     async def prepare(self) -> None:
-        """The answer to every method."""
+        """Answers the request, whatever its method."""
         request = self.original
         if request is None:
             self._notice(pages.BAD_ADDRESS)
@@ -193,7 +193,7 @@ class AnswerHandler(web.RequestHandler):
                 self._notice(answer, reserved.server)
 
     def _sign_in(self, request: OriginalRequest, server: OpenServer, back: str) -> None:
-        """At the Hub's name by its OAuth; at a server's own origin by way of the Hub's name."""
+        """Begins a sign-in: by OAuth at the Hub's name, and at a server's own origin by way of it."""
         sign_in = self.parts.sign_in
         if server.origin and server.is_at(request.host):
             self._go(request, server, sign_in.ask_for_lead(request, server, back))
@@ -262,7 +262,7 @@ class AnswerHandler(web.RequestHandler):
         return (home,)
 
     def write_error(self, status_code: int, **more: Any) -> None:
-        """A failure of ours, or a method that does not exist."""
+        """Answers for a failure of ours, or for a method that does not exist."""
         self._notice(pages.FAILED if status_code >= 500 else pages.BAD_ADDRESS)
 
     def log_exception(
@@ -271,6 +271,6 @@ class AnswerHandler(web.RequestHandler):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Without the request: addresses may hold tokens."""
+        """Logs the exception without the request, as addresses may hold tokens."""
         if not isinstance(error, web.HTTPError):
             log.error("An answer failed", exc_info=(kind, error, trace) if kind and error else None)

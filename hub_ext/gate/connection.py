@@ -132,12 +132,12 @@ class Connection(asyncio.Protocol, HTTPConnection):
             self.transport.abort()
 
     def send(self, answer: bytes) -> None:
-        """The whole answer, with its head."""
+        """Sends the whole answer, with its head."""
         self.transport.write(answer)
         self.finish()
 
     def send_status(self, status: int) -> None:
-        """An answer that is a status alone."""
+        """Sends an answer that is a status alone."""
         line = f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}\r\n"
         self.send(line.encode() + b"Content-Length: 0\r\nCache-Control: no-store\r\n\r\n")
 

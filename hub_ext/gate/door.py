@@ -115,7 +115,7 @@ class Door:
         delegate.finish()
 
     async def _read_routes(self, connection: Connection) -> None:
-        """For the Hub: the front passes no such path."""
+        """Reads the routes for the Hub, which has changed them. The front passes no such path."""
         await self._parts.servers.read_anew()
         connection.send(NO_CONTENT)
 

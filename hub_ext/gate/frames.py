@@ -32,7 +32,7 @@ class FrameBudget:
         return self._left <= 0
 
     def spend(self, frames: int) -> None:
-        """So many were read."""
+        """Takes off what was read."""
         self._left -= frames
 
 
@@ -104,7 +104,6 @@ def _payload_size(header: bytes) -> int:
     return length
 
 
-def close_frame(code: int, reason: str = "") -> bytes:
-    """A server's close frame. `reason` has at most 123 bytes."""
-    payload = code.to_bytes(2, "big") + reason.encode()
-    return bytes((0x88, len(payload))) + payload
+def close_frame(code: int) -> bytes:
+    """A server's close frame, with no reason beside its code."""
+    return bytes((0x88, 2)) + code.to_bytes(2, "big")

@@ -29,7 +29,7 @@ class Origins:
 
     @classmethod
     def of(cls, settings: Settings, key: bytes) -> Origins:
-        """Those of the settings; `key` is the gate's."""
+        """The origins that the settings name. `key` is the gate's."""
         below = urlsplit(settings.subdomain_host) if settings.subdomain_host else None
         return cls(origin_of(settings.public_url), below, origin_of(settings.servers_url), key)
 

@@ -74,7 +74,7 @@ OwnAnswer = Shown | SeeOther | Notice
 
 
 class OwnPaths:
-    """Answers them. `hub` is where browsers find the Hub, with a slash at its end."""
+    """Answers the gate's own paths. `hub` is where browsers find the Hub, with a slash at its end."""
 
     def __init__(self, site: Site, sessions: Sessions, hub_client: HubClient, seal: Seal, hub: str) -> None:
         self._site = site

@@ -71,7 +71,7 @@ class Absence(Enum):
 
 
 class OpenServers:
-    """The table. `clock` is monotonic, in seconds."""
+    """The table of open servers. `clock` is monotonic, in seconds."""
 
     def __init__(self, site: Site, origins: Origins, clock: Callable[[], float] = time.monotonic) -> None:
         self._site = site
@@ -111,7 +111,7 @@ class OpenServers:
         return found or Absence.CLOSED
 
     async def find_or_read(self, path: str) -> OpenServer | Absence:
-        """The same; where none is found, by a reading that began after this call."""
+        """As `find`; where no server is found, by a reading of the store that began after this call."""
         found = self.find(path)
         asked_at = self._clock()
         # The Hub opens a route and sends the browser there in the same moment: a reading that is under way
@@ -122,10 +122,6 @@ class OpenServers:
             await self.read()
             found = self.find(path)
         return found
-
-    def is_open(self, launch_id: str) -> bool:
-        """Whether that launch has an open server, as last read."""
-        return launch_id in self._launch_ids
 
     async def keep_reading(self) -> None:
         """Read every second until cancelled."""
@@ -226,7 +222,7 @@ class OpenServers:
         )
 
     def _secrets_of(self, launch_id: str) -> LaunchSecrets | None:
-        """Those of that launch, which never change. One file that cannot be read closes no other server."""
+        """That launch's secrets, which never change. One file that cannot be read closes no other server."""
         if launch_id in self._secrets:
             return self._secrets[launch_id]
         try:

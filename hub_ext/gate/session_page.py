@@ -82,7 +82,7 @@ def page(session: Session, reader: Reader, addresses: Addresses, token: str, ale
 
 
 def as_json(session: Session, reader: Reader, addresses: Addresses, token: str) -> str:
-    """The same for programs. `more_time` null: nothing is about to be stopped, or no time is left."""
+    """The session as JSON, for programs. `more_time` is null where none can be asked for."""
     return json.dumps(
         {
             "session": facts_tree(session.facts),

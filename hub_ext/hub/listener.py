@@ -43,19 +43,19 @@ class Listener:
         self._listening: asyncio.Future[Any] | None = None
 
     def begin(self) -> None:
-        """Listen from now on. Once is enough."""
+        """Listens to the engine from now on; a second call changes nothing."""
         if self._listening is None or self._listening.done():
             self._listening = asyncio.gather(self._listen(), self._look_now_and_then())
 
     def add(self, spawner: Watched) -> None:
-        """From now on."""
+        """Watches that server from now on."""
         self.begin()
         self._watched[spawner.launch_id] = spawner
         # It may have ended between its last answer to start() and now, when nobody was watching it.
         self._have_look([spawner.launch_id])
 
     def remove(self, spawner: Watched) -> None:
-        """No more. One that is not watched is fine."""
+        """Watches that server no more; nothing where it was not watched."""
         if self._watched.get(spawner.launch_id) is spawner:
             del self._watched[spawner.launch_id]
 

@@ -186,12 +186,12 @@ class CuratedMixin(HasTraits):
         return await flow.poll(self.site, self.launch_id)
 
     def start_polling(self) -> None:
-        """The Hub wants to know when this server ends: the engine's events tell, and a poll now and then."""
+        """Watches for the server's end: by the engine's events, and by a poll now and then."""
         super().start_polling()
         hub_listener().add(self)
 
     def add_poll_callback(self, callback: Any, *args: Any, **more: Any) -> None:
-        """The Hub hangs up its callback some time after it began to poll: it may have ended by then."""
+        """Watches again: the Hub adds its callback after it began to poll, and the server may have ended."""
         super().add_poll_callback(callback, *args, **more)
         if self._poll_callback is not None:
             hub_listener().add(self)
@@ -201,7 +201,7 @@ class CuratedMixin(HasTraits):
         return await super().poll_and_notify() if self._callbacks else None
 
     def stop_polling(self) -> None:
-        """It has ended, or the Hub itself stops it."""
+        """Watches the server no more: it has ended, or the Hub itself stops it."""
         super().stop_polling()
         hub_listener().remove(self)
 

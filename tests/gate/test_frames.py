@@ -54,7 +54,7 @@ def test_byte_by_byte_is_the_same(frames: list[tuple[int, int, bool]]) -> None:
 
 def test_the_close_frame_is_one_control_frame() -> None:
     counter = FrameCounter()
-    counter.feed(close_frame(1008, "ended"))
+    counter.feed(close_frame(1008))
     assert (counter.data_frames, counter.between_frames) == (0, True)
     assert close_frame(1008) == b"\x88\x02\x03\xf0"
 
