@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
+from itertools import starmap
 from urllib.parse import urlsplit
-
-from jupyterhub.utils import url_escape_path
 
 from hub_ext.adapters import launch_secrets
 from hub_ext.adapters.launch_secrets import LaunchSecrets
+from hub_ext.adapters.notebook_server import base_path
 from hub_ext.adapters.store import Tx, launches, routes
 from hub_ext.errors import HubExtError
 from hub_ext.flows.site import Site
@@ -185,7 +185,7 @@ class OpenServers:
         ids = {launch.id for launch in running.values()}
         self._secrets = {key: value for key, value in self._secrets.items() if key in ids}
         self._unreadable &= ids
-        by_spec: dict[str, OpenServer | None] = dict.fromkeys(map(_usual_prefix, closed))
+        by_spec: dict[str, OpenServer | None] = dict.fromkeys(starmap(base_path, closed))
         for route in listed:
             if (server := self._server(route, running)) is not None:
                 by_spec[server.prefix] = server
@@ -235,11 +235,6 @@ class OpenServers:
         if secrets is not None:
             self._secrets[launch_id] = secrets
         return secrets
-
-
-def _usual_prefix(named_server: tuple[str, str]) -> str:
-    """Where the Hub puts a named server, given its user's name and its own."""
-    return "/user/{}/{}/".format(*map(url_escape_path, named_server))
 
 
 def _text(error: Exception) -> str:
