@@ -66,14 +66,14 @@ def listing(
 
 
 def ended_servers(tx: Tx, *, since: datetime) -> frozenset[tuple[str, str]]:
-    """Username and name of each named server that has ended since then; it reads every launch."""
+    """Username and name of each named server that has ended since then."""
     query = select(launches.c.username, launches.c.server_name)
     query = query.where(launches.c.server_name != "", launches.c.ended >= since)
     return frozenset((row[0], row[1]) for row in tx.connection.execute(query.distinct()))
 
 
 def ended_upstreams(tx: Tx, *, node: str, since: datetime) -> frozenset[str]:
-    """The upstreams of that node's launches that have ended since then; it reads every launch."""
+    """The upstreams of that node's launches that have ended since then."""
     query = select(launches.c.upstream).where(launches.c.node == node, launches.c.ended > since)
     return frozenset(row[0] for row in tx.connection.execute(query.distinct()) if row[0])
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # The newest migration. Named here too, so that opening an up-to-date store need not import alembic.
-HEAD = "0020"
+HEAD = "0021"
 VERSION_TABLE = "hub_ext_schema"
 MIGRATIONS = Path(__file__).parent / "migrations"
 

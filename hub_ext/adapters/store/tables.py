@@ -276,6 +276,7 @@ launches = Table(
     Index(None, "state"),
     Index(None, "admitted"),
     Index(None, "image", "admitted"),
+    Index(None, "ended"),
 )
 
 # --- the record -----------------------------------------------------------------------------------
