@@ -162,6 +162,11 @@ class Settings:
         return f"{scheme}://{':'.join(address_and_port(self.bind_url))}"
 
     @property
+    def browser_url(self) -> str:
+        """The Hub's address in browsers, without a slash at its end."""
+        return (self.public_url or self.front_url).rstrip("/")
+
+    @property
     def sessions_dir(self) -> Path:
         """What containers read of their sessions, a folder each; mode 700."""
         return self.state_dir / "sessions"

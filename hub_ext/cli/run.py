@@ -11,7 +11,7 @@ from types import FrameType
 from traitlets import Bool
 
 from hub_ext.cli.app import Command
-from hub_ext.cli.setup import content, instance, oidc, settings_file
+from hub_ext.cli.setup import content, instance, oidc
 from hub_ext.cli.setup.layout import Layout, state_dir
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import Steps
@@ -46,7 +46,7 @@ class Run(Command):
             with instance.prepared(layout, url, say) as ready:
                 ready, built = content.ensure_images(ready, say)
                 accounts = content.ensure_demo(ready, built, say)
-                with _provider(layout, settings_file.public_url(url), accounts, say):
+                with _provider(layout, ready.settings.browser_url, accounts, say):
                     _serve(Serving(ready, say), accounts, say)
         return 0
 

@@ -109,7 +109,7 @@ def _try(site: Site, letter: Letter, person: Person) -> MailError | None:
     assert site.settings.mail is not None
     if person.ended or "@" not in person.email:
         return MailError("Nobody to write to.", lasting=True, cause="address")
-    root = (site.settings.public_url or site.settings.front_url).rstrip("/")
+    root = site.settings.browser_url
     subject, text = letter_text(letter.kind, person.language, f"{root}/services/console/{letter.path}")
     try:
         mail.send(site.settings.mail, person.email, subject, text)

@@ -120,7 +120,10 @@ def write_settings(
     traits: dict[str, Any] = settings_file.values(
         layout, chosen, engine_url=docker.url, registries=[known], bind_url=url, seed_image=seed_image
     )
-    return load_settings(str(settings_file.write(layout, traits)))
+    settings = load_settings(str(settings_file.write(layout, traits)))
+    # The address that the operator's own settings give the Hub, over TLS where they name a certificate.
+    oidc.write_settings(layout, settings.browser_url)
+    return settings
 
 
 def with_seed(ready: Prepared, seed_image: str) -> Prepared:

@@ -51,7 +51,7 @@ class Serving:
     @property
     def url(self) -> str:
         """Where browsers connect."""
-        return self.ready.settings.public_url or self.ready.settings.front_url
+        return self.ready.settings.browser_url
 
     def start(self) -> None:
         """Returns once the URL answers with the Hub's own page. Raises ChildFailed."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from hub_ext.cli.setup import oidc, settings_file
+from hub_ext.cli.setup import instance, oidc, settings_file
 from hub_ext.cli.setup.choices import Choices
+from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.layout import Layout
 from hub_ext.config import load, load_settings
 from hub_ext.errors import SettingsError
 from hub_ext.flows import demo
+from tests.support.certificates import Authority
 
 URL = "http://127.0.0.1:8000"
 CHOSEN = Choices("hx", "10.212.0.0/22", 1, 2, 3)
+ENGINE = EngineFacts("unix:///x.sock", "26", managed=False, cdi=False, rootless=False)
 
 
 @pytest.fixture
@@ -63,6 +67,25 @@ def test_the_hub_is_told_everything_but_the_secrets(layout: Layout) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
     for file in (path, layout.provider_settings_file):
         assert secret not in file.read_text()
+
+
+def test_people_come_back_to_the_address_that_an_operator_gave_the_hub(
+    layout: Layout, tmp_path: Path
+) -> None:
+    def way_back() -> str:
+        settings = instance.write_settings(layout, CHOSEN, ENGINE, url=URL)
+        callback = str(load(str(layout.settings_file)).CuratedOAuthenticator.oauth_callback_url)
+        assert callback == f"{settings.browser_url}/hub/oauth_callback"
+        return callback
+
+    oidc.choose(layout)
+    assert way_back() == "http://localhost:8000/hub/oauth_callback"
+    certificate, key = Authority(tmp_path).issue("hub", hosts=("localhost",), lasts=timedelta(days=1))
+    tls = f"c.HubExt.ssl_cert = {str(certificate)!r}\nc.HubExt.ssl_key = {str(key)!r}\n"
+    layout.local_settings_file.write_text(tls)
+    assert way_back() == "https://localhost:8000/hub/oauth_callback"
+    layout.local_settings_file.write_text(f"{tls}c.HubExt.public_url = 'https://hub.example.org/'\n")
+    assert way_back() == "https://hub.example.org/hub/oauth_callback"
 
 
 def test_an_instance_without_one_is_told_nothing(layout: Layout) -> None:
