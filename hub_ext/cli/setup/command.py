@@ -40,7 +40,7 @@ class Setup(Command):
             return _remove(layout)
         if self.only_images:
             with instance.for_images(layout, say) as ready:
-                _, built = content.ensure_images(ready, say)
+                _, built = content.ensure_images(ready, say, own=True)
             print(told(built))
             return 0
         with instance.prepared(layout, instance.configured_url(layout), say) as ready:

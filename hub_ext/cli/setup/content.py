@@ -30,16 +30,23 @@ _VOUCHED_FOR = ("python", "r")
 Built = dict[str, BuiltImage]
 
 
-def ensure_images(ready: Prepared, say: Say) -> tuple[Prepared, Built]:
+def ensure_images(ready: Prepared, say: Say, *, own: bool = False) -> tuple[Prepared, Built]:
     """The checkout's images in the registry; the settings then name the one that volumes are seeded from.
 
+    Recipes that a curator added are built where `own` says so, and never by a start, which one that is
+    half written would keep from happening.
     Raises InputError, EngineError or RegistryError.
     """
     registry = ready.settings.registry(ALIAS)
     assert registry is not None
     with lock.building(ready.layout):
         built = images.build_all(
-            CHECKOUT / "images", registry, engine_url=ready.engine.url, logs=ready.layout.logs, say=say
+            CHECKOUT / "images",
+            registry,
+            engine_url=ready.engine.url,
+            logs=ready.layout.logs,
+            say=say,
+            slugs=None if own else (_SEED, *_VOUCHED_FOR),
         )
     seed = built[_SEED]
     asyncio.run(_pull(ready, seed))

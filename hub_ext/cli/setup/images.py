@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from hub_ext.adapters.registry import RegistryClient
 from hub_ext.cli.setup import package_sources
 from hub_ext.cli.setup.build_network import build_network
 from hub_ext.cli.setup.layout import programs_dir
-from hub_ext.cli.setup.recipes import Recipe, read_recipes, recipe_hash
+from hub_ext.cli.setup.recipes import Recipe, read_recipe, read_recipes, recipe_hash
 from hub_ext.cli.setup.steps import Say
 from hub_ext.errors import EngineError, ManifestUnknown
 from hub_ext.model import ImageReference
@@ -78,10 +78,17 @@ class BuildFailed(EngineError):
 
 
 def build_all(
-    images_dir: Path, registry: RegistrySettings, *, engine_url: str, logs: Path, say: Say
+    images_dir: Path,
+    registry: RegistrySettings,
+    *,
+    engine_url: str,
+    logs: Path,
+    say: Say,
+    slugs: Iterable[str] | None = None,
 ) -> dict[str, BuiltImage]:
     """Every image of the recipes, in the registry under a tag that is the hash of its content and LATEST.
 
+    Where `slugs` are given: those, and what they are made FROM.
     What the registry has already is neither built nor pushed. Raises InputError for a bad recipe, BuildFailed
     with the last lines of the log, and the RegistryError tree.
     """
@@ -89,7 +96,7 @@ def build_all(
     try:
         hashes = {"": _rootfs_hash()}
         built = {}
-        for recipe in read_recipes(images_dir):
+        for recipe in read_recipes(images_dir, slugs):
             hashes[recipe.slug] = recipe_hash(recipe, hashes[recipe.base])
             built[recipe.slug] = builder.ensure(recipe, hashes)
         return built
@@ -150,8 +157,7 @@ class _Builder:
         if self._here(name):
             return name
         if recipe.base:
-            base = read_recipes(recipe.folder.parent)
-            parent = next(other for other in base if other.slug == recipe.base)
+            parent = read_recipe(recipe.folder.parent / recipe.base)
             argument = f"BASE={self._ensure_local(parent, hashes)}"
         else:
             argument = f"ROOTFS={self._ensure_rootfs(hashes[''])}"

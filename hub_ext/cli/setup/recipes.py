@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -118,9 +119,19 @@ def read_recipe(folder: Path) -> Recipe:
     )
 
 
-def read_recipes(images_dir: Path) -> tuple[Recipe, ...]:
-    """Every recipe, each after the one it is made FROM. Raises InputError."""
-    found = [read_recipe(path.parent) for path in sorted(images_dir.glob("*/image.toml"))]
+def read_recipes(images_dir: Path, slugs: Iterable[str] | None = None) -> tuple[Recipe, ...]:
+    """Every recipe, or those of `slugs` and what they need, each after the one it is made FROM.
+
+    Raises InputError.
+    """
+    there = {path.parent.name for path in images_dir.glob("*/image.toml")}
+    waiting = sorted(there if slugs is None else slugs)
+    found: list[Recipe] = []
+    for slug in waiting:  # grows by what they are made FROM
+        recipe = read_recipe(images_dir / slug)
+        found.append(recipe)
+        if recipe.base in there and recipe.base not in waiting:
+            waiting.append(recipe.base)
     ordered: list[Recipe] = []
     while found:
         made = {recipe.slug for recipe in ordered}

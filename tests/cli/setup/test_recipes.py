@@ -24,7 +24,7 @@ def recipe_in(folder: Path, head: str = "", texts: str = TEXTS) -> Path:
 
 
 def test_the_recipes_of_this_checkout_are_read_and_base_comes_first():
-    found = read_recipes(CHECKOUT / "images")
+    found = read_recipes(CHECKOUT / "images", ["r", "python"])  # beside which somebody may have their own
     assert [recipe.slug for recipe in found] == ["base", "python", "r"]
     assert [recipe.slug for recipe in found if recipe.listed] == ["python", "r"]
     for recipe in found:
@@ -33,6 +33,16 @@ def test_the_recipes_of_this_checkout_are_read_and_base_comes_first():
         assert (recipe.folder / "smoke").stat().st_mode & 0o100
         assert recipe.interface == (JUPYTER if recipe.slug == "base" else OURS), recipe.slug
         assert recipe.start_url == "/lab"
+
+
+def test_only_the_recipes_that_are_asked_for_are_read(tmp_path: Path):
+    for slug, head in {"base": "", "python": 'base = "base"\n', "mine": "colour = 1\n"}.items():
+        recipe_in(tmp_path / slug, head)
+    assert [recipe.slug for recipe in read_recipes(tmp_path, ["python"])] == ["base", "python"]
+    with pytest.raises(InputError, match="colour"):
+        read_recipes(tmp_path)
+    with pytest.raises(InputError, match=r"r/image\.toml cannot be read"):
+        read_recipes(tmp_path, ["python", "r"])
 
 
 def test_an_interface_is_read_strictly(tmp_path: Path):
