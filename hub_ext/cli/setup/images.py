@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -57,6 +58,7 @@ _PLUGINS = (
 )
 _SECRETS = ("apt.list", "apt.conf", "pip.conf", "uv.toml", "ca.pem")
 _SLOWEST_STEP_SECONDS = 1800
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")  # a traceback's, which a terminal is not shown
 _SMOKE_UID, _SMOKE_GID = 23456, 34567  # nobody's
 
 
@@ -167,7 +169,7 @@ class _Builder:
         self._build(recipe, argument, trial)
         self._say(f"Testing image {recipe.slug}")
         try:
-            smoke_test(self._client, trial)
+            smoke_test(self._client, trial, recipe.folder)
             self._client.tag(trial, f"{REPOSITORY}/{recipe.slug}", hashes[recipe.slug])
         finally:
             self._client.remove_image(trial)
@@ -277,10 +279,10 @@ def _buildx() -> str:
     return found
 
 
-def smoke_test(client: Any, image: str, *, seconds: int = 300) -> str:
+def smoke_test(client: Any, image: str, folder: Path, *, seconds: int = 300) -> str:
     """What the image's own /opt/hub-ext/smoke printed, run hardened, without network, by a user nobody knows.
 
-    Raises BuildFailed with its output where it fails.
+    Raises BuildFailed with its output where it fails; `folder` is where its recipe lies.
     """
     small = f"rw,nosuid,nodev,mode=1777,uid={_SMOKE_UID},gid={_SMOKE_GID},size=256m"
     host_config = client.create_host_config(
@@ -305,9 +307,12 @@ def smoke_test(client: Any, image: str, *, seconds: int = 300) -> str:
         status = client.wait(made["Id"], timeout=seconds)["StatusCode"]
         output = client.logs(made["Id"]).decode(errors="replace").strip()
     except (APIError, OSError) as error:
-        raise BuildFailed(f"The smoke test of {image} could not be run: {error}.") from error
+        raise BuildFailed(f"The smoke test of {folder.name} could not be run: {error}.") from error
     finally:
         client.remove_container(made["Id"], force=True)
     if status:
-        raise BuildFailed(f"The smoke test of {image} failed:\n{output[-2000:]}")
+        raise BuildFailed(
+            f"The smoke test of {folder.name} failed:\n{_COLOURS.sub('', output)[-2000:]}",
+            advice=f"Mend {folder / 'smoke'}, which must be executable (chmod +x), or what it tests.",
+        )
     return str(output)

@@ -10,6 +10,7 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from docker import APIClient
@@ -18,7 +19,7 @@ from hub_ext.adapters.registry import RegistryClient
 from hub_ext.cli.setup import images, instance, lock
 from hub_ext.cli.setup.command import told
 from hub_ext.cli.setup.engine import EngineFacts
-from hub_ext.cli.setup.images import LATEST, BuiltImage
+from hub_ext.cli.setup.images import LATEST, BuildFailed, BuiltImage
 from hub_ext.cli.setup.layout import CHECKOUT, Layout
 from hub_ext.cli.setup.recipes import read_recipe
 from hub_ext.cli.setup.steps import silent
@@ -84,6 +85,19 @@ def test_what_became_of_each_image_is_told() -> None:
         "base  unchanged",
         "No recipe has changed: nothing was built.",
     ]
+
+
+def test_a_smoke_test_that_fails_says_where_it_is_mended() -> None:
+    client: Any = MagicMock()
+    client.wait.return_value = {"StatusCode": 1}
+    client.logs.return_value = b"\x1b[31mNameError\x1b[39m: no such thing"
+    with pytest.raises(BuildFailed) as failed:
+        images.smoke_test(client, "hub-ext/mine:trial-7", Path("/images/mine"))
+    assert failed.value.message == "The smoke test of mine failed:\nNameError: no such thing"
+    assert "/images/mine/smoke" in failed.value.advice
+    client.remove_container.assert_called_once()
+    client.wait.return_value = {"StatusCode": 0}
+    assert "NameError" in images.smoke_test(client, "hub-ext/mine:trial-7", Path("/images/mine"))
 
 
 def test_no_images_beside_what_is_only_starting(tmp_path: Path) -> None:
