@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -139,7 +140,13 @@ def with_seed(ready: Prepared, seed_image: str) -> Prepared:
 
 
 def _former_settings(layout: Layout) -> Settings | None:
-    return load_settings(str(layout.settings_file)) if layout.settings_file.exists() else None
+    if not layout.settings_file.exists():
+        return None
+    with warnings.catch_warnings():
+        # An earlier version wrote it, with options that are no more. What the operator's own file has that
+        # is no option is said when it is read for the new one.
+        warnings.filterwarnings("ignore", message="Config option")
+        return load_settings(str(layout.settings_file))
 
 
 def check_same_engine(layout: Layout, docker: EngineFacts) -> None:
