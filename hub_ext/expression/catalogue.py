@@ -112,10 +112,10 @@ SENTENCES: dict[Code, Localised] = {
         "L’image définit {names}, que cette entrée autorise : les serveurs les reçoivent telles quelles.",
     ),
     Code.ENV_UNSAFE: Localised(
-        "{names} of the image holds a folder that is empty or not absolute, and cannot be allowed. Build it "
-        "with absolute folders alone, or empty the variable again.",
-        "{names} de l’image contient un dossier vide ou qui n’est pas absolu, et ne peut pas être autorisé. "
-        "Construisez-la avec des dossiers absolus seulement, ou videz de nouveau la variable.",
+        "{names} of the image holds a folder that is empty or not below /usr, /opt, /lib or /lib64, and "
+        "cannot be allowed. Build it with such folders alone, or empty the variable again.",
+        "{names} de l’image contient un dossier vide ou hors de /usr, /opt, /lib et /lib64, et ne peut pas "
+        "être autorisé. Construisez-la avec de tels dossiers seulement, ou videz de nouveau la variable.",
     ),
     Code.ENV_OVERRIDDEN: Localised(
         "The image sets {names}; servers get our values.",

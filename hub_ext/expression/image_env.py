@@ -35,6 +35,9 @@ DENIED_ENV = (
 ALLOWABLE_ENV = ("LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP")
 
 _BETWEEN = re.compile("[:;]")  # ld.so takes both
+# On a host, too, nobody but root writes there. Elsewhere an absolute folder may be the image's own for a
+# program that begins in its file system (/proc/self/cwd), or hold what people write (/tmp, volumes, data).
+_SAFE_FOLDER = re.compile("/(?:usr|opt|lib|lib64)(?:/.*)?")
 
 
 def emptied(env: Mapping[str, str]) -> tuple[str, ...]:
@@ -43,13 +46,18 @@ def emptied(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def unsafe_to_allow(env: Mapping[str, str]) -> tuple[str, ...]:
-    """Those of `ALLOWABLE_ENV` that name a folder which depends on where a program happens to be.
+    """Those of `ALLOWABLE_ENV` that name a folder other than those of the system, below /usr, /opt and /lib.
 
-    A program that the engine runs on the host begins in the container's file system (CVE-2025-23266): it
-    would load from there what the image put there. An empty folder of a list is where a program is.
+    A program that the engine runs on the host begins in the container's file system (CVE-2025-23266): by a
+    folder that depends on where a program is, as an empty one and /proc/self/cwd do, it would load what the
+    image put there.
     """
-    return tuple(name for name in ALLOWABLE_ENV if env.get(name) and not _absolute(env[name]))
+    return tuple(
+        name
+        for name in ALLOWABLE_ENV
+        if env.get(name) and not all(map(_is_of_system, _BETWEEN.split(env[name])))
+    )
 
 
-def _absolute(value: str) -> bool:
-    return all(folder.startswith("/") for folder in _BETWEEN.split(value))
+def _is_of_system(folder: str) -> bool:
+    return _SAFE_FOLDER.fullmatch(folder) is not None and ".." not in folder.split("/")

@@ -92,7 +92,7 @@ def refuse_unsafe(report: Mapping[str, Any], names: Collection[str]) -> None:
     """
     if unsafe := [name for name in report.get("unsafe_env", ()) if name in names]:
         raise InputError(
-            "The image's {name} names folders that are not absolute, or an empty one.",
-            advice="Build the image with absolute folders alone, and with no colon at either end.",
+            "The image's {name} names an empty folder, or others than below /usr, /opt, /lib and /lib64.",
+            advice="Build the image with such folders alone, and with no colon at either end.",
             name=unsafe[0],
         )

@@ -344,8 +344,11 @@ def test_an_environment_variable_is_seen_and_no_value_is_told(changed):
     assert "0ther" not in line
 
 
-@pytest.mark.parametrize(("value", "count"), [("/opt/lib:/opt/lib64", 0), ("/opt/lib:", 1), ("lib", 1)])
-def test_an_allowed_variable_keeps_absolute_folders_alone(value: str, count: int):
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [("/opt/lib:/opt/lib64", 0), ("/opt/lib:", 1), ("lib", 1), ("/proc/self/cwd/lib", 1)],
+)
+def test_an_allowed_variable_keeps_folders_of_the_system_alone(value: str, count: int):
     said = said_of(BODY)
     wanted = {**BODY, "Env": [line for line in BODY["Env"] if not line.startswith("LD_LIBRARY_PATH=")]}
     said["Config"]["Env"] = [*wanted["Env"], f"LD_LIBRARY_PATH={value}"]

@@ -126,7 +126,17 @@ def test_what_is_emptied_is_what_the_image_sets() -> None:
     assert emptied(env) == ("LD_LIBRARY_PATH", "LD_PRELOAD")
 
 
-@pytest.mark.parametrize("value", ["lib", "/a:", ":/a", "/a::/b", "/a;lib", ".", "$ORIGIN/lib", "/a:./b"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("lib", "/usr/a:", ":/usr/a", "/usr/a::/opt/b", "/usr/a;lib", ".", "$ORIGIN/lib", "/usr/a:./b"),
+        # Of the container's own file system, for a program of the host that begins there.
+        *("/proc/self/cwd/lib", "/usr/a:/proc/self/root/b", "/dev/fd/3", "//proc/self/cwd"),
+        *("/usr/../proc/self/cwd/lib", "/opt/..", "/", "/usrx/lib"),
+        # Of the host, where others than root write.
+        *("/tmp/lib", "/home/jovyan/lib", "/var/lib/docker/volumes/v/_data/lib", "/data/mri"),
+    ],
+)
 def test_a_folder_where_a_program_happens_to_be_is_in_the_way(value: str) -> None:
     env = {"LD_LIBRARY_PATH": value, "PYTHONPATH": "/opt/spark/python"}
     assert unsafe_to_allow(env) == ("LD_LIBRARY_PATH",)
@@ -137,5 +147,17 @@ def test_a_folder_where_a_program_happens_to_be_is_in_the_way(value: str) -> Non
     assert image_env.unsafe_findings(env, ()) == ()
 
 
-def test_absolute_folders_are_in_order() -> None:
-    assert unsafe_to_allow({"LD_LIBRARY_PATH": "/usr/local/nvidia/lib:/usr/local/nvidia/lib64"}) == ()
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            "/usr/local/nvidia/lib:/usr/local/nvidia/lib64",
+            "/opt/conda/lib;/lib64",
+            "/usr",
+            "/lib/x86_64-linux-gnu",
+        ),
+        *("/usr/local/spark/python:/usr/local/spark/python/lib/py4j-0.10.9.7-src.zip", "/opt/a..b"),
+    ],
+)
+def test_folders_of_the_system_are_in_order(value: str) -> None:
+    assert unsafe_to_allow(dict.fromkeys(ALLOWABLE_ENV, value)) == ()
