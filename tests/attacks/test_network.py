@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,26 @@ async def test_control_without_the_firewall_the_host_answers(
     finally:
         ensure_firewall(ground.settings)
     assert dict(seen.told) == dict.fromkeys(wanted, "done")
+
+
+_CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3).close()"
+
+
+def _reaches(uid: int, address: str) -> bool:
+    """Whether a program of that user on the host reaches a server."""
+    words = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"]
+    code = ["/usr/bin/python3", "-I", "-c", _CONNECT, address, str(TCP)]
+    return subprocess.run([*words, *code], capture_output=True).returncode == 0
+
+
+async def test_a_user_of_the_host_reaches_no_server(
+    ground: Ground, neighbours: tuple[Neighbour, Neighbour]
+) -> None:
+    """Who has not passed the gate would be let in where the server's program asks for no secret."""
+    server, elsewhere = neighbours[0].address, neighbours[1].address
+    allowed = {uid: _reaches(uid, server) for uid in (0, ground.settings.front_uid, 54321, 65534)}
+    assert allowed == {0: True, ground.settings.front_uid: True, 54321: False, 65534: False}
+    assert _reaches(54321, elsewhere), "the control: on an ordinary network"
 
 
 async def test_a_port_published_on_the_host_is_closed_too(

@@ -1,13 +1,14 @@
 """The firewall on the closed network's bridge.
 
 An internal Docker network still reaches every listener of its host; from this one nothing is reached. The
-rules are in two chains of our own:
+rules are in three chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
 go through it, out of the closed network or into it (from DOCKER-USER, or FORWARD where that one is not asked
-first; an engine of ours has no rules, so that these are all). dockerd rewrites only its own chains, so they
-outlive its restarts. A restart of the machine loses them, and so does `nft flush ruleset`; an engine that
-starts for the first time puts its own before them. The Hub starts with them, and the reconciler puts them
-back (`flows.firewall`).
+first; an engine of ours has no rules, so that these are all), `HUB-EXT-<instance>-OUT` for what programs of
+the host send into it (from OUTPUT): a local user of the host has not passed the gate. dockerd rewrites only
+its own chains, so they outlive its restarts. A restart of the machine loses them, and so does `nft flush
+ruleset`; an engine that starts for the first time puts its own before them. The Hub starts with them, and the
+reconciler puts them back (`flows.firewall`).
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def remove_firewall(settings: Settings) -> None:
         table = _table(tool)
         changes = []
         for chain in _chains(settings, tool, table):
-            for parent in ("INPUT", "FORWARD", "DOCKER-USER"):
+            for parent in ("INPUT", "FORWARD", "DOCKER-USER", "OUTPUT"):
                 for jump in chain.jumps:
                     changes += [f"-D {parent} {jump}"] * table.rules(parent).count(f"-A {parent} {jump}")
             if table.has(chain.name):
@@ -130,12 +131,19 @@ def remove_firewall(settings: Settings) -> None:
 
 def _chains(settings: Settings, tool: str, table: _Table) -> tuple[_Chain, ...]:
     bridge, base = settings.network_bridge, f"HUB-EXT-{settings.instance}"
-    to_host = [f"-A {base} -j DROP"]
+    outward = f"{base}-OUT"
+    to_host, from_host = [f"-A {base} -j DROP"], [f"-A {outward} -j DROP"]
     if tool == "iptables":
         to_host = [
             # Answers to what the host began, and nothing of what a notebook once began.
             f"-A {base} -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j ACCEPT",
             *to_host,
+        ]
+        from_host = [
+            f"-A {outward} -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+            # Hub, gate and culler are root's; the front has a user of its own.
+            *(f"-A {outward} -m owner --uid-owner {uid} -j ACCEPT" for uid in (0, settings.front_uid)),
+            *from_host,
         ]
     through = f"{base}-FWD"
     return (
@@ -147,6 +155,7 @@ def _chains(settings: Settings, tool: str, table: _Table) -> tuple[_Chain, ...]:
             (f"-o {bridge} -j {through}", f"-i {bridge} -j {through}"),
             (f"-A {through} -j DROP",),
         ),
+        _Chain(outward, "OUTPUT", (f"-o {bridge} -j {outward}",), tuple(from_host)),
     )
 
 
@@ -156,7 +165,7 @@ def _settled(settings: Settings, tool: str) -> _Table:
     # not on top, and our rules in FORWARD do not decide first either, look more than once.
     for _ in range(_LOOKS):
         table = _table(tool)
-        through = _chains(settings, tool, table)[-1]
+        through = _chains(settings, tool, table)[1]
         if through.parent == "DOCKER-USER" or not table.has("DOCKER-USER"):
             break
         if all(_first(table, through.parent, jump, settings) for jump in through.jumps):

@@ -128,9 +128,13 @@ BROKEN = {
     "forward-drop-gone": ["-D", "{chain}-FWD", "-j", "DROP"],
     "forward-out-gone": ["-D", "{forward}", "-i", "{bridge}", "-j", "{chain}-FWD"],
     "forward-in-gone": ["-D", "{forward}", "-o", "{bridge}", "-j", "{chain}-FWD"],
+    "out-drop-gone": ["-D", "{chain}-OUT", "-j", "DROP"],
+    "out-hole": ["-I", "{chain}-OUT", "-p", "tcp", "--dport", "8888", "-j", "ACCEPT"],
+    "out-gone": ["-D", "OUTPUT", "-o", "{bridge}", "-j", "{chain}-OUT"],
     "flushed": ["-F", "{chain}"],
     "earlier": ["-I", "INPUT", "1", "-s", "192.0.2.1/32", "-j", "ACCEPT"],
     "earlier-forward": ["-I", "FORWARD", "1", "-i", "lo", "-j", "ACCEPT"],
+    "earlier-output": ["-I", "OUTPUT", "1", "-d", "192.0.2.1/32", "-j", "ACCEPT"],
     "earlier-wild": ["-I", "INPUT", "1", "-i", "br+", "-s", "192.0.2.1/32", "-j", "ACCEPT"],
 }
 
