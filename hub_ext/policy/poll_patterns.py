@@ -18,6 +18,9 @@ MOST_CHARACTERS = 200
 MOST_WAYS = 32
 MOST_WAYS_TOGETHER = 128  # of all patterns of one interface
 MOST_REPEATS = 2  # one behind the other: the time grows with the path's length to that power
+# On a path of so many characters two repeats cost eight times what one costs on the longest path.
+SHORT_CHARACTERS = 128
+_TIMES_OF_TWO_REPEATS = 8
 
 _CLASSES = "dswDSW"
 
@@ -28,6 +31,11 @@ class _Cost:
 
     ways: int
     repeats: int
+
+    @property
+    def counted(self) -> int:
+        """The ways, as they count against the bounds."""
+        return self.ways * (_TIMES_OF_TWO_REPEATS if self.repeats > 1 else 1)
 
 
 class _Unusable(Exception):
@@ -46,7 +54,7 @@ def problem(pattern: str) -> Phrase | None:
         cost = _Reader(pattern).whole()
     except _Unusable as error:
         return error.why
-    if cost.ways > MOST_WAYS or cost.repeats > MOST_REPEATS:
+    if cost.counted > MOST_WAYS or cost.repeats > MOST_REPEATS:
         return Phrase("there are too many ways of matching it")
     try:
         re.compile(pattern)
@@ -153,5 +161,10 @@ class _Reader:
 
 
 def ways(patterns: Iterable[str]) -> int:
-    """In how many ways patterns without a problem may match, all of them together."""
-    return sum(_Reader(pattern).whole().ways for pattern in patterns)
+    """In how many ways patterns without a problem may match, all of them together; some count for more."""
+    return sum(_Reader(pattern).whole().counted for pattern in patterns)
+
+
+def is_for_short_paths(pattern: str) -> bool:
+    """Whether the pattern, which has no problem, takes long on a path of more than SHORT_CHARACTERS."""
+    return _Reader(pattern).whole().repeats > 1
