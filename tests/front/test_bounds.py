@@ -103,6 +103,16 @@ def test_cookies_beyond_the_bound_are_cleared(site: Site, target: str, method: s
     assert not any(upstream.requests for upstream in site.upstreams())
 
 
+def test_cookies_have_a_bound_of_their_number(site: Site) -> None:
+    head = "GET /user/alice/lab HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: "
+    for number, status in ((300, b"200"), (500, b"400"), (10_000, b"400")):
+        cookies = "; ".join(["a="] * number)
+        answer = ask_raw(site.port, f"{head}{cookies}\r\n\r\n".encode())
+        assert answer.split()[1] == status
+        assert (b'\r\nClear-Site-Data: "cookies"\r\n' in answer) == (status == b"400")
+    assert len(site.alice.requests) == 1
+
+
 def test_other_pages_of_the_front_clear_nothing(site: Site) -> None:
     assert b"Clear-Site-Data" not in upload(site, "/hub/api/users", 2 * MIB + 1)
 
@@ -364,6 +374,29 @@ def test_bodies_that_are_held_back_have_a_bound_of_their_own(
             # What needs no file still passes.
             assert site.ask("/services/console/", method="POST", body=b"x" * 8000).status == 200
             assert site.ask("/hub/home").status == site.ask("/user/alice/").status == 200
+
+
+def test_whoever_is_not_let_in_uses_nothing_of_that_bound_up(another_site: Make) -> None:
+    """A colleague behind the same address, with bodies that never come."""
+
+    def weaken(text: str) -> str:
+        return text.replace("limit_conn held 512;", "limit_conn held 3;")
+
+    head = b"POST /user/alice/x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+    with another_site(weaken=weaken) as site, contextlib.ExitStack() as waiting:
+        for stranger in (True, False):
+            site.gate.check_status = "401 Unauthorized" if stranger else ""
+            for _ in range(5):
+                connection = waiting.enter_context(socket.create_connection(("127.0.0.1", site.port), 30))
+                connection.sendall(head)
+            end = time.monotonic() + patient(5)
+            while len(site.gate.requests) < 5 and time.monotonic() < end:
+                time.sleep(0.02)
+            assert len(site.gate.requests) >= 5
+            site.gate.reset()
+            # The control: those who are let in do use it up.
+            assert site.ask("/user/alice/").status == (200 if stranger else 429)
+            site.gate.reset()
 
 
 def test_requests_that_a_server_leaves_waiting_have_a_bound(another_site: Make) -> None:

@@ -77,6 +77,11 @@ function checkSize(r) {
     }
 }
 
+// How many bytes of headers a client sent, as they are kept.
+function bytesIn(r) {
+    return String(r.rawHeadersIn.reduce((sum, pair) => sum + pair[0].length + pair[1].length, 0));
+}
+
 // The answer of the gate, which is ours and says by itself what differs.
 function gate(r) {
     const missing = many(r.headersOut['Content-Security-Policy']).length == 0;
@@ -210,4 +215,4 @@ function names(headers) {
     return found;
 }
 
-export default {container, gate};
+export default {bytesIn, container, gate};

@@ -25,7 +25,7 @@ from hub_ext.cli.setup.front_certificate import CERTIFICATE_FILE, KEY_FILE, Fron
 from hub_ext.cli.setup.layout import Layout, programs_dir, write_file
 from hub_ext.errors import SettingsError
 from hub_ext.model.interfaces import JUPYTER
-from hub_ext.settings import MIB, Settings, address_and_port, check_origins
+from hub_ext.settings import GIB, MIB, Settings, address_and_port, check_origins
 
 NAME = "The front"
 _READY_SECONDS = 10
@@ -39,6 +39,10 @@ _MOST_CONTAINERS = 1022
 # Of all bodies together that Hub and console have not been given yet. Strangers may send them, and hold them
 # back for as long as they like: on the state's disk they would leave no room for the record.
 _BODIES_MAX_BYTES = 512 * MIB
+# Memory of one process of nginx. Strangers may begin requests and hold them: what they hold must not be what
+# the host's servers need. 8192 requests in hand are 1.6 GB.
+_LEAST_MEMORY_BYTES = 1 * GIB
+_MEMORY_SHARE = 4  # of all processes together: this part of the host's memory
 
 # What nginx sees, in its own namespace.
 _SEEN = Path("/run")
@@ -218,6 +222,7 @@ class Front:
             str(self._folder("scratch")),
             str(self._folder("root")),
             f"mode=700,uid={uid},gid={uid},size={_BODIES_MAX_BYTES},nosuid,nodev,noexec",
+            *("prlimit", f"--data={_memory_bytes(values.workers)}"),
             *("setpriv", "--reuid", uid, "--regid", uid, "--clear-groups", "--no-new-privs"),
             *("--bounding-set", capability, "--inh-caps", capability, "--ambient-caps", capability),
             *("setpriv", "--pdeathsig", "KILL", str(_SEEN / "programs/usr/sbin/nginx")),
@@ -233,6 +238,11 @@ class Front:
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LD_LIBRARY_PATH": str(_SEEN / "programs/usr/lib" / folder),
         }
+
+
+def _memory_bytes(workers: int) -> int:
+    host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(_LEAST_MEMORY_BYTES, host // _MEMORY_SHARE // workers)
 
 
 def front_settings(settings: Settings) -> FrontSettings:
