@@ -18,6 +18,13 @@ class Refused(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class _AtServer:
+    """A verdict that needs nothing beside the server that lies at the address."""
+
+    server: OpenServer
+
+
+@dataclass(frozen=True, slots=True)
 class Pass:
     """The request goes to `upstream` with these two headers in place of its own; "" is none.
 
@@ -56,32 +63,20 @@ class Reserved:
     signed_in_by: SignedInBy
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
+class SignIn(_AtServer):
     """Nobody is signed in, or not any more."""
 
-    server: OpenServer
 
-
-@dataclass(frozen=True, slots=True)
-class OAuthReturn:
+class OAuthReturn(_AtServer):
     """The browser comes back from the Hub's OAuth."""
 
-    server: OpenServer
 
-
-@dataclass(frozen=True, slots=True)
-class SignOut:
+class SignOut(_AtServer):
     """The page's own way to sign out, which is the Hub's."""
 
-    server: OpenServer
 
-
-@dataclass(frozen=True, slots=True)
-class Elsewhere:
+class Elsewhere(_AtServer):
     """The server's pages are at its own origin, and this name is another."""
-
-    server: OpenServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,25 +87,16 @@ class Lead:
     token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(_AtServer):
     """The browser comes to the server's own origin with a code."""
 
-    server: OpenServer
 
-
-@dataclass(frozen=True, slots=True)
-class MissingSlash:
+class MissingSlash(_AtServer):
     """The path of a server without its last slash."""
 
-    server: OpenServer
 
-
-@dataclass(frozen=True, slots=True)
-class TokenInAddress:
+class TokenInAddress(_AtServer):
     """The address of somebody who may enter has a token of the Hub, which neither page nor server may see."""
-
-    server: OpenServer
 
 
 @dataclass(frozen=True, slots=True)
