@@ -18,6 +18,9 @@ from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, Resp
 
 # The front refuses long cookies and adds a few headers; of a body it hands over 64 KiB at most.
 MOST_REQUEST_BYTES = 320 * 1024
+# What is done with headers grows with their number, of one name with its square, and all servers wait for it.
+# Browsers send about thirty, the front adds twenty.
+MOST_HEADERS = 200
 MOST_EARLY_BYTES = 1024 * 1024
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -43,8 +46,8 @@ class Request:
 class Connection(asyncio.Protocol, HTTPConnection):
     """Hands each request to `answer`, which answers it with one of the methods below, now or later.
 
-    A request that is none, an unknown method among it, gets status 400. A peer that asks again before it has
-    its answer is closed: neither nginx nor the Hub does so.
+    A request that is none, with an unknown method or too many headers for instance, gets status 400. A peer
+    that asks again before it has its answer is closed: neither nginx nor the Hub does so.
     """
 
     def __init__(self, connections: set[Connection], answer: Callable[[Connection, Request], None]) -> None:
@@ -99,7 +102,9 @@ class Connection(asyncio.Protocol, HTTPConnection):
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser."""
+        """Called by the parser, which ends at an exception."""
+        if len(self._headers) == MOST_HEADERS:
+            raise ValueError("too many headers")
         self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
 
     def on_body(self, part: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from hub_ext.gate.relay import Relays
 from hub_ext.gate.routes import OpenServers
 from hub_ext.gate.uses import Uses
 from hub_ext.gate.verdicts import HubSilent, NotRunning, Pass, Verdict
+
+# Pages that wait for their turn, 6 s of them; each request has 320 KiB at most, and most have two.
+MOST_PAGES = 4000
 
 log = logging.getLogger("hub_ext.gate")
 
@@ -43,6 +47,7 @@ class Door:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._pages: deque[tuple[Connection, Request]] = deque()
 
     def answer(self, connection: Connection, request: Request) -> None:
         """Answer on that connection, now or later."""
@@ -56,7 +61,7 @@ class Door:
         if path == "/check":
             self._check(connection, request)
         elif path == "/answer":
-            self._page(connection, request)
+            self._queue_page(connection, request)
         elif path == ROUTES_PATH and request.method == "POST":
             self._begin(connection, self._read_routes(connection))
         elif request.upgrades:
@@ -99,6 +104,30 @@ class Door:
             say(verdict)
         else:
             self._begin(connection, judged())
+
+    def _queue_page(self, connection: Connection, request: Request) -> None:
+        """Answer with a page in its turn, one in each round of the loop.
+
+        Who is not signed in asks for pages, and each costs as much as ten checks: a thousand at once must not
+        keep those waiting who are in.
+        """
+        if len(self._pages) >= MOST_PAGES:
+            connection.send_status(503)
+            return
+        self._pages.append((connection, request))
+        if len(self._pages) == 1:
+            asyncio.get_running_loop().call_soon(self._next_page)
+
+    def _next_page(self) -> None:
+        connection, request = self._pages[0]
+        try:
+            if not connection.closed:
+                self._page(connection, request)
+        except Exception:
+            _fail(connection)
+        self._pages.popleft()
+        if self._pages:
+            asyncio.get_running_loop().call_soon(self._next_page)
 
     def _page(self, connection: Connection, request: Request) -> None:
         headers = HTTPHeaders()

@@ -124,6 +124,17 @@ async def test_a_request_has_a_bound(
     assert (await gate.ask(*large(250_000))).endswith(b"(closed)")
 
 
+async def test_headers_have_a_bound_of_their_number(gate: Gate) -> None:
+    most = connections.MOST_HEADERS - 1  # Host beside
+    assert await gate.ask(request("/check", *["X: y"] * most)) == NO
+    gate.requests.clear()
+    for number in (most + 1, 50_000):
+        answer = await gate.ask(request("/check", *["X: y"] * number))
+        assert answer.endswith(b"(closed)")
+        assert answer.startswith(b"HTTP/1.1 400 ") or answer == b"(closed)"  # reset: we were still sending
+    assert gate.requests == []
+
+
 async def test_a_client_that_leaves_is_told_of(gate: Gate) -> None:
     gate.later = True
     left = asyncio.Event()
