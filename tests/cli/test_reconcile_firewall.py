@@ -18,7 +18,7 @@ from tests.cli.conftest import Terminal
 def altered(typed: Terminal, closed_network: Settings) -> Iterator[Settings]:
     """The site on the closed network, one of whose chains somebody has flushed."""
     config = typed.folder / "config.py"
-    of_network = ("instance", "engine_url", "network_subnet", "hub_port")
+    of_network = ("instance", "engine_url", "network_subnet", "hub_port", "console_port")
     lines = [f"c.HubExt.{name} = {getattr(closed_network, name)!r}\n" for name in of_network]
     config.write_text(config.read_text() + "".join(lines))
     ensure_firewall(closed_network)

@@ -131,9 +131,9 @@ async def test_what_could_be_mended_is_recorded_beside_a_failure(
         with pytest.raises(NetworkError, match="ip6tables-restore failed"):
             await firewall.mend(fenced)
     (event,) = record()
-    assert len(event.facts["problems"]) == 2
+    assert len(event.facts["problems"]) == 4  # to the host, through it, from it, and at its loopback
     assert all(problem.startswith("iptables: ") for problem in event.facts["problems"])
-    assert len(await firewall.mend(fenced)) == 2
+    assert len(await firewall.mend(fenced)) == 3
     assert len(record()) == 2
 
 

@@ -1,14 +1,16 @@
 """The firewall on the closed network's bridge.
 
 An internal Docker network still reaches every listener of its host; from this one nothing is reached. The
-rules are in three chains of our own:
+rules are in four chains of our own:
 `HUB-EXT-<instance>` for what is addressed to the host (from INPUT), `HUB-EXT-<instance>-FWD` for what would
 go through it, out of the closed network or into it (from DOCKER-USER, or FORWARD where that one is not asked
 first; an engine of ours has no rules, so that these are all), `HUB-EXT-<instance>-OUT` for what programs of
-the host send into it (from OUTPUT): a local user of the host has not passed the gate. dockerd rewrites only
-its own chains, so they outlive its restarts. A restart of the machine loses them, and so does `nft flush
-ruleset`; an engine that starts for the first time puts its own before them. The Hub starts with them, and the
-reconciler puts them back (`flows.firewall`).
+the host send into it (from OUTPUT): a local user of the host has not passed the gate. `HUB-EXT-<instance>-LO`
+keeps programs of local users from answering at the ports of Hub and console, which are free while these start
+again: front and gate would hand them passwords, and believe what they say. dockerd rewrites only its own
+chains, so they outlive its restarts. A restart of the machine loses them, and so does `nft flush ruleset`; an
+engine that starts for the first time puts its own before them. The Hub starts with them, and the reconciler
+puts them back (`flows.firewall`).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -30,6 +33,7 @@ _TOOL_SECONDS = 30
 _LOCK_SECONDS = "10"
 _LOOKS, _LOOK_SECONDS = 4, 0.2
 _WAYS = ("-i", "-o")
+_NOT_ROOT = "1-4294967294"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,18 @@ def _chains(settings: Settings, tool: str, table: _Table) -> tuple[_Chain, ...]:
             (f"-A {through} -j DROP",),
         ),
         _Chain(outward, "OUTPUT", (f"-o {bridge} -j {outward}",), tuple(from_host)),
+        *(_loopback(settings, f"{base}-LO") if tool == "iptables" else ()),
     )
+
+
+def _loopback(settings: Settings, name: str) -> Iterator[_Chain]:
+    """Nobody but root takes connections at the ports of Hub and console."""
+    first_answer = "--tcp-flags SYN,ACK SYN,ACK"
+    rules = (
+        f"-A {name} -p tcp -m tcp --sport {port} {first_answer} -m owner --uid-owner {_NOT_ROOT} -j DROP"
+        for port in (settings.hub_port, settings.console_port)
+    )
+    yield _Chain(name, "OUTPUT", (f"-o lo -p tcp -j {name}",), tuple(rules))
 
 
 def _settled(settings: Settings, tool: str) -> _Table:
@@ -177,19 +192,20 @@ def _settled(settings: Settings, tool: str) -> _Table:
 def _first(table: _Table, parent: str, jump: str, settings: Settings) -> bool:
     """Whether no rule before that jump can decide about what the jump is for."""
     ways = [jump[:2]] if jump[:2] in _WAYS else _WAYS
+    device = jump.split()[1] if jump[:2] in _WAYS else settings.network_bridge
     for rule in table.rules(parent):
         if rule == f"-A {parent} {jump}":
             return True
-        if " -j HUB-EXT-" not in rule and not all(_elsewhere(rule, way, settings) for way in ways):
+        if " -j HUB-EXT-" not in rule and not all(_elsewhere(rule, way, device) for way in ways):
             return False
     return False
 
 
-def _elsewhere(rule: str, way: str, settings: Settings) -> bool:
-    """Whether the rule is about another interface than our bridge; `way` is -i (from it) or -o (to it)."""
+def _elsewhere(rule: str, way: str, device: str) -> bool:
+    """Whether the rule is about another interface than that one; `way` is -i (from it) or -o (to it)."""
     # iptables writes "any interface that begins with" as a trailing "+".
     interface = rule.partition(f" {way} ")[2].split(" ")[0].replace("+", "*")
-    return bool(interface) and f"! {way}" not in rule and not fnmatch(settings.network_bridge, interface)
+    return bool(interface) and f"! {way}" not in rule and not fnmatch(device, interface)
 
 
 def _table(tool: str) -> _Table:

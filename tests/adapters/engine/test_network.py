@@ -130,6 +130,9 @@ BROKEN = {
     "forward-in-gone": ["-D", "{forward}", "-o", "{bridge}", "-j", "{chain}-FWD"],
     "out-drop-gone": ["-D", "{chain}-OUT", "-j", "DROP"],
     "out-hole": ["-I", "{chain}-OUT", "-p", "tcp", "--dport", "8888", "-j", "ACCEPT"],
+    "lo-flushed": ["-F", "{chain}-LO"],
+    "lo-gone": ["-D", "OUTPUT", "-o", "lo", "-p", "tcp", "-j", "{chain}-LO"],
+    "earlier-lo": ["-I", "OUTPUT", "1", "-o", "lo", "-s", "192.0.2.1/32", "-j", "ACCEPT"],
     "out-gone": ["-D", "OUTPUT", "-o", "{bridge}", "-j", "{chain}-OUT"],
     "flushed": ["-F", "{chain}"],
     "earlier": ["-I", "INPUT", "1", "-s", "192.0.2.1/32", "-j", "ACCEPT"],
@@ -155,6 +158,43 @@ def test_whatever_is_altered_is_found_and_mended(fenced: Settings, name: str) ->
     finally:
         if name.startswith("earlier"):
             iptables("-D", change[1], *change[3:])
+
+
+_LISTEN = """
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    print(flush=True)
+    server.accept()
+"""
+
+
+def answers_as(uid: int, port: int) -> bool:
+    """Whether a program of that user is heard at that port of loopback."""
+    words = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups"]
+    listening = subprocess.Popen(
+        [*words, "/usr/bin/python3", "-I", "-c", _LISTEN, str(port)], stdout=subprocess.PIPE
+    )
+    assert listening.stdout is not None
+    try:
+        assert listening.stdout.readline() == b"\n"
+        socket.create_connection(("127.0.0.1", port), 1.5).close()
+        return True
+    except TimeoutError:
+        return False
+    finally:
+        listening.kill()
+        listening.wait()
+        listening.stdout.close()
+
+
+def test_nobody_answers_in_the_place_of_hub_and_console(fenced: Settings) -> None:
+    """Their ports are anybody's while they start again; front and gate would believe what they hear."""
+    for port in (fenced.hub_port, fenced.console_port):
+        assert not answers_as(54321, port)
+        assert answers_as(0, port), "the control: root's own are heard"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        other = free.getsockname()[1]
+    assert answers_as(54321, other), "the control: at another port"
 
 
 def test_ipv6_is_closed_and_found_open(fenced: Settings) -> None:
