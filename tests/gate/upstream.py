@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +18,7 @@ from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 
 FLOOD_BYTES = 16 * 2**20
+LAST_WORDS = b"last words"
 
 
 class LoopThread:
@@ -56,6 +59,11 @@ class _Echo(websocket.WebSocketHandler):
 
     def open(self, *arguments: str, **more: str) -> None:
         self.upstream.open += 1
+        if self.get_argument("last", ""):
+            assert self.ws_connection is not None
+            # Tornado closes its own when the other side ends.
+            connection = self.ws_connection.stream.socket.dup()
+            asyncio.get_running_loop().run_in_executor(None, _say_at_end, connection)
 
     async def on_message(self, message: str | bytes) -> None:  # type: ignore[override]
         if message == "bye":
@@ -77,6 +85,15 @@ class _Echo(websocket.WebSocketHandler):
 
     def on_close(self) -> None:
         self.upstream.open -= 1
+
+
+def _say_at_end(connection: socket.socket) -> None:
+    """One more message, once the other side says no more."""
+    with connection:
+        connection.settimeout(20)
+        while connection.recv(1, socket.MSG_PEEK):
+            time.sleep(0.01)
+        connection.sendall(bytes((0x81, len(LAST_WORDS))) + LAST_WORDS)
 
 
 class _Tell(web.RequestHandler):
