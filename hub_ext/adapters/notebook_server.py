@@ -33,11 +33,21 @@ async def answers(upstream: str, path: str, *, authorization: str = "", seconds:
     `authorization` is the header of that name, "" for none. One connection per question, without a client
     library: it is asked twenty times a second.
     """
+    return await status(upstream, path, authorization=authorization, seconds=seconds) == 200
+
+
+async def status(upstream: str, path: str, *, authorization: str = "", seconds: float = 1.0) -> int | None:
+    """The status with which the server answers that GET; 0 where what it says is no HTTP, or comes too late.
+
+    None where nobody listens.
+    """
     try:
         async with asyncio.timeout(seconds):
-            return await _status(upstream, path, authorization) == 200
-    except (OSError, TimeoutError, ValueError):
-        return False
+            return await _status(upstream, path, authorization)
+    except (TimeoutError, ValueError):
+        return 0
+    except OSError:
+        return None
 
 
 async def _status(upstream: str, path: str, authorization: str) -> int:

@@ -13,6 +13,19 @@ from hub_ext.flows import image_check as flow
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner
 
 
+def added(before: str, log: str) -> str:
+    """What the log has more than before. Of a long one, lines behind its head are no longer kept."""
+    same = next(
+        (at for at, (one, other) in enumerate(zip(before, log, strict=False)) if one != other), len(before)
+    )
+    head = log.rfind("\n", 0, same) + 1
+    former, present = before[head:], log[head:]
+    at = 0
+    while not present.startswith(former[at:]):
+        at = former.find("\n", at) + 1 or len(former)
+    return present[len(former) - at :]
+
+
 class Check(Command):
     """Start a revision's notebook server as a launch does, without data, then run the image's smoke test.
 
@@ -35,8 +48,7 @@ class Check(Command):
 
         def tell(log: str) -> None:
             nonlocal shown
-            # A log longer than what is kept begins anew in the middle.
-            sys.stderr.write(log.removeprefix(shown))
+            sys.stderr.write(added(shown, log))
             sys.stderr.flush()
             shown = log
 

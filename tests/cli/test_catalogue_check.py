@@ -20,6 +20,7 @@ import pytest
 
 from hub_ext.adapters.engine import LABEL_INSTANCE, LABEL_PROBE
 from hub_ext.adapters.store import image_check_runs, image_checks, images, revisions
+from hub_ext.cli.catalogue_check import added
 from hub_ext.cli.setup import settings_file
 from hub_ext.cli.setup.choices import Choices
 from hub_ext.cli.setup.images import BuiltImage
@@ -200,3 +201,18 @@ def test_of_one_that_was_killed_the_next_takes_the_place_and_what_it_left(place:
     process.communicate(timeout=END_SECONDS)
     assert place.last("smoke-hang").outcome is CheckOutcome.INTERRUPTED
     assert place.left() == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "log", "more"),
+    [
+        ("", "image\n", "image\n"),
+        ("image\n# Server\na\nb", "image\n# Server\na\nbc\nd\n", "c\nd\n"),
+        ("image\n# Server\na\nb\nc\n", "image\n# Server\nb\nc\nd\n", "d\n"),  # the first lines fell out
+        ("image\n# Server\na\nb\n", "b\nc\n", "c\n"),
+        ("image\n# Server\na\n", "image\n# Server\nx\ny\n", "x\ny\n"),
+        ("image\n# Server\na\n", "image\n# Server\na\n", ""),
+    ],
+)
+def test_nothing_of_a_long_log_is_shown_twice(before: str, log: str, more: str) -> None:
+    assert added(before, log) == more

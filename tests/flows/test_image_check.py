@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from hub_ext.flows import volumes
 from hub_ext.flows.image_check import body, rows, running, trial
 from hub_ext.model import Ceilings, ImageRevision, Verb
 from hub_ext.model.image_checks import CheckOutcome, CheckRunner, ImageCheck
+from hub_ext.model.interfaces import SecretPlace, SecretScheme
 from hub_ext.services.console import checking
 from hub_ext.settings import RegistrySettings, Settings
 from tests.support import stub_image
@@ -133,9 +135,29 @@ async def test_one_whose_server_does_not_answer(scenario: Scenario) -> None:
     check, _ = await tried(scenario, "hang")
     assert check.outcome is CheckOutcome.NO_SERVER
     seconds = scenario.site.settings.start_seconds
-    assert f"# The server did not answer within {seconds} s." in check.log
+    assert f"# The server was not up within {seconds} s. Nobody listens at port 8888" in check.log
     assert check.ended
     assert check.ended - check.started < timedelta(seconds=seconds + 20)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"port": 8999}, "Nobody listens at port 8999 of the container's address. Look at the port"),
+        (
+            {"ready_path": "lab", "secret": SecretPlace("", SecretScheme.NONE)},
+            "with status 403, and 200 is waited for. Look at the readiness path",
+        ),
+    ],
+)
+async def test_a_wrong_interface_is_named(scenario: Scenario, changed: dict[str, Any], said: str) -> None:
+    with scenario.site.store.transaction() as tx:
+        entry = images.get(tx, "answer")
+        interface = replace(entry.interface, **changed)
+        images.replace(tx, replace(entry, interface=interface), expected_version=entry.version)
+    check, _ = await tried(scenario, "answer")
+    assert (check.outcome, check.status) == (CheckOutcome.NO_SERVER, -1)
+    assert said in check.log
 
 
 async def test_one_whose_smoke_test_fails(scenario: Scenario, smokes: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ from hub_ext.model.image_checks import CheckOutcome, ImageCheck
 
 SMOKE = "/opt/hub-ext/smoke"
 ASK_SECONDS, LOOK_SECONDS = 0.1, 0.5
+OFTEN_SECONDS = 10  # so long every ASK_SECONDS, then every LOOK_SECONDS
 LOG_LINES, LOG_CHARACTERS = 1000, 64 * 1024
 
 Tell = Callable[[str], None]
@@ -148,9 +149,12 @@ class _Trial:
         """None once the server has answered."""
         began, seconds = time.monotonic(), self.site.settings.start_seconds
         probe, network = self.bodies.probe, self.site.settings.network_name
+        place = ""
         while time.monotonic() - began < seconds:
             state, place = await self._look(network)
-            if await _answered(probe, place, LOOK_SECONDS):
+            # A server that writes each question into its log keeps room for what else it says.
+            pause = ASK_SECONDS if time.monotonic() - began < OFTEN_SECONDS else LOOK_SECONDS
+            if await _answered(probe, place, LOOK_SECONDS, pause):
                 await self._look(network)
                 self.log.say(f"Server answers after {time.monotonic() - began:.1f} s")
                 return None
@@ -160,7 +164,7 @@ class _Trial:
                 status = int(state["ExitCode"])
                 self.log.say(f"The server ended by itself with status {status} before it answered.")
                 return self._ended(CheckOutcome.NO_SERVER)
-        self.log.say(f"The server did not answer within {seconds} s.")
+        self.log.say(f"The server was not up within {seconds} s. {await _last_answer(probe, place)}")
         return self._ended(CheckOutcome.NO_SERVER)
 
     async def _smoked(self) -> Ended:
@@ -197,14 +201,30 @@ def _over(state: dict[str, Any]) -> bool:
     return not (state.get("Running") or state.get("Status") == "created")
 
 
-async def _answered(probe: Probe, place: str, seconds: float) -> bool:
+async def _answered(probe: Probe, place: str, seconds: float, pause: float) -> bool:
     """Whether the server answers within so many seconds; takes all of them where it does not."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if place and await probe.answered_at(place):
             return True
-        await asyncio.sleep(ASK_SECONDS)
+        await asyncio.sleep(pause)
     return False
+
+
+async def _last_answer(probe: Probe, place: str) -> str:
+    """What a server says that is not up, and what of its interface to look at."""
+    status = await probe.status_at(place) if place else None
+    if status is None:
+        return (
+            f"Nobody listens at port {probe.port} of the container's address. Look at the port of the "
+            "interface, and at the command: a program that listens at 127.0.0.1 alone is not reached."
+        )
+    if not status:
+        return f"At port {probe.port} something listens that does not answer HTTP in time."
+    return (
+        f"It answers GET {probe.path} at port {probe.port} with status {status}, and 200 is waited for. "
+        "Look at the readiness path of the interface, and at its prefix."
+    )
 
 
 def bounded(log: str) -> str:

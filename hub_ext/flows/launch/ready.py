@@ -27,7 +27,11 @@ class Probe:
 
     async def answered_at(self, address: str) -> bool:
         """Whether the server at that IPv4 address answers 200 now."""
-        return await notebook_server.answers(
+        return await self.status_at(address) == 200
+
+    async def status_at(self, address: str) -> int | None:
+        """With which status it answers now; 0 for no HTTP or none in time, None where nobody listens."""
+        return await notebook_server.status(
             f"{address}:{self.port}", self.path, authorization=self.authorization
         )
 
