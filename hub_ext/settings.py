@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub_ext.errors import SettingsError
 from hub_ext.model import Ceilings, Localised, SiteRole, Size
@@ -241,3 +242,18 @@ def check_origins(settings: Settings) -> None:
             "says; or listen on 127.0.0.1 and come by `ssh -L`.",
             address=address,
         )
+    hub, servers = (
+        urlsplit(settings.public_url).hostname or "",
+        urlsplit(settings.subdomain_host).hostname or "",
+    )
+    if _of_this_machine(servers) and not _of_this_machine(hub):
+        raise SettingsError(
+            "The Hub is at {hub}, and servers are at {servers}, where browsers find only their own machine.",
+            advice="Set c.HubExt.subdomain_host or servers_url too, as docs/operate.md says.",
+            hub=settings.public_url,
+            servers=settings.subdomain_host,
+        )
+
+
+def _of_this_machine(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.")

@@ -18,6 +18,11 @@ c = get_config()  # noqa: F821
 _LOADED = """\
 load_subconfig({path!r}, path="/")  # noqa: F821
 """
+# The operator's one name for all servers stands in the place of the names that set-up gave them.
+_ONE_NAME = """\
+if c.HubExt.get("servers_url") and c.HubExt.subdomain_host == {names!r}:
+    c.HubExt.subdomain_host = ""
+"""
 
 
 def values(
@@ -73,7 +78,10 @@ def write(layout: Layout, traits: Mapping[str, Any]) -> Path:
     lines = [f"c.HubExt.{name} = {value!r}\n" for name, value in traits.items()]
     if layout.provider_settings_file.exists():
         lines.append(_LOADED.format(path=str(layout.provider_settings_file)))
-    text = "".join([_HEAD.format(path=local), *lines, _LOADED.format(path=local)])
+    ends = [_LOADED.format(path=local)]
+    if names := traits.get("subdomain_host"):
+        ends.append(_ONE_NAME.format(names=names))
+    text = "".join([_HEAD.format(path=local), *lines, *ends])
     path = layout.settings_file
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_file(path, text)
