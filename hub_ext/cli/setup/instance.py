@@ -27,11 +27,15 @@ NEW_ENGINE_VARIABLE = "HUB_EXT_NEW_ENGINE"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An instance whose engine, network and registry answer. `settings` are those of its settings file."""
+    """An instance whose engine, network and registry answer. `settings` are those of its settings file.
+
+    `registry` is the one that was started for it; None where it is another's child.
+    """
 
     layout: Layout
     settings: Settings
     engine: EngineFacts
+    registry: registry.Running | None = None
 
 
 def bind_url() -> str:
@@ -71,11 +75,11 @@ def prepared(layout: Layout, url: str, say: Say) -> Iterator[Prepared]:
         say("Closing the notebooks' network")
         ensure_network(settings)
         say("Starting the registry")
-        child = registry.run(layout, known)
+        running = registry.Running(layout, registry.run(layout, known))
         try:
-            yield Prepared(layout, settings, docker)
+            yield Prepared(layout, settings, docker, running)
         finally:
-            child.stop()
+            running.child.stop()
 
 
 @contextmanager

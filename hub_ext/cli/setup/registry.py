@@ -7,8 +7,10 @@ import json
 import secrets
 import shutil
 import ssl
+import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bcrypt
@@ -21,6 +23,7 @@ from hub_ext.settings import RegistrySettings
 ALIAS = "local"
 USERNAME = "hub-ext"
 _READY_SECONDS = 20
+_AGAIN_SECONDS = 20
 
 # Quoted by json.dumps, which YAML reads too.
 _CONFIGURATION = """\
@@ -74,22 +77,46 @@ def run(layout: Layout, known: RegistrySettings) -> Child:
 
     Raises ChildFailed where it does not.
     """
-    unpacked = programs_dir() / "usr/bin/docker-registry"
-    program = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
-    if program is None:
-        raise ChildFailed("There is no docker-registry.", advice="Run `make run`, which unpacks it.")
-    child = start(
-        "The registry",
-        [program, "serve", str(layout.secrets / "registry.yml")],
-        layout.logs / "registry.log",
-        environment={"PATH": "/usr/bin:/bin"},
-    )
+    child = _started(layout)
     try:
         child.wait_ready(lambda: answers(known), _READY_SECONDS)
     except BaseException:
         child.stop()
         raise
     return child
+
+
+@dataclass(slots=True)
+class Running:
+    """The registry of an instance that runs: `child`, or another one in its place."""
+
+    layout: Layout
+    child: Child
+    _next_start: float = field(default=0.0, init=False)
+
+    def start_again(self) -> bool:
+        """Start it where it has ended, at most every 20 s; whether that was done. It need not answer yet.
+
+        Servers that run need no registry: one that does not come up ends nothing.
+        """
+        if self.child.running or time.monotonic() < self._next_start:
+            return False
+        self._next_start = time.monotonic() + _AGAIN_SECONDS
+        self.child = _started(self.layout)
+        return True
+
+
+def _started(layout: Layout) -> Child:
+    unpacked = programs_dir() / "usr/bin/docker-registry"
+    program = str(unpacked) if unpacked.exists() else shutil.which("docker-registry")
+    if program is None:
+        raise ChildFailed("There is no docker-registry.", advice="Run `make run`, which unpacks it.")
+    return start(
+        "The registry",
+        [program, "serve", str(layout.secrets / "registry.yml")],
+        layout.logs / "registry.log",
+        environment={"PATH": "/usr/bin:/bin"},
+    )
 
 
 def answers(known: RegistrySettings) -> bool:

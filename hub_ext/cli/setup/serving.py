@@ -68,6 +68,7 @@ class Serving:
             time.sleep(_WATCH_SECONDS)
             self.rotate_logs()
             self.renew_certificate()
+            self.restart_registry()
             for child, again in self._ended():
                 failure = child.failed(f"{child.name} ended by itself")
                 if len(starts) == _MOST_RESTARTS and time.monotonic() - starts[0] < _WITHIN_SECONDS:
@@ -103,7 +104,8 @@ class Serving:
     def rotate_logs(self) -> None:
         """Begin new logs where the present ones have grown: whoever sends requests fills them."""
         self._front.rotate()
-        for child in (self.gate, self.front, self.hub):
+        registry = self.ready.registry
+        for child in (self.gate, self.front, self.hub, registry and registry.child):
             if child is not None:
                 child.rotate()
 
@@ -117,6 +119,14 @@ class Serving:
             if str(error) != self._certificate_fault:
                 self.say(f"{error.message} The front goes on with the former one. {error.advice}")
             self._certificate_fault = str(error)
+
+    def restart_registry(self) -> None:
+        """A registry in place of one that ended: without it no image is pulled, checked or published."""
+        registry = self.ready.registry
+        if registry is not None and registry.start_again():
+            self.say(
+                f"The registry ended by itself: starting it again. The whole log is {registry.child.log}."
+            )
 
     def restart_hub(self) -> None:
         """A Hub, in place of one that ended."""
