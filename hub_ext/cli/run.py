@@ -57,7 +57,7 @@ def _provider(layout: Layout, url: str, accounts: dict[str, str], say: Steps) ->
     if not oidc.issuer(layout):
         yield
         return
-    say("Starting the demo's sign-in provider")
+    say(f"Starting the demo's sign-in provider at {oidc.issuer(layout)}")
     child = oidc.start(layout, url, oidc.demo_accounts(accounts))
     try:
         yield
