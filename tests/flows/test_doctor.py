@@ -176,6 +176,19 @@ async def test_room_on_the_disk(site: Site, reserve: int, health: Health):
         here.engine.close()
 
 
+async def test_a_full_disk_of_the_state_is_a_failure_beside_an_engine_with_room(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    here = with_settings(site, disk_reserve_bytes=1)
+    monkeypatch.setattr(engine.files, "free_bytes", lambda folder: 0)
+    try:
+        found = only(await engine.check_disk(here), "disk")
+    finally:
+        here.engine.close()
+    assert found.health is Health.FAIL
+    assert str(here.settings.state_dir) in str(found.advice)
+
+
 async def test_software_below_a_floor_is_a_failure(site: Site, monkeypatch: pytest.MonkeyPatch):
     assert only(await software.check(site), "jupyterhub").health is Health.OK
     monkeypatch.setitem(software.PYTHON_FLOORS, "jupyterhub", ("99", "a test"))

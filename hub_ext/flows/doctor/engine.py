@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hub_ext.adapters import files
 from hub_ext.adapters.engine import check_firewall, gateway
 from hub_ext.adapters.host import kernel_has_apparmor
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
@@ -147,14 +148,19 @@ def _listener() -> Iterator[int]:
 
 _ROOM = "{free} GiB free, {reserve} GiB kept in reserve"
 _FULL = "No server starts until there is room: remove images or old volumes."
+_STATE_FULL = "No server starts until there is room in {state}; without any, nothing is recorded."
 
 
 async def check_disk(site: Site) -> tuple[Finding, ...]:
     """There is room for homes and images beyond the reserve."""
-    free, reserve = await site.engine.free_bytes(), site.settings.disk_reserve_bytes
-    if free is None:
+    engine, reserve = await site.engine.free_bytes(), site.settings.disk_reserve_bytes
+    state = await asyncio.to_thread(files.free_bytes, site.settings.state_dir)
+    if engine is None or state is None:
         return (warn("disk", "free room cannot be measured", "See that the engine runs on this machine."),)
+    free = min(engine, state)
     room = {"free": round(free / GIB, 1), "reserve": round(reserve / GIB, 1)}
+    if state < min(engine, reserve):
+        return (fail("disk", _ROOM, _STATE_FULL, state=str(site.settings.state_dir), **room),)
     if free < reserve:
         return (fail("disk", _ROOM, _FULL, **room),)
     if free < 2 * reserve:
