@@ -216,6 +216,10 @@ FRENCH = {
         "Si cela dure, donnez ce numéro à l’exploitation : {launch_id}."
     ),
     # errors
+    "This server has already been started": "Ce serveur a déjà été démarré",
+    "Nothing was changed. You find it among your servers.": (
+        "Rien n’a été modifié. Vous le trouverez parmi vos serveurs."
+    ),
     "Forbidden": "Accès refusé",
     "Not Found": "Introuvable",
     "No access to resources or resources not found": "Cela n’existe pas, ou n’est pas à vous.",

@@ -84,8 +84,17 @@ def test_a_choice_on_the_page_goes_first() -> None:
     assert pages.request_language(None, otherwise="fr") == "fr"
 
 
-def test_templates_know_the_request_and_escape() -> None:
-    """As the Hub makes its environment, with the one thing of a handler that it hands to templates."""
+class Handler:
+    """The one thing of a handler that the Hub hands to templates, for a reader of French."""
+
+    request = request("fr")
+
+    def static_url(self, path: str, **_: object) -> str:
+        return f"/static/{path}"
+
+
+def rendered(template: str, **shown: object) -> str:
+    """As the Hub makes its environment."""
     stock = f"{DATA_FILES_PATH}/templates"
     environment = Environment(
         loader=ChoiceLoader(
@@ -97,17 +106,28 @@ def test_templates_know_the_request_and_escape() -> None:
         autoescape=True,
         extensions=[pages.TwoLanguages],
     )
-
-    class Handler:
-        request = request("fr")
-
-        def static_url(self, path: str, **_: object) -> str:
-            return f"/static/{path}"
-
-    page = environment.get_template("login.html").render(
-        static_url=Handler().static_url, base_url="/hub/", username="<script>", login_error="<b>"
+    return environment.get_template(template).render(
+        static_url=Handler().static_url, base_url="/hub/", **shown
     )
+
+
+def test_templates_know_the_request_and_escape() -> None:
+    page = rendered("login.html", username="<script>", login_error="<b>")
     assert "Mot de passe" in page
     assert "&lt;script&gt;" in page
     assert "<b>" not in page
     assert 'lang = "fr"' in page
+
+
+@pytest.mark.parametrize(
+    ("message", "heading"),
+    [
+        ("alice is already running", "Ce serveur a déjà été démarré"),
+        ("alice:second is pending spawn", "Ce serveur a déjà été démarré"),
+        ("alice is pending stop", "Votre serveur s’arrête"),
+        ("_xsrf argument missing", "400 · Requête incorrecte"),
+    ],
+)
+def test_a_second_start_is_explained(message: str, heading: str) -> None:
+    page = rendered("error.html", status_code=400, status_message="Bad Request", message=message)
+    assert re.findall("<h1>(.*)</h1>", page) == [heading]
