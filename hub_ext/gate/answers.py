@@ -257,8 +257,8 @@ class AnswerHandler(web.RequestHandler):
         if server is not None:
             return ("Open the server", server.prefix), home
         if notice is pages.NOT_RUNNING and self.original and self.original.path.startswith("/user/"):
-            # The Hub knows which part of a path is a server's name.
-            return ("Start it again", self.parts.hub + self.original.path[1:]), home
+            # The Hub knows which part of a path is a server's name; its page goes on to the form at once.
+            return ("Start it again", f"{self.parts.hub}{self.original.path[1:]}#start"), home
         return (home,)
 
     def write_error(self, status_code: int, **more: Any) -> None:

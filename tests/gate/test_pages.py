@@ -44,7 +44,7 @@ def test_a_stopped_server_has_a_page_and_json(house: House, gate: RunningGate) -
     assert english.status == 503
     assert english.headers["Content-Type"].startswith("text/html")
     assert "This server is not running" in english.body
-    assert 'href="/hub/user/nobody/lab/tree/a%20b"' in english.body
+    assert 'href="/hub/user/nobody/lab/tree/a%20b#start"' in english.body
     assert 'href="/hub/home"' in english.body
     french = house.browser().get("/user/nobody/", **{"Accept-Language": "fr-FR,fr;q=0.9"})
     assert '<html lang="fr">' in french.body
