@@ -56,7 +56,10 @@ FRENCH = {
     "Remove from this list": "Retirer de cette liste",
     "Name of another server": "Nom d’un autre serveur",
     "name-of-another-server": "nom-d-un-autre-serveur",
-    "Small letters, digits and hyphens": "Des lettres minuscules, des chiffres et des traits d’union",
+    "Small letters, digits and hyphens; not a word of Jupyter's addresses, such as lab": (
+        "Des lettres minuscules, des chiffres et des traits d’union ; pas un mot des adresses de Jupyter, "
+        "comme lab"
+    ),
     "Choose and start another": "En choisir et démarrer un autre",
     "Kept when a server stops: your home and the project's folder. Lost: everything else, and what runs.": (
         "Conservés à l’arrêt d’un serveur : votre dossier personnel et celui du projet. "

@@ -18,6 +18,7 @@ from jinja2.runtime import Context
 from hub_ext.expression.languages import LANGUAGE_COOKIE, language_of
 from hub_ext.flows.site import Site
 from hub_ext.hub.french import FRENCH
+from hub_ext.policy.server_names import RESERVED
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -57,6 +58,7 @@ class TwoLanguages(Extension):
         super().__init__(environment)
         environment.globals["_"] = _words_of_context
         environment.globals["language"] = language_of_context
+        environment.globals["reserved_server_names"] = sorted(RESERVED)
         # The Hub's settings name this class by its module, which the module of banners needs itself.
         from hub_ext.hub import banners
 
