@@ -105,7 +105,7 @@ class Serving:
         """Begin new logs where the present ones have grown: whoever sends requests fills them."""
         self._front.rotate()
         registry = self.ready.registry
-        for child in (self.gate, self.front, self.hub, registry and registry.child):
+        for child in (self.gate, self.front, self.hub, registry.child if registry else None):
             if child is not None:
                 child.rotate()
 
