@@ -19,10 +19,12 @@ import pytest
 
 from hub_ext.cli.setup import children
 from hub_ext.cli.setup import front as front_setup
+from hub_ext.cli.setup import registry as registry_setup
 from hub_ext.cli.setup.children import Child, ChildFailed
 from hub_ext.cli.setup.choices import port_is_free
 from hub_ext.cli.setup.front import Front, front_settings
 from hub_ext.cli.setup.layout import Layout
+from hub_ext.cli.setup.registry import Running
 from hub_ext.cli.setup.steps import silent
 from hub_ext.errors import SettingsError
 from hub_ext.settings import Settings
@@ -192,15 +194,16 @@ def test_a_log_for_which_there_is_no_room_is_begun_later(site: Site, monkeypatch
     eventually(lambda: _opened(site, site.access_log))
 
 
-def test_the_logs_of_all_three_begin_anew_while_they_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_logs_of_all_begin_anew_while_they_run(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody's requests fill those of the gate and of the Hub too."""
     monkeypatch.setattr(children, "_LOG_MAX_BYTES", 5)
-    serving = serving_of(site, silent)
     started = [
         children.start(name, ["sh", "-c", f"echo {name} is up; exec sleep 60"], site.layout.logs / name)
-        for name in ("a-gate", "a-front", "a-hub")
+        for name in ("a-gate", "a-front", "a-hub", "a-registry")
     ]
-    serving.gate, serving.front, serving.hub = started
+    registry = Running(site.layout, started[3])
+    serving = serving_of(site, silent, registry)
+    serving.gate, serving.front, serving.hub = started[:3]
 
     def turn() -> None:
         if all(child.log.with_name(f"{child.log.name}.1").exists() for child in started):
@@ -217,6 +220,30 @@ def test_the_logs_of_all_three_begin_anew_while_they_run(site: Site, monkeypatch
     for child in started:
         assert child.log.read_text() == ""
         assert child.log.with_name(f"{child.log.name}.1").read_text() == f"{child.log.name} is up\n"
+
+
+def test_a_registry_that_ended_is_said_and_started_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def started(layout: Layout) -> children.Child:
+        return children.start("The registry", ["sleep", "60"], layout.logs / "a-registry.log")
+
+    monkeypatch.setattr(registry_setup, "_started", started)
+    lines: list[str] = []
+    registry = Running(site.layout, started(site.layout))
+    serving = serving_of(site, lines.append, registry)
+    try:
+        serving.restart_registry()
+        assert lines == []
+        registry.child.stop()
+        serving.restart_registry()
+        assert registry.child.running
+        assert len(lines) == 1
+        assert lines[0].startswith("The registry ended by itself: starting it again.")
+    finally:
+        registry.child.stop()
+
+
+class _Enough(BaseException):
+    """Ends the watch."""
 
 
 def _opened(site: Site, log: Path) -> bool:

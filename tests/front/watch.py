@@ -11,6 +11,7 @@ import pytest
 from hub_ext.cli.setup import serving as serving_module
 from hub_ext.cli.setup.engine import EngineFacts
 from hub_ext.cli.setup.instance import Prepared
+from hub_ext.cli.setup.registry import Running
 from hub_ext.cli.setup.serving import Serving
 from hub_ext.cli.setup.steps import Say
 from tests.front.conftest import Site
@@ -20,10 +21,10 @@ class EndOfWatch(BaseException):
     """A turn raises it."""
 
 
-def serving_of(site: Site, say: Say) -> Serving:
-    """Those processes, none of them started yet."""
+def serving_of(site: Site, say: Say, registry: Running | None = None) -> Serving:
+    """Those processes, none of them but the registry started yet."""
     engine = EngineFacts("unix:///nowhere", "26", managed=False, cdi=False, rootless=False)
-    return Serving(Prepared(site.layout, site.settings, engine), say)
+    return Serving(Prepared(site.layout, site.settings, engine, registry), say)
 
 
 def watch(serving: Serving, turn: Callable[[], object]) -> None:
