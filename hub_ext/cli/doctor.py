@@ -36,7 +36,8 @@ class Doctor(Command):
             for found in shown:
                 print(_line(found, colour=sys.stdout.isatty()))
             counts = {health: sum(found.health is health for found in findings) for health in Health}
-            print(f"\n{counts[Health.OK]} ok, {counts[Health.WARN]} warnings, {counts[Health.FAIL]} failures")
+            ok, warnings, failures = (counts[each] for each in (Health.OK, Health.WARN, Health.FAIL))
+            print(f"\nok: {ok}, warnings: {warnings}, failures: {failures}")
         return int(any(found.health is Health.FAIL for found in findings))
 
 
