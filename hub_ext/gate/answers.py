@@ -18,7 +18,7 @@ from hub_ext.gate.original import OriginalRequest, parse, uri_without_token
 from hub_ext.gate.own_paths import OwnPaths, SeeOther, Shown
 from hub_ext.gate.pages import Notice
 from hub_ext.gate.reserved import ENTER, LEAD, SIGN_IN_AGAIN
-from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.routes import Absence, OpenServer
 from hub_ext.gate.session_page import CONTENT_SECURITY_POLICY
 from hub_ext.gate.sessions import SessionUnknownError
 from hub_ext.gate.sign_in import Redirect, SignInFailed, SignInFlow
@@ -56,6 +56,13 @@ class AnswerParts:
     sign_in: SignInFlow
     own_paths: OwnPaths
     hub: str
+
+
+_NOT_OPEN = {
+    Absence.CLOSED: pages.NOT_RUNNING,
+    Absence.STARTING: pages.STARTING,
+    Absence.STOPPING: pages.STOPPING,
+}
 
 
 def application(parts: AnswerParts) -> web.Application:
@@ -143,8 +150,8 @@ class AnswerHandler(web.RequestHandler):
                     self._sign_in(request, server, server.prefix)
                 else:
                     self._notice(pages.NO_RIGHT, server)
-            case NotRunning():
-                self._notice(pages.NOT_RUNNING)
+            case NotRunning(absence):
+                self._notice(_NOT_OPEN[absence])
             case HubSilent():
                 self._notice(pages.SILENT)
 

@@ -36,6 +36,13 @@ FRENCH = {
     "What lay in your home and in the project's folder is kept.": (
         "Le contenu de votre dossier personnel et du dossier du projet est conservé."
     ),
+    "This server is starting": "Ce serveur démarre",
+    "This page opens it as soon as it is there.": "Cette page l’ouvre dès qu’il est prêt.",
+    "This server is stopping": "Ce serveur s’arrête",
+    "What lay in your home and in the project's folder is kept. This page tries again by itself.": (
+        "Le contenu de votre dossier personnel et du dossier du projet est conservé. Cette page réessaie "
+        "d’elle-même."
+    ),
     "The sign-in was not completed": "La connexion n’a pas abouti",
     "It took too long, was begun in another browser, or your browser keeps no cookies. Try again.": (
         "Elle a pris trop de temps, a commencé dans un autre navigateur, ou votre navigateur refuse les "

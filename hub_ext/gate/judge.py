@@ -61,8 +61,8 @@ class Judge:
         match server:
             case Absence.UNKNOWN:
                 return HubSilent()
-            case Absence.CLOSED:
-                return NotRunning()
+            case Absence.CLOSED | Absence.STARTING | Absence.STOPPING:
+                return NotRunning(server)
         assert isinstance(server, OpenServer)
         verdict = self._verdict(request, server, lambda token: self._rights.answer(server, token))
         if verdict is not None:

@@ -64,6 +64,16 @@ NOT_RUNNING = Notice(
     *(503, "not-running", "This server is not running"),
     "What lay in your home and in the project's folder is kept.",
 )
+STARTING = Notice(
+    *(503, "starting", "This server is starting"),
+    "This page opens it as soon as it is there.",
+    retries=True,
+)
+STOPPING = Notice(
+    *(503, "stopping", "This server is stopping"),
+    "What lay in your home and in the project's folder is kept. This page tries again by itself.",
+    retries=True,
+)
 SILENT = Notice(
     *(503, "silent", "The service does not answer right now"),
     "Notebooks that run are not affected. This page tries again by itself.",
@@ -83,10 +93,10 @@ FAILED = Notice(
 )
 NOTICES = (
     *(NO_RIGHT, NOT_SIGNED_IN, CROSS_SITE, SIGN_IN_FAILED, NOT_RUNNING, SILENT, BAD_ADDRESS, NO_SUCH_PAGE),
-    *(ELSEWHERE, TOKEN_IN_ADDRESS, FAILED),
+    *(ELSEWHERE, TOKEN_IN_ADDRESS, FAILED, STARTING, STOPPING),
 )
 # What ends an open page.
-ENDED = (NOT_RUNNING, NOT_SIGNED_IN, NO_RIGHT)
+ENDED = (NOT_RUNNING, STARTING, STOPPING, NOT_SIGNED_IN, NO_RIGHT)
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),

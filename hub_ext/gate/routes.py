@@ -67,7 +67,12 @@ class Absence(Enum):
     """Why no open server was found."""
 
     CLOSED = "closed"
+    STARTING = "starting"
+    STOPPING = "stopping"
     UNKNOWN = "unknown"  # the store has been silent for too long
+
+
+_ABSENCES = {LaunchState.ADMITTED: Absence.STARTING, LaunchState.STOPPING: Absence.STOPPING}
 
 
 class OpenServers:
@@ -77,9 +82,9 @@ class OpenServers:
         self._site = site
         self._origins = origins
         self._clock = clock
-        # None: a server that is about to open or close, or that was there. Its path must not fall to the
+        # An Absence: of a server that is about to open or close, or was there. Its path must not fall to the
         # server above it.
-        self._by_spec: Mapping[str, OpenServer | None] = {}
+        self._by_spec: Mapping[str, OpenServer | Absence] = {}
         self._launch_ids: frozenset[str] = frozenset()
         self._read_at: float | None = None
         self._started_at = float("-inf")
@@ -100,7 +105,8 @@ class OpenServers:
         """
         if self._read_at is None or self._clock() - self._read_at > HOLD_SECONDS:
             return Absence.UNKNOWN
-        by_spec, found, end = self._by_spec, None, -1
+        by_spec, end = self._by_spec, -1
+        found: OpenServer | Absence = Absence.CLOSED
         for _ in range(_MOST_SLASHES):
             end = path.find("/", end + 1)
             prefix = path[: end + 1] if end >= 0 else path + "/"
@@ -108,7 +114,7 @@ class OpenServers:
                 found = by_spec[prefix]
             if end < 0:
                 break
-        return found or Absence.CLOSED
+        return found
 
     async def find_or_read(self, path: str) -> OpenServer | Absence:
         """As `find`; where no server is found, by a reading of the store that began after this call."""
@@ -164,7 +170,7 @@ class OpenServers:
         if self._failing:
             log.info("The routes can be read again")
         self._failing = False
-        servers = [server for server in found.values() if server is not None]
+        servers = [server for server in found.values() if isinstance(server, OpenServer)]
         launch_ids = frozenset(server.launch_id for server in servers)
         closed = self._launch_ids - launch_ids
         self._by_spec, self._launch_ids, self._read_at = found, launch_ids, started_at
@@ -172,7 +178,7 @@ class OpenServers:
             for callback in self.on_closed:
                 callback(closed)
 
-    def _listing(self) -> dict[str, OpenServer | None]:
+    def _listing(self) -> dict[str, OpenServer | Absence]:
         """What the store says, in the thread. Raises HubExtError."""
         with self._site.store.reading() as tx:
             listed = routes.listing(tx)
@@ -185,7 +191,10 @@ class OpenServers:
         ids = {launch.id for launch in running.values()}
         self._secrets = {key: value for key, value in self._secrets.items() if key in ids}
         self._unreadable &= ids
-        by_spec: dict[str, OpenServer | None] = dict.fromkeys(starmap(base_path, closed))
+        by_spec: dict[str, OpenServer | Absence] = dict.fromkeys(starmap(base_path, closed), Absence.CLOSED)
+        for launch in reversed(active):
+            spec = base_path(launch.username, launch.server_name)
+            by_spec[spec] = _ABSENCES.get(launch.state, Absence.CLOSED)
         for route in listed:
             if (server := self._server(route, running)) is not None:
                 by_spec[server.prefix] = server

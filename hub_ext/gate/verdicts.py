@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hub_ext.gate.routes import OpenServer
+from hub_ext.gate.routes import Absence, OpenServer
 from hub_ext.model.interfaces import PrefixHandling
 from hub_ext.policy.cross_site import SignedInBy
 
@@ -109,7 +109,9 @@ class Forbidden:
 
 @dataclass(frozen=True, slots=True)
 class NotRunning:
-    """No server is open there."""
+    """No server is open there. `absence` is CLOSED, STARTING or STOPPING."""
+
+    absence: Absence = Absence.CLOSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hub_ext.adapters.store import launches
 from hub_ext.gate import own_paths, pages
 from hub_ext.gate.cookies import split
 from hub_ext.gate.french import FRENCH
+from hub_ext.model import LaunchState
 from tests.gate.browser import NAVIGATION, Front
 from tests.gate.conftest import House, RunningGate
+from tests.gate.small_hub import launch_of
 
 GATE = Path(pages.__file__).parent
 
@@ -55,6 +59,34 @@ def test_a_stopped_server_has_a_page_and_json(house: House, gate: RunningGate) -
     fetched = house.browser().fetch("/user/nobody/api/kernels")
     assert (fetched.status, fetched.headers["Content-Type"]) == (503, "application/json")
     assert json.loads(fetched.body)["reason"] == "not-running"
+
+
+@pytest.mark.parametrize(
+    ("state", "english", "french"),
+    [
+        (LaunchState.ADMITTED, "This server is starting", "Ce serveur démarre"),
+        (LaunchState.STOPPING, "This server is stopping", "Ce serveur s’arrête"),
+    ],
+)
+def test_a_page_of_a_server_that_comes_or_goes_tries_again(
+    house: House, gate: RunningGate, state: LaunchState, english: str, french: str
+) -> None:
+    """A notebook that is open elsewhere while its server starts anew comes back by itself."""
+    found = replace(launch_of("zoe", "", ""), state=state)
+    with house.site.store.transaction() as tx:
+        launches.add(tx, found)
+    try:
+        page = house.browser().get("/user/zoe/lab/tree/a.ipynb")
+        assert page.status == 503
+        assert english in page.body
+        assert '<meta http-equiv="refresh"' in page.body
+        assert french in house.browser().get("/user/zoe/lab", **{"Accept-Language": "fr"}).body
+        fetched = house.browser().fetch("/user/zoe/api/kernels")
+        assert (fetched.status, fetched.headers["X-Hub-Ext-Reload"]) == (503, english.split()[-1])
+    finally:
+        with house.site.store.transaction() as tx:
+            launches.replace(tx, replace(found, state=LaunchState.ENDED))
+    assert '<meta http-equiv="refresh"' not in house.browser().get("/user/zoe/lab").body
 
 
 def test_pages_need_nothing_from_elsewhere(house: House, gate: RunningGate) -> None:

@@ -96,8 +96,12 @@ async def test_a_named_server_that_opens_does_not_fall_to_the_one_above(
     with site.store.transaction() as tx:
         launches.add(tx, replace(named, state=LaunchState.ADMITTED))
     await table.read()
-    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") is Absence.CLOSED
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") is Absence.STARTING
     assert launch_at(table, "/user/alice/lab") == alice
+    with site.store.transaction() as tx:
+        launches.replace(tx, replace(named, state=LaunchState.STOPPING))
+    await table.read()
+    assert launch_at(table, "/user/alice/%C3%A9t%C3%A9/lab") is Absence.STOPPING
     with site.store.transaction() as tx:
         launches.replace(tx, replace(named, state=LaunchState.ENDED))
     await table.read()
@@ -153,7 +157,9 @@ async def test_only_what_runs_and_is_up_is_open(site: Site, table: OpenServers) 
         routes.put(tx, Route("/user/nobody/", "http://x", {"user": "nobody", "server_name": ""}, utc_now()))
     await table.read()
     assert launch_at(table, "/user/runs/") == runs
-    for name in ("admitted", "stopping", "early", "bare", "nobody"):
+    assert launch_at(table, "/user/admitted/") is Absence.STARTING
+    assert launch_at(table, "/user/stopping/") is Absence.STOPPING
+    for name in ("early", "bare", "nobody"):
         assert launch_at(table, f"/user/{name}/") is Absence.CLOSED
 
 
@@ -166,7 +172,7 @@ async def test_an_end_is_seen_and_told(site: Site, table: OpenServers) -> None:
     with site.store.transaction() as tx:
         launches.replace(tx, replace(alice, state=LaunchState.STOPPING))
         routes.remove(tx, "/user/bob/")
-    await until(lambda: launch_at(table, "/user/alice/") is Absence.CLOSED, 2)
+    await until(lambda: launch_at(table, "/user/alice/") is Absence.STOPPING, 2)
     assert launch_at(table, "/user/bob/") is Absence.CLOSED
     assert closings == [frozenset({alice.id, bob.id})]
     reading.cancel()
