@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -147,9 +148,10 @@ def built_images(
     """The images of this checkout in the registry, built and pushed only where they changed."""
     with (kept_state / "images.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a run beside this one has the same blobs
-        return images_setup.build_all(
-            CHECKOUT / "images", registry, engine_url=docker.url, logs=layout.logs, say=Steps()
-        )
+        # In a thread of its own: it runs an event loop, as a browser of an earlier test may in this one.
+        with ThreadPoolExecutor(1) as thread:
+            more = {"engine_url": docker.url, "logs": layout.logs, "say": Steps()}
+            return thread.submit(images_setup.build_all, CHECKOUT / "images", registry, **more).result()
 
 
 @pytest_asyncio.fixture

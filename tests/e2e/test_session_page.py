@@ -234,9 +234,9 @@ def test_a_running_lab_warns_and_gives_more_time(
     hub: RunningHub, built_images: dict[str, BuiltImage], page: Page, session: Session
 ) -> None:
     hub.publish("python", built_images["python"])
-    launch_id = start(hub, session.ada, OPTIONS | {"environment": "python"}, "lab")
+    launch_id = start(hub, session.ada, OPTIONS | {"environment": "python"}, "work")
     with hub.site.store.reading() as tx:
-        lab = Session(hub, session.ada, launches.get(tx, launch_id), session.ada.enter("lab"))
+        lab = Session(hub, session.ada, launches.get(tx, launch_id), session.ada.enter("work"))
     _sign_in(page, hub)
     page.goto(f"{lab.address}lab")
     expect(page.locator(".jp-Launcher")).to_be_visible(timeout=LAB_MS)
