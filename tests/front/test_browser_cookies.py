@@ -35,7 +35,8 @@ def test_cookies_that_fill_every_request_are_cleared(
         page = fresh_profile.page()
         page.open(server)
         for domain in ("s1.site.localhost", "site.localhost"):
-            assert page.run(scripts.FILL, count=170, letters=3900, domain=domain) > 500_000
+            # The browser drops some when they are many; the front's bound is 31,000.
+            assert page.run(scripts.FILL, count=170, letters=3900, domain=domain) > 200_000
             page.open(server)
             assert "Too many cookies" in page.text()
             page.run("setTimeout(() => document.querySelector('a').click())")

@@ -22,7 +22,7 @@ def test_options_of_an_earlier_version_are_passed_over(tmp_path: Path) -> None:
     )
     settings_file.write(layout, traits | {"proxy_api_port": 25299})
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.filterwarnings("error", category=UserWarning)
         assert instance.configured_url(layout) == "http://127.0.0.1:8007"
     # One of the operator's own is still said.
     settings_file.write(layout, traits)
