@@ -9,6 +9,10 @@ from tests.support import chromium
 from tests.support.browsers.driver import PAGE_SECONDS, Browser, Cookie, Page, PageError, Profile
 from tests.support.patience import patient
 
+# Chromium gives up what it loads when an interface of the host comes or goes, as those of containers do.
+_NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+_TRIES = 5
+
 
 class ChromiumPage(Page):
     """A tab of Chromium."""
@@ -19,10 +23,13 @@ class ChromiumPage(Page):
 
     def open(self, address: str) -> None:
         """Navigate."""
-        try:
-            self.page.goto(address)
-        except Error as error:
-            raise PageError(error.message) from error
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self.page.goto(address)
+                return
+            except Error as error:
+                if not (tries_left and _NETWORK_CHANGED in error.message):
+                    raise PageError(error.message) from error
 
     def activate(self) -> None:
         """Bring it to the front."""
