@@ -66,12 +66,20 @@ async def facts(site: Site) -> DiskFacts:
     None where one of them cannot be measured: a full disk is not told from an unknown one by guessing.
     """
     try:
-        engine = await site.engine.free_bytes()
+        engine, state = await free_bytes(site)
     except EngineError:
-        engine = None
-    state = await asyncio.to_thread(files.free_bytes, site.settings.state_dir)
+        engine = state = None
     free = None if engine is None or state is None else min(engine, state)
     return DiskFacts(free_bytes=free, reserve_bytes=site.settings.disk_reserve_bytes)
+
+
+async def free_bytes(site: Site) -> tuple[int | None, int | None]:
+    """What is free for the engine's data, and for our state; None for what cannot be measured.
+
+    Raises EngineError.
+    """
+    engine = await site.engine.free_bytes()
+    return engine, await asyncio.to_thread(files.free_bytes, site.settings.state_dir)
 
 
 def _wanted(volume: Volume, volume_ids: Collection[str] | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hub_ext.adapters import files
 from hub_ext.adapters.engine import ensure_firewall, remove_firewall
 from hub_ext.adapters.gpu_inventory import Inventory, SeenGpu
 from hub_ext.adapters.store import audit
@@ -180,7 +181,7 @@ async def test_a_full_disk_of_the_state_is_a_failure_beside_an_engine_with_room(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):
     here = with_settings(site, disk_reserve_bytes=1)
-    monkeypatch.setattr(engine.files, "free_bytes", lambda folder: 0)
+    monkeypatch.setattr(files, "free_bytes", lambda folder: 0)
     try:
         found = only(await engine.check_disk(here), "disk")
     finally:

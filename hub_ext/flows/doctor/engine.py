@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hub_ext.adapters import files
 from hub_ext.adapters.engine import check_firewall, gateway
 from hub_ext.adapters.host import kernel_has_apparmor
+from hub_ext.flows import disk
 from hub_ext.flows.doctor.finding import Finding, fail, ok, warn
 from hub_ext.flows.site import Site
 from hub_ext.phrase import Phrase
@@ -153,8 +153,8 @@ _STATE_FULL = "No server starts until there is room in {state}; without any, not
 
 async def check_disk(site: Site) -> tuple[Finding, ...]:
     """There is room for homes and images beyond the reserve."""
-    engine, reserve = await site.engine.free_bytes(), site.settings.disk_reserve_bytes
-    state = await asyncio.to_thread(files.free_bytes, site.settings.state_dir)
+    engine, state = await disk.free_bytes(site)
+    reserve = site.settings.disk_reserve_bytes
     if engine is None or state is None:
         return (warn("disk", "free room cannot be measured", "See that the engine runs on this machine."),)
     free = min(engine, state)

@@ -74,16 +74,16 @@ def test_a_taken_port_is_said_with_the_log(tmp_path: Path) -> None:
 
 def test_one_that_was_killed_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = Layout(tmp_path)
-    known = registry_setup.prepare(layout, f"127.0.0.1:{free_port()}")
-    running = registry_setup.Running(layout, registry_setup.run(layout, known))
+    settings = registry_setup.prepare(layout, f"127.0.0.1:{free_port()}")
+    running = registry_setup.Running(layout, registry_setup.run(layout, settings))
     try:
         assert not running.start_again()
         first = running.child.process
         first.kill()
         first.wait()
-        assert not registry_setup.answers(known)
+        assert not registry_setup.answers(settings)
         assert running.start_again()
-        running.child.wait_ready(lambda: registry_setup.answers(known), 20)
+        running.child.wait_ready(lambda: registry_setup.answers(settings), 20)
         assert running.child.process.pid != first.pid
         # One that ends at once is not started twice a second.
         running.child.stop()
